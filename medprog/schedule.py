@@ -14,7 +14,7 @@ from fastcore.basics import patch
 
 # %% auto #0
 __all__ = ['STAGES', 'PROFILES', 'CURVES', 'FROZEN_BN', 'STRATEGIES', 'FITS', 'InputError', 'not_allowed', 'Phase', 'Profile',
-           'get_profile', 'Schedule', 'cosine', 'one_cycle', 'read_toml', 'check_keys', 'get_schedule']
+           'get_profile', 'is_number', 'Schedule', 'cosine', 'one_cycle', 'read_toml', 'check_keys', 'get_schedule']
 
 # %% ../nbs/00_schedule.ipynb #e26f5a07
 STAGES = ('early', 'layer2', 'layer3', 'layer4', 'head')
@@ -71,7 +71,7 @@ PROFILES = dict(uniform  = Profile(1., 1., 1., 1., 1.),
                 transfer = Profile(.05, .15, .15, .5, 1.),
                 medical  = Profile(.00625, .0125, .025, .05, 1.))
 
-# %% ../nbs/00_schedule.ipynb #ca201689
+# %% ../nbs/00_schedule.ipynb #976b1727
 def get_profile(
     profile:str|dict|tuple, # A name in `PROFILES`, a multiplier for each stage by name, or the five in order
 ) -> Profile:
@@ -80,13 +80,13 @@ def get_profile(
         if profile not in PROFILES: raise not_allowed('lr profile', profile, tuple(PROFILES))
         return PROFILES[profile]
     d = dict(profile) if isinstance(profile, dict) else dict(zip(STAGES, profile))
-    if set(d)!=set(STAGES) or not all(_is_number(o) and o>=0 for o in d.values()):
+    if set(d)!=set(STAGES) or not all(is_number(o) and o>=0 for o in d.values()):
         raise InputError(f"lr profile: {d} is not allowed; give a multiplier of 0 or more for each of {', '.join(STAGES)}")
     return Profile(**{k: float(v) for k,v in d.items()})
 
-def _is_number(o): return isinstance(o, (int,float)) and not isinstance(o, bool) and math.isfinite(o)
+def is_number(o): return isinstance(o, (int,float)) and not isinstance(o, bool) and math.isfinite(o)
 
-# %% ../nbs/00_schedule.ipynb #41aa465d
+# %% ../nbs/00_schedule.ipynb #0f85d662
 CURVES = ('cosine', 'constant', 'one_cycle')
 FROZEN_BN = ('eval', 'adapt')
 
@@ -113,8 +113,8 @@ class Schedule:
                                  "phases follow each other without gaps or overlaps, and only the last may be open")
         if self.curve not in CURVES: raise not_allowed('curve', self.curve, CURVES)
         if self.frozen_bn not in FROZEN_BN: raise not_allowed('frozen_bn', self.frozen_bn, FROZEN_BN)
-        if not (_is_number(self.lr) and self.lr>0): raise InputError(f"lr: {self.lr!r} is not allowed; give a number above 0")
-        if not (_is_number(self.warmup) and self.warmup>=0):
+        if not (is_number(self.lr) and self.lr>0): raise InputError(f"lr: {self.lr!r} is not allowed; give a number above 0")
+        if not (is_number(self.warmup) and self.warmup>=0):
             raise InputError(f"warmup: {self.warmup!r} is not allowed; give epochs, 0 or more")
 
 # %% ../nbs/00_schedule.ipynb #e0827c91
