@@ -159,7 +159,7 @@ def _cut(self:Schedule, epochs):
     phases = tuple(replace(o, end=min(epochs, o.end or epochs)) for o in self.phases if o.start<epochs)
     return replace(self, phases=phases, unreached=tuple(o for o in self.phases if o.start>=epochs))
 
-# %% ../nbs/00_schedule.ipynb #6b1dd4a8
+# %% ../nbs/00_schedule.ipynb #5f33759e
 FITS = ('exact', 'scale')
 
 @patch
@@ -170,7 +170,8 @@ def fitted(self:Schedule,
     "This schedule for a run of `epochs`; its phases add up to them"
     if type(epochs) is not int or epochs<1: raise InputError(f"epochs: {epochs!r} is not allowed; give a whole number, 1 or more")
     if fit not in FITS: raise not_allowed('schedule fit', fit, FITS)
-    if self.epochs is not None: raise InputError(f"schedule {self.name}: is already fitted to {self.epochs} epochs")
+    if self.epochs==epochs: return self
+    if self.epochs is not None: raise InputError(f"schedule {self.name}: is already fitted to {self.epochs} epochs, not {epochs}")
     return replace(self._scaled(epochs) if fit=='scale' else self._cut(epochs), epochs=epochs)
 
 # %% ../nbs/00_schedule.ipynb #fd187d67
