@@ -70,18 +70,20 @@ _RULES = dict(
     logdir=(lambda o: isinstance(o, str) and o!='', 'a folder'),
     name=(_is_name, 'the name of a folder, not a path'))
 
-# %% ../nbs/01_recipe.ipynb #3b723c3e
+# %% ../nbs/01_recipe.ipynb #a0b8eed3
 def resolve_schedule(
     strategy:str|Path|Schedule, # A name, a TOML file or a schedule
     epochs:int, # The budget
     fit:str='exact', # How to meet it: exact or scale
-    **changes, # Fields of `Schedule` that replace the strategy's own where they aren't None
+    lr:float|None=None, # Base learning rate, the head's; like all below, the strategy's own by default
+    profile:str|dict|tuple|None=None, # Learning rates of the stages, relative to it
+    curve:str|None=None, # Rates over time: cosine, constant or one_cycle
+    warmup:float|None=None, # Epochs over which a stage that joins warms up
+    frozen_bn:str|None=None, # Batch norm of frozen stages: eval or adapt
 ) -> Schedule: # Fitted to `epochs`
     "The schedule of a run"
-    s = get_schedule(strategy)
-    changes = {k: v for k,v in changes.items() if v is not None}
-    if 'profile' in changes: changes['profile'] = get_profile(changes['profile'])
-    return replace(s, **changes).fitted(epochs, fit)
+    changes = dict(lr=lr, profile=None if profile is None else get_profile(profile), curve=curve, warmup=warmup, frozen_bn=frozen_bn)
+    return replace(get_schedule(strategy), **{k: v for k,v in changes.items() if v is not None}).fitted(epochs, fit)
 
 @patch(as_prop=True)
 def schedule(self:Recipe) -> Schedule:

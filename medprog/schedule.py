@@ -14,7 +14,8 @@ from fastcore.basics import patch
 
 # %% auto #0
 __all__ = ['STAGES', 'PROFILES', 'CURVES', 'FROZEN_BN', 'STRATEGIES', 'FITS', 'InputError', 'not_allowed', 'Phase', 'Profile',
-           'get_profile', 'is_number', 'Schedule', 'cosine', 'one_cycle', 'read_toml', 'check_keys', 'get_schedule']
+           'get_profile', 'is_number', 'Schedule', 'cosine', 'one_cycle', 'plan_text', 'read_toml', 'check_keys',
+           'get_schedule']
 
 # %% ../nbs/00_schedule.ipynb #e26f5a07
 STAGES = ('early', 'layer2', 'layer3', 'layer4', 'head')
@@ -174,14 +175,14 @@ def fitted(self:Schedule,
     if self.epochs is not None: raise InputError(f"schedule {self.name}: is already fitted to {self.epochs} epochs, not {epochs}")
     return replace(self._scaled(epochs) if fit=='scale' else self._cut(epochs), epochs=epochs)
 
-# %% ../nbs/00_schedule.ipynb #fd187d67
+# %% ../nbs/00_schedule.ipynb #e14675d1
 @patch(as_prop=True)
 def warning(self:Schedule) -> str:
     "One line about phases that the budget doesn't reach and what to do; empty if there are none"
     if not self.unreached: return ''
     names = ', '.join(f"{o.unfreeze} (from epoch {o.start})" for o in self.unreached)
     never = set().union(*(o.stages for o in self.unreached)) - set().union(*(o.stages for o in self.phases))
-    frozen = f" and {' '.join(o for o in STAGES if o in never)} will not learn" if never else ''
+    frozen = f" and {' and '.join(o for o in STAGES if o in never)} will not learn" if never else ''
     return (f"{self.name}: {self.epochs} epochs never reach phase {names}{frozen}. Train for more than "
             f"{self.unreached[-1].start} epochs (--epochs), or let the phases shrink (--schedule-fit scale)")
 
@@ -253,6 +254,15 @@ def plan(self:Schedule):
         return dict(phase=o.unfreeze, start=o.start, end=o.end, epochs=(o.end and o.epochs) if reached else 0, learns=learns, **lrs)
     rows = [row(o) for o in self.phases] + [row(o, False) for o in self.unreached]
     return pd.DataFrame(rows).astype(dict(end='Int64', epochs='Int64'))
+
+# %% ../nbs/00_schedule.ipynb #3a1cec72
+def plan_text(
+    plan, # As `Schedule.plan` gives it
+) -> str: # A line a phase
+    "A plan for a terminal"
+    df = plan.astype(object).fillna('')
+    for k in (o for o in df if o.startswith('lr_')): df[k] = [f'{o:.3g}' if o else '-' for o in df[k]]
+    return df.to_string(index=False)
 
 # %% ../nbs/00_schedule.ipynb #e29c2dc9
 @patch
