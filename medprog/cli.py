@@ -14,7 +14,7 @@ from .schedule import InputError,not_allowed,plan_text
 # %% auto #0
 __all__ = ['main', 'train_main', 'plan_main']
 
-# %% ../nbs/17_cli.ipynb #154356bb
+# %% ../nbs/17_cli.ipynb #5885cc39
 class _Parser(argparse.ArgumentParser):
     "An argument parser whose errors are one line"
     def error(self, message): raise InputError(f"{message}; see --help")
@@ -31,7 +31,7 @@ def _recipe_flags(parser):
         if f.name=='label_cols': kw |= dict(type=lambda s: tuple(o.strip() for o in s.split(',')), metavar='A,B,...')
         elif f.type=='bool': kw |= dict(action='store_true')
         elif f.name=='lr': kw |= dict(type=_lr, metavar='X')
-        else: kw |= dict(zip(('type','metavar'), kinds.get(f.type.split('|')[0], (str,'...'))))
+        else: kw |= dict(zip(('type','metavar'), kinds.get(f.type.split('|')[0].strip(), (str,'...'))))
         parser.add_argument('--'+f.name.replace('_', '-'), **kw)
 
 # %% ../nbs/17_cli.ipynb #c0cfe207
