@@ -30,7 +30,7 @@ from .recipe import MIN_SIZE
 from .schedule import InputError,not_allowed
 
 # %% auto #0
-__all__ = ['SPLITS', 'open_image', 'open_dicom', 'ImageTable', 'FileOpener', 'ArrayOpener', 'PhantomOpener', 'read_table',
+__all__ = ['SPLITS', 'open_image', 'open_dicom', 'ImageTable', 'FileOpener', 'PhantomOpener', 'ArrayOpener', 'read_table',
            'OpenImage', 'Squeeze', 'Augment', 'image_dls']
 
 # %% ../nbs/10_data.ipynb #a79a7e48
@@ -50,7 +50,7 @@ def _to_rgb(im):
         return Image.alpha_composite(Image.new('RGBA', im.size, 'black'), im).convert('RGB')
     return im.convert('RGB')
 
-# %% ../nbs/10_data.ipynb #3ec07cfb
+# %% ../nbs/10_data.ipynb #78e01547
 @contextmanager
 def _reading(path, what='an image'):
     "Any failure in here is an `InputError` about `path`"
@@ -65,6 +65,7 @@ def _is_dicom(path):
     if path.suffix.lower() in ('.dcm', '.dicom'): return True
     with path.open('rb') as f: return f.read(132)[128:]==b'DICM'
 
+# %% ../nbs/10_data.ipynb #1bb88c4c
 def open_image(
     path:str|Path, # Anything that PIL reads, or DICOM
 ) -> Image.Image: # 8-bit RGB, the right way up
@@ -75,7 +76,7 @@ def open_image(
             with Image.open(path) as im: return _to_rgb(ImageOps.exif_transpose(im))
     return open_dicom(path)
 
-# %% ../nbs/10_data.ipynb #c6137a22
+# %% ../nbs/10_data.ipynb #7f6fec46
 def _first(o): return o[0] if hasattr(o, '__len__') and len(o) else o
 
 def _windowed(ds, a):
@@ -88,10 +89,9 @@ def _windowed(ds, a):
 
 def _show_grey(ds, a):
     "Stored values `a` as the header asks for"
-    lo = ds.get('PixelPaddingValue')
-    hi = ds.get('PixelPaddingRangeLimit', lo)
     values,ends = _windowed(ds, apply_modality_lut(a, ds))
-    if lo is not None: values = np.where((a>=min(lo, hi)) & (a<=max(lo, hi)), np.nan, values)
+    padding = [o for k in ('PixelPaddingValue', 'PixelPaddingRangeLimit') if (o := ds.get(k)) is not None]
+    if padding: values = np.where((a>=min(padding)) & (a<=max(padding)), np.nan, values)
     return _to_8bit(values, ends, invert=ds.PhotometricInterpretation=='MONOCHROME1')
 
 # %% ../nbs/10_data.ipynb #0ac5e952
@@ -127,7 +127,7 @@ class ImageTable:
     name:str # Short, for the run's folder
     notes:tuple[str,...]=() # What the user should be told
 
-# %% ../nbs/10_data.ipynb #fb0ee610
+# %% ../nbs/10_data.ipynb #8a62e5bc
 def _hot(t):
     "Which image of table `t` is of which class: `(n, classes)`, boolean"
     if t.multilabel: return t.df[list(t.classes)].to_numpy(bool)
@@ -141,6 +141,7 @@ def targets(self:ImageTable,
     hot = _hot(self)[(self.df.split==split).to_numpy()]
     return hot.astype(int) if self.multilabel else hot.argmax(1)
 
+# %% ../nbs/10_data.ipynb #a71173c2
 @patch
 def counts(self:ImageTable) -> pd.DataFrame: # A row a split
     "Images of each class, images and patients of each split"
@@ -149,13 +150,21 @@ def counts(self:ImageTable) -> pd.DataFrame: # A row a split
     totals = pd.DataFrame(dict(images=of.size(), patients=of.patient.nunique()))
     return pd.concat([per_class, totals], axis=1).reindex(list(SPLITS), fill_value=0)
 
-# %% ../nbs/10_data.ipynb #e7691694
+# %% ../nbs/10_data.ipynb #114aed3f
 @dataclass(frozen=True)
 class FileOpener:
     "Opens an image file by its path below `root`"
-    root:Path
+    root:Path # The folder of the images, or of the CSV
     def __call__(self, key, size=None): return open_image(self.root/key)
 
+_draw = lru_cache(maxsize=4096)(phantom_image)
+
+@dataclass(frozen=True)
+class PhantomOpener:
+    "Draws a phantom image"
+    def __call__(self, key, size): return _draw(key, size)
+
+# %% ../nbs/10_data.ipynb #41ac57c8
 _NPZ = dict(train='train', valid='val', test='test')   # MedMNIST's names
 
 @lru_cache(maxsize=1)
@@ -166,17 +175,13 @@ def _arrays(path):
 @dataclass(frozen=True)
 class ArrayOpener:
     "Opens image `train/12` of an `.npz` file in MedMNIST's form"
-    path:Path
+    path:Path # The file
     def __call__(self, key, size=None):
-        split,i = key.split('/')
-        return _to_rgb(Image.fromarray(_arrays(self.path)[f'{_NPZ[split]}_images'][int(i)]))
-
-_draw = lru_cache(maxsize=4096)(phantom_image)
-
-@dataclass(frozen=True)
-class PhantomOpener:
-    "Draws a phantom image"
-    def __call__(self, key, size): return _draw(key, size)
+        split,_,i = key.partition('/')
+        images = _arrays(self.path).get(f'{_NPZ.get(split)}_images', ())
+        if not (i.isdecimal() and int(i)<len(images)):
+            raise InputError(f"{key}: no such file, and no image of {self.path}")
+        return _to_rgb(Image.fromarray(images[int(i)]))
 
 # %% ../nbs/10_data.ipynb #0a220e35
 def _phantom(kind='binary'):
@@ -184,42 +189,57 @@ def _phantom(kind='binary'):
     name = 'phantom' if kind in ('', 'binary') else f'phantom-{kind}'
     return ImageTable(df, CLASSES[kind or 'binary'], 'label' not in df, PhantomOpener(), 64, name)
 
-# %% ../nbs/10_data.ipynb #2770c6b0
+# %% ../nbs/10_data.ipynb #a5d4696e
 _SPLITS = dict(train='train', valid='valid', val='valid', validation='valid', test='test')
 
-def _in_order(names): return tuple(sorted(set(names), key=lambda o: (not o.isdecimal(), int(o) if o.isdecimal() else 0, o)))
+def _in_order(names):
+    return tuple(sorted(set(names), key=lambda o: (not o.isdecimal(), int(o) if o.isdecimal() else 0, o)))
 
-def _folders(path): return sorted(o for o in path.iterdir() if o.is_dir() and o.name[0] not in '._')
+def _folders(path): return sorted(o for o in path.iterdir() if o.is_dir() and o.name[0]!='.' and o.name!='__MACOSX')
 
+# %% ../nbs/10_data.ipynb #186a4d2f
 def _images(folder):
     "The image files in `folder`, at any depth, and how many other files are there"
-    files = sorted(o for o in folder.rglob('*') if o.is_file() and not any(p[0]=='.' for p in o.relative_to(folder).parts))
+    def hidden(o): return any(part[0]=='.' for part in o.relative_to(folder).parts)
+    files = sorted(o for o in folder.rglob('*') if o.is_file() and not hidden(o))
     known = {ext for ext,fmt in Image.registered_extensions().items() if fmt in Image.OPEN}
     images = [o for o in files if o.suffix.lower() in known or _is_dicom(o)]
     stems = {o.with_suffix('') for o in images}
     masks = {o for o in images if (m := re.fullmatch(r'(.+)_mask(_\d+)?', o.stem)) and o.with_name(m[1]) in stems}
     return [o for o in images if o not in masks],len(files)-len(images)+len(masks)
 
+# %% ../nbs/10_data.ipynb #717dabc5
 def _folder(root):
+    "The table of a folder of class folders"
     tops = {o: _SPLITS[o.name.lower()] for o in _folders(root) if o.name.lower() in _SPLITS}
-    if 'train' not in tops.values() and len(tops)<len(_folders(root)): tops = {root: None}   # `control` and `test` are two classes
+    if 'train' not in tops.values() and len(tops)<len(_folders(root)): tops = {root: None}
     rows,others = [],0
     for folder,split in ((o, split) for top,split in tops.items() for o in _folders(top)):
         files,n = _images(folder)
         others += n
         rows += [(o.relative_to(root).as_posix(), folder.name, split) for o in files]
-    if not rows: raise InputError(f"data: no images in class folders; expected {root}/CLASS/IMAGE or {root}/train/CLASS/IMAGE")
+    if not rows: raise InputError(f"data: no images in class folders; give {root}/CLASS/FILE or {root}/train/CLASS/FILE")
     df = pd.DataFrame(rows, columns=['image', 'label', 'split']).dropna(axis=1)
     notes = (f"{others} files are left out: masks, or no images",) if others else ()
     return ImageTable(df, _in_order(df.label), False, FileOpener(root), 224, root.name, notes)
 
-# %% ../nbs/10_data.ipynb #0c34dd9f
+# %% ../nbs/10_data.ipynb #0edf28b6
+def _refuse(path, col, values, bad, allowed):
+    "An `InputError` that names the rows that are `bad`, as a spreadsheet counts them"
+    if not bad.any(): return
+    rows,n = np.flatnonzero(bad),int(bad.sum())
+    given = 'nothing' if pd.isna(v := values.iloc[rows[0]]) else repr(str(v))
+    raise InputError(f"{path}: column {col!r} holds {given} in row {', '.join(map(str, rows[:5]+2))}"
+                     f"{f' and {n-5} more' if n>5 else ''}; give {allowed}")
+
+# %% ../nbs/10_data.ipynb #0ff70449
 def _csv(path, label_cols=()):
     "The table in a CSV"
     cols = tuple(label_cols) or ('label',)
     text = dict.fromkeys(('image', 'label', 'patient', 'split'), str)
     with _reading(path, 'a CSV'):
-        df = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[''], skipinitialspace=True, encoding='utf-8-sig', index_col=False)
+        df = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[''], skipinitialspace=True,
+                         encoding='utf-8-sig', index_col=False)
     for c in ('image', *cols):
         if c not in df: raise InputError(f"{path}: no column {c!r}; there are {', '.join(df.columns)}"
             + ("; name 0/1 columns with --label-cols" if c=='label' else ''))
@@ -237,41 +257,37 @@ def _csv(path, label_cols=()):
     classes = tuple(label_cols) or _in_order(df.label)
     return ImageTable(df, classes, bool(label_cols), FileOpener(path.parent), 224, path.stem)
 
-def _refuse(path, col, values, bad, allowed):
-    "An `InputError` that names the rows that are `bad`, as a spreadsheet counts them"
-    if not bad.any(): return
-    rows,n = np.flatnonzero(bad),int(bad.sum())
-    given = 'nothing' if pd.isna(v := values.iloc[rows[0]]) else repr(str(v))
-    raise InputError(f"{path}: column {col!r} holds {given} in row {', '.join(map(str, rows[:5]+2))}"
-                     f"{f' and {n-5} more' if n>5 else ''}; give {allowed}")
-
-# %% ../nbs/10_data.ipynb #70828a66
+# %% ../nbs/10_data.ipynb #bad3cabf
 def _npz_split(path, split):
     "Images and labels `(n, columns)` of a split"
     x,y = (_arrays(path)[f'{_NPZ[split]}_{o}'] for o in ('images', 'labels'))
     if x.dtype!=np.uint8 or not (x.ndim==3 or (x.ndim==4 and x.shape[-1]==3)):
-        raise InputError(f"{path}: {split} images are {x.dtype} of shape {x.shape}; expected uint8 of shape (n,h,w) or (n,h,w,3)")
-    if len(y)!=len(x) or y.dtype.kind not in 'biuf': raise InputError(f"{path}: {len(x)} {split} images, but {len(y)} labels of type {y.dtype}")
+        raise InputError(f"{path}: {split} images are {x.dtype} of shape {x.shape}; give uint8 of (n,h,w) or (n,h,w,3)")
+    if len(y)!=len(x) or y.dtype.kind not in 'biuf':
+        raise InputError(f"{path}: {len(y)} {split} labels of type {y.dtype}; give {len(x)} numbers, one an image")
     return x,y.reshape(len(y), -1)
 
+# %% ../nbs/10_data.ipynb #14555fd9
 def _npz(path, names=None, name=None):
     "The table of an `.npz` file; `names` has a name for each class number, as text"
-    given = [s for s,k in _NPZ.items() if {f'{k}_images', f'{k}_labels'}<=set(_arrays(path))]
-    if 'train' not in given: raise InputError(f"{path}: no train_images and train_labels; there are {', '.join(_arrays(path))}")
+    a = _arrays(path)
+    given = [s for s,k in _NPZ.items() if {f'{k}_images', f'{k}_labels'}<=set(a)]
+    if 'train' not in given: raise InputError(f"{path}: no train_images and train_labels; there are {', '.join(a)}")
     xs,ys = zip(*(_npz_split(path, s) for s in given))
-    if len({y.shape[1] for y in ys})>1: raise InputError(f"{path}: the splits have labels of {[y.shape[1] for y in ys]} columns")
+    if len(widths := {y.shape[1] for y in ys})>1: raise InputError(f"{path}: labels of {widths} columns in its splits")
     y,multilabel = np.concatenate(ys),ys[0].shape[1]>1
-    bad = ~np.isin(y, (0, 1)) if multilabel else ~((y>=0) & (y%1==0))
-    if bad.any(): raise InputError(f"{path}: a label is {y[bad][0]}; give " + ("0 or 1" if multilabel else "whole numbers from 0"))
+    bad,allowed = (~np.isin(y, (0, 1)),"0 or 1") if multilabel else (~((y>=0) & (y%1==0)),"whole numbers from 0")
+    if bad.any(): raise InputError(f"{path}: a label is {y[bad][0]}; give {allowed}")
     y = y.astype(int)
     numbers = range(y.shape[1]) if multilabel else np.unique(y).tolist()
     named = {i: (names or {}).get(str(i), str(i)) for i in numbers}
-    df = pd.DataFrame([(f'{s}/{i}', s) for s,x in zip(given, xs) for i in range(len(x))], columns=['image', 'split'])
-    df = df.assign(**{named[i]: y[:,i] for i in numbers}) if multilabel else df.assign(label=[named[i] for i in y[:,0]])
+    keys = [(f'{s}/{i}', s) for s,x in zip(given, xs) for i in range(len(x))]
+    cols = {named[i]: y[:,i] for i in numbers} if multilabel else dict(label=[named[i] for i in y[:,0]])
+    df = pd.DataFrame(keys, columns=['image', 'split']).assign(**cols)
     size = int(np.clip(max(xs[0].shape[1:3]), 64, 224))
     return ImageTable(df, tuple(named.values()), multilabel, ArrayOpener(path), size, name or path.stem)
 
-# %% ../nbs/10_data.ipynb #7e4e0818
+# %% ../nbs/10_data.ipynb #83746871
 def _medmnist(spec):
     "The table of `NAME` or `NAME@SIZE`"
     name,_,px = spec.partition('@')
@@ -281,33 +297,35 @@ def _medmnist(spec):
     except ImportError: medmnist = None
     if medmnist and name not in medmnist.INFO: raise not_allowed('medmnist', name, tuple(medmnist.INFO))
     if not path.is_file():
-        try: getattr(medmnist, medmnist.INFO[name]['python_class'])('train', download=True, size=int(px or 28), root=str(folder))
+        try:
+            dataset = getattr(medmnist, medmnist.INFO[name]['python_class'])
+            dataset('train', download=True, size=int(px or 28), root=str(folder))
         except Exception as e:
             why = ' '.join(str(e).split())[:200] if medmnist else "pip install medmnist downloads it"
             raise InputError(f"medmnist:{spec}: no file {path} ({why})") from None
     return _npz(path, medmnist.INFO[name]['label'] if medmnist else None, name)
 
-# %% ../nbs/10_data.ipynb #cdedd3f9
+# %% ../nbs/10_data.ipynb #88fe7fdb
 def _source(data, label_cols):
     "The table of `data` as far as its source knows it"
     kind,_,rest = str(data).partition(':')
     path = Path(data).expanduser().absolute()
     is_csv = path.is_file() and path.suffix.lower()=='.csv'
-    if label_cols and not is_csv: raise InputError(f"label_cols: {', '.join(label_cols)} given, but {data} is not a CSV")
+    if label_cols and not is_csv: raise InputError(f"label_cols: {', '.join(label_cols)}, but {data} is not a CSV")
     if is_csv: return _csv(path, label_cols)
     if kind=='phantom': return _phantom(rest)
     if kind=='medmnist': return _medmnist(rest)
     if path.is_dir(): return _folder(path)
     if path.is_file() and path.suffix.lower()=='.npz': return _npz(path)
-    raise InputError(f"data: {str(data)!r} is not {'a source' if path.exists() else 'there'}; give phantom, a folder of class folders, "
-                     "a CSV, an .npz file, or medmnist:NAME")
+    raise InputError(f"data: {str(data)!r} is not {'a source' if path.exists() else 'there'}; give phantom, "
+                     "a folder of class folders, a CSV, an .npz file, or medmnist:NAME")
 
-# %% ../nbs/10_data.ipynb #e7a24b3d
+# %% ../nbs/10_data.ipynb #660a0ee1
 def _carve(t, seed, pcts):
-    "The split of each image after whole patients moved out of train; `pcts` has the share of each split that is to be made"
+    "The split of each image after whole patients moved out of train; `pcts` has the share of each new split"
     train = t.df[t.df.split=='train']
     hot = pd.DataFrame(_hot(t), index=t.df.index).loc[train.index].groupby(train.patient).any()
-    hot['none'] = ~hot.any(axis=1)                                # multi-label patients who have no class
+    hot[-1] = ~hot.any(axis=1)                                    # multi-label patients who have no class
     stratum = hot.mul(1/hot.sum().clip(lower=1)).idxmax(axis=1)   # the rarest of a patient's classes
     moved = {}
     for _,patients in stratum.groupby(stratum):
@@ -318,7 +336,7 @@ def _carve(t, seed, pcts):
             queue = queue[n:]
     return t.df.split.where(t.df.split!='train', t.df.patient.map(moved).fillna('train'))
 
-# %% ../nbs/10_data.ipynb #865f666d
+# %% ../nbs/10_data.ipynb #94c58cc7
 def _check_files(t, skip_bad):
     "Table `t` without the images that can't be read; an `InputError` unless `skip_bad`"
     def problem(key):
@@ -327,35 +345,45 @@ def _check_files(t, skip_bad):
     with ThreadPoolExecutor() as pool: problems = list(pool.map(problem, t.df.image))
     bad = [o for o in problems if o]
     if not bad: return t
-    text = f"{len(bad)} of {len(t.df)} images can't be read: {'; '.join(bad[:5])}{f'; and {len(bad)-5} more' if len(bad)>5 else ''}"
+    more = f"; and {len(bad)-5} more" if len(bad)>5 else ''
+    text = f"{len(bad)} of {len(t.df)} images can't be read: {'; '.join(bad[:5])}{more}"
     if not skip_bad: raise InputError(f"{text}; --skip-bad goes on without them")
-    return replace(t, df=t.df[[o is None for o in problems]].reset_index(drop=True), notes=(*t.notes, f"left out: {text}"))
+    good = t.df[[o is None for o in problems]].reset_index(drop=True)
+    return replace(t, df=good, notes=(*t.notes, f"left out: {text}"))
 
-# %% ../nbs/10_data.ipynb #bcb4cbaa
+# %% ../nbs/10_data.ipynb #983f40be
 def _check_given(t):
     "Complain of classes that are too small, and of patients on two sides of a given split"
-    n = dict(zip(t.classes, _hot(t).sum(0).tolist()))
-    if few := [c for c in n if n[c]<2]:
-        raise InputError(f"class {few[0]!r}: {n[few[0]]} image{'s'*(n[few[0]]!=1)}; give two or more of each class, or leave the class out")
-    if len(n)<2 and not t.multilabel: raise InputError(f"data: one class only, {t.classes[0]!r}; give two or more")
+    for c,n in zip(t.classes, _hot(t).sum(0).tolist()):
+        if n<2: raise InputError(f"class {c!r}: {n} image{'s'*(n!=1)}; give two or more of each class, or leave it out")
+    if len(t.classes)<2 and not t.multilabel: raise InputError(f"data: one class only, {t.classes[0]!r}; give two")
     sides = t.df.groupby('patient').split.nunique()
     if len(cross := sides.index[sides>1]):
-        raise InputError(f"{len(cross)} patients are on more than one side of the given split: {', '.join(cross[:5])}{', ...'*(len(cross)>5)}")
+        first = ', '.join(cross[:5])+', ...'*(len(cross)>5)
+        raise InputError(f"patients on more than one side of the given split: {len(cross)} ({first}); give each one side")
 
+# %% ../nbs/10_data.ipynb #56373b46
 def _check_splits(t):
     "Complain of empty splits and of classes that are not in train; note those that are not in the others"
     counts = t.counts()
     for s in SPLITS:
-        if counts.images[s]==0: raise InputError(f"split {s!r} is empty; give more patients, or a split of your own")
+        if not (t.df.split==s).any(): raise InputError(f"split {s!r} is empty; give more patients, or your own split")
     absent = {s: [c for c,n in zip(t.classes, counts.loc[s]) if n==0] for s in SPLITS}
-    if o := absent['train']: raise InputError(f"class {o[0]!r} is outside the classes of train: all its images are in valid or test")
+    if o := absent['train']: raise InputError(f"class {o[0]!r} is outside the classes of train; give train images of it")
     return tuple(f"{s} has no image of {', '.join(o)}" for s,o in absent.items() if o)
 
-# %% ../nbs/10_data.ipynb #747926db
+# %% ../nbs/10_data.ipynb #39c27f47
+def _check_size(size):
+    "Below 32 pixels nothing is left for a ResNet's last layers, which see a 32nd of it"
+    if type(size) is not int or size<MIN_SIZE:
+        raise InputError(f"size: {size!r} is not allowed; give a whole number, {MIN_SIZE} or more")
+    return size
+
+# %% ../nbs/10_data.ipynb #ed4903b8
 def read_table(
-    data:str|Path, # phantom, phantom:multiclass, phantom:multilabel, a folder, a CSV, an .npz file, medmnist:NAME or medmnist:NAME@SIZE
+    data:str|Path, # phantom, phantom:multiclass, phantom:multilabel, a folder, CSV or .npz file, medmnist:NAME[@SIZE]
     label_cols:tuple[str,...]=(), # The 0/1 columns of a multi-label CSV
-    size:int|None=None, # Side of the images in pixels; by default 224 for files, 64 for phantom, npz its own between 64 and 224
+    size:int|None=None, # Side of the images; by default 224 for files, 64 for phantom, npz its own between 64 and 224
     seed:int=0, # Decides who goes to `valid` and `test` where the source doesn't say
     valid_pct:float=.15, # Share of the patients of train who go to a missing `valid`
     test_pct:float=.15, # And to a missing `test`
@@ -364,10 +392,11 @@ def read_table(
 ) -> ImageTable:
     "One table of images, whatever the source is"
     t = _source(data, label_cols)
-    t = replace(t, size=_check_size(size or t.size))
+    t = replace(t, size=_check_size(t.size if size is None else size))
     if check and isinstance(t.open, FileOpener): t = _check_files(t, skip_bad)
     df,notes = t.df,t.notes
-    if 'patient' not in df: df,notes = df.assign(patient=df.image),(*notes, "no patients given: every image counts as a patient of its own")
+    if 'patient' not in df:
+        df,notes = df.assign(patient=df.image),(*notes, "no patients given: every image counts as a patient of its own")
     t = replace(t, df=df if 'split' in df else df.assign(split='train'))
     _check_given(t)
     pcts = {s: pct for s,pct in dict(valid=valid_pct, test=test_pct).items() if not (t.df.split==s).any()}
@@ -376,15 +405,10 @@ def read_table(
         notes = *notes, f"{' and '.join(pcts)} carved out of train by patient, with seed {seed}"
     return replace(t, notes=notes+_check_splits(t))
 
-def _check_size(size):
-    "Below 32 pixels nothing is left for a ResNet's last layers, which see a 32nd of it"
-    if type(size) is not int or size<MIN_SIZE: raise InputError(f"size: {size!r} is not allowed; give a whole number, {MIN_SIZE} or more")
-    return size
-
-# %% ../nbs/10_data.ipynb #0d6b764e
+# %% ../nbs/10_data.ipynb #ff1bcbbd
 class OpenImage(Transform):
     "An image of a row of a table, a key, a path or an image"
-    input_types = (pd.Series, str, Path, Image.Image)   # fastai looks here for what `test_dl` and `predict` may be given
+    input_types = (pd.Series, str, Path, Image.Image)   # fastai looks here for what `test_dl` and `predict` take
     def __init__(self,
         open:Callable, # The table's
         size:int, # Handed to `open`
@@ -394,8 +418,9 @@ class OpenImage(Transform):
     def encodes(self, o):
         if isinstance(o, Image.Image): return PILImage(_to_rgb(o))
         if isinstance(o, pd.Series): return PILImage(self.open(o.image, self.size))
-        return PILImage(open_image(o) if Path(o).exists() else self.open(str(o), self.size))
+        return PILImage(open_image(o) if isinstance(o, Path) or Path(o).is_file() else self.open(o, self.size))
 
+# %% ../nbs/10_data.ipynb #f2ed7074
 class Squeeze(Transform):
     "Resizes an image to a square, whatever its shape"
     def __init__(self,
@@ -413,7 +438,7 @@ class Augment(Transform):
     def __init__(self): self.tfms = aug_transforms(max_rotate=10, max_zoom=1.1, max_lighting=.2, max_warp=0)
     def encodes(self, x:TensorImage): return compose_tfms(x, self.tfms, split_idx=0)
 
-# %% ../nbs/10_data.ipynb #556e75f5
+# %% ../nbs/10_data.ipynb #ce01eae9
 def image_dls(
     table:ImageTable,
     size:int|None=None, # Side of the images in pixels; the table's by default
@@ -423,12 +448,13 @@ def image_dls(
     device:str|torch.device|None=None, # By default the GPU if there is one
 ) -> DataLoaders: # `dls[0]` is train, `dls[1]` valid, `dls[2]` test
     "fastai `DataLoaders` of a table"
-    size = _check_size(size or table.size)
+    size = _check_size(table.size if size is None else size)
     if num_workers is None: num_workers = min(4, os.cpu_count() or 1) if isinstance(table.open, FileOpener) else 0
     classes = list(table.classes)
-    block = MultiCategoryBlock(encoded=True, vocab=classes) if table.multilabel else CategoryBlock(vocab=classes, sort=False)
-    db = DataBlock((TransformBlock(OpenImage(table.open, size), Squeeze(size), IntToFloatTensor), block),
-                   get_y=ColReader(classes if table.multilabel else 'label'),
+    target,col = CategoryBlock(classes, sort=False),'label'
+    if table.multilabel: target,col = MultiCategoryBlock(encoded=True, vocab=classes),classes
+    image = TransformBlock(OpenImage(table.open, size), Squeeze(size), IntToFloatTensor)
+    db = DataBlock((image, target), get_y=ColReader(col),
                    splitter=lambda df: [np.flatnonzero(df.split==s).tolist() for s in SPLITS],
                    batch_tfms=[Augment]*augment+[Normalize.from_stats(*imagenet_stats, cuda=False)])
     # a last batch of one would break batch norm, and a train set smaller than a batch is still one batch
