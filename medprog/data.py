@@ -208,7 +208,7 @@ def _images(folder):
     masks = {o for o in images if (m := re.fullmatch(r'(.+)_mask(_\d+)?', o.stem)) and o.with_name(m[1]) in stems}
     return [o for o in images if o not in masks],len(files)-len(images)+len(masks)
 
-# %% ../nbs/10_data.ipynb #717dabc5
+# %% ../nbs/10_data.ipynb #7fb91290
 def _folder(root):
     "The table of a folder of class folders"
     tops = {o: _SPLITS[o.name.lower()] for o in _folders(root) if o.name.lower() in _SPLITS}
@@ -218,7 +218,7 @@ def _folder(root):
         files,n = _images(folder)
         others += n
         rows += [(o.relative_to(root).as_posix(), folder.name, split) for o in files]
-    if not rows: raise InputError(f"data: no images in class folders; give {root}/CLASS/FILE or {root}/train/CLASS/FILE")
+    if not rows: raise InputError(f"data: no images in class folders; give {root}/CLASS/* or {root}/train/CLASS/*")
     df = pd.DataFrame(rows, columns=['image', 'label', 'split']).dropna(axis=1)
     notes = (f"{others} files are left out: masks, or no images",) if others else ()
     return ImageTable(df, _in_order(df.label), False, FileOpener(root), 224, root.name, notes)
@@ -232,7 +232,7 @@ def _refuse(path, col, values, bad, allowed):
     raise InputError(f"{path}: column {col!r} holds {given} in row {', '.join(map(str, rows[:5]+2))}"
                      f"{f' and {n-5} more' if n>5 else ''}; give {allowed}")
 
-# %% ../nbs/10_data.ipynb #0ff70449
+# %% ../nbs/10_data.ipynb #ad91bcbd
 def _csv(path, label_cols=()):
     "The table in a CSV"
     cols = tuple(label_cols) or ('label',)
@@ -255,7 +255,7 @@ def _csv(path, label_cols=()):
         _refuse(path, c, df[c], ~number.isin([0, 1]), "0 or 1")
         df[c] = number.astype(int)
     classes = tuple(label_cols) or _in_order(df.label)
-    return ImageTable(df, classes, bool(label_cols), FileOpener(path.parent), 224, path.stem)
+    return ImageTable(df, classes, bool(label_cols), FileOpener(path.parent), 224, f'{path.absolute().parent.name}-{path.stem}')
 
 # %% ../nbs/10_data.ipynb #bad3cabf
 def _npz_split(path, split):
@@ -351,7 +351,7 @@ def _check_files(t, skip_bad):
     good = t.df[[o is None for o in problems]].reset_index(drop=True)
     return replace(t, df=good, notes=(*t.notes, f"left out: {text}"))
 
-# %% ../nbs/10_data.ipynb #983f40be
+# %% ../nbs/10_data.ipynb #7c9e866f
 def _check_given(t):
     "Complain of classes that are too small, and of patients on two sides of a given split"
     for c,n in zip(t.classes, _hot(t).sum(0).tolist()):
@@ -360,16 +360,16 @@ def _check_given(t):
     sides = t.df.groupby('patient').split.nunique()
     if len(cross := sides.index[sides>1]):
         first = ', '.join(cross[:5])+', ...'*(len(cross)>5)
-        raise InputError(f"patients on more than one side of the given split: {len(cross)} ({first}); give each one side")
+        raise InputError(f"patients on more than one side of the given split: {len(cross)} ({first}); give each one")
 
-# %% ../nbs/10_data.ipynb #56373b46
+# %% ../nbs/10_data.ipynb #8f80514e
 def _check_splits(t):
     "Complain of empty splits and of classes that are not in train; note those that are not in the others"
     counts = t.counts()
     for s in SPLITS:
         if not (t.df.split==s).any(): raise InputError(f"split {s!r} is empty; give more patients, or your own split")
     absent = {s: [c for c,n in zip(t.classes, counts.loc[s]) if n==0] for s in SPLITS}
-    if o := absent['train']: raise InputError(f"class {o[0]!r} is outside the classes of train; give train images of it")
+    if o := absent['train']: raise InputError(f"class {o[0]!r} is outside the classes of train; give train some")
     return tuple(f"{s} has no image of {', '.join(o)}" for s,o in absent.items() if o)
 
 # %% ../nbs/10_data.ipynb #39c27f47

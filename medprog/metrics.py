@@ -127,9 +127,9 @@ class Accuracy(_Figure):
     "Share of right decisions"
     name,figure = 'accuracy',staticmethod(accuracy)
 
-# %% ../nbs/11_metrics.ipynb #20acd28b
-def _resamples(patients, n_boot, rng, max_size=4_000_000):
-    "Weights, resamples x images, of patients drawn with replacement; in chunks of bounded memory"
+# %% ../nbs/11_metrics.ipynb #c043c4d6
+def _resamples(patients, n_boot, rng, max_size=100_000):
+    "Weights, resamples x images, of patients drawn with replacement; in chunks that fit the cache"
     _,image_patient = np.unique(patients, return_inverse=True)
     n = image_patient.max()+1
     chunk = max(1, max_size//len(patients))
@@ -142,9 +142,9 @@ def _figures(probs, targs, weights):
     overall = [_overall(per_class, targs), f1(probs, targs, weights), accuracy(probs, targs, weights)]
     return np.concatenate([np.stack(overall, -1), per_class], -1)
 
-# %% ../nbs/11_metrics.ipynb #faa460aa
-_REASONS = dict(auroc='no class has both positive and negative images', f1='no positive image and no positive prediction',
-    accuracy='', per_class='no positive or no negative image')
+# %% ../nbs/11_metrics.ipynb #2cd0cf1d
+_REASONS = dict(auroc='no class has both positive and negative images',
+    f1='no positive image and no positive prediction', accuracy='', per_class='no positive or no negative image')
 
 def _interval(value, boots, reason):
     "A figure with its interval, ready for JSON; a resample without the figure is left out"
@@ -152,7 +152,7 @@ def _interval(value, boots, reason):
     low,high = np.nanpercentile(boots, (2.5, 97.5))
     return dict(value=float(value), low=float(low), high=float(high))
 
-# %% ../nbs/11_metrics.ipynb #3bc6efe0
+# %% ../nbs/11_metrics.ipynb #47b80654
 def figures(
     probs:np.ndarray, # Probabilities, images x classes
     targs:np.ndarray, # Class indices, or 0/1 images x classes
@@ -165,10 +165,11 @@ def figures(
     probs,targs = np.asarray(probs, float),np.asarray(targs)
     patients = np.arange(len(probs)) if patients is None else np.asarray(patients, str)
     if not probs.shape==(n:=len(targs), len(classes)) or len(patients)!=n or not n:
-        raise InputError(f"probabilities {probs.shape} and {len(patients)} patients: expected {n} images x {len(classes)} "
-            "classes, a patient each, and at least one image")
+        raise InputError(f"probabilities {probs.shape} and {len(patients)} patients: expected {n} images x "
+            f"{len(classes)} classes, a patient each, and at least one image")
     value = _figures(probs, targs, np.ones(n))
-    boots = np.concatenate([_figures(probs, targs, w) for w in _resamples(patients, n_boot, np.random.default_rng(seed))])
+    rng = np.random.default_rng(seed)
+    boots = np.concatenate([_figures(probs, targs, w) for w in _resamples(patients, n_boot, rng)])
     names = ['auroc', 'f1', 'accuracy'] + ['per_class']*len(classes)
     reasons = ['a probability is nan' if np.isnan(probs).any() else _REASONS[o] for o in names]
     res = [_interval(*o) for o in zip(value, boots.T, reasons)]

@@ -62,7 +62,7 @@ def phantom_oracle(
     mass,malignant = p.get('mass', 1.),p['malignant']
     return np.array([1-mass, mass*(1-malignant), mass*malignant])[-len(CLASSES[kind]):]
 
-# %% ../nbs/09_phantom.ipynb #f0e8cea4
+# %% ../nbs/09_phantom.ipynb #5210b4c8
 _DEAL = ['train', 'test', 'train', 'valid', 'train']*4
 _DEAL[13] = 'train'                                           # of 20 patients 13 train, 3 validate, 4 test
 
@@ -75,17 +75,18 @@ def phantom_table(
     "A data set of phantom images"
     if kind not in CLASSES: raise InputError(f"phantom kind {kind!r}: expected one of {', '.join(CLASSES)}")
     if not (n_patients>0<=seed and 1<=images[0]<=images[1]<=10):
-        raise InputError(f"phantom with n_patients={n_patients}, images={images}, seed={seed}: expected 1 patient or more, "
-            "1 to 10 images, a seed of 0 or more")
+        raise InputError(f"phantom with n_patients={n_patients}, images={images}, seed={seed}: expected 1 patient or "
+            "more, 1 to 10 images, a seed of 0 or more")
     patients = [f'{kind}-{seed}-{i:05d}' for i in range(n_patients)]
     label = {o: _label(o) for o in patients}
     order = sorted(patients, key=lambda o: (label[o], _rng(o, 'split').random()))
     split = {o: _DEAL[i%20] for i,o in enumerate(order)}
     rows = [(f'{o}{i}', *(label[o] if kind=='multilabel' else [label[o]]), o, split[o])
             for o in patients for i in range(_rng(o, 'images').integers(images[0], images[1]+1))]
-    return pd.DataFrame(rows, columns=['image', *(CLASSES[kind] if kind=='multilabel' else ['label']), 'patient', 'split'])
+    targets = CLASSES[kind] if kind=='multilabel' else ['label']
+    return pd.DataFrame(rows, columns=['image', *targets, 'patient', 'split'])
 
-# %% ../nbs/09_phantom.ipynb #e845cc5a
+# %% ../nbs/09_phantom.ipynb #b07e77d3
 def _grid(size):
     "Lateral position (a row) and depth (a column) of the pixel centres, from 0 to 1"
     t = (np.arange(size)+.5)/size
@@ -93,17 +94,16 @@ def _grid(size):
 
 def _step(d, width): return .5+.5*np.tanh(d/(2*width))        # from 0 to 1 around d=0, within a few `width`
 
-def _field(rng, shape, size):
-    "Smooth noise: standard normal on a grid of `shape`, resized"
-    noise = Image.fromarray(rng.standard_normal(shape, dtype=np.float32))
-    return np.asarray(noise.resize((size, size), Image.Resampling.BICUBIC))
+def _smooth(noise, size):
+    "`noise` on a grid of its own, smoothly resized to `size`"
+    return np.asarray(Image.fromarray(noise.astype(np.float32)).resize((size, size), Image.Resampling.BICUBIC))
 
-# %% ../nbs/09_phantom.ipynb #71f247a3
+# %% ../nbs/09_phantom.ipynb #b3881c0e
 def _tissue(patient, x, z):
     "Skin, fat, gland and muscle between wavy borders, mottled, fading with depth; in dB"
     rng = _rng(patient, 'tissue')
     echo = rng.normal((-6, -19, -12, -19), 2)
-    db = echo[0] + rng.normal(0, 1.5) - rng.uniform(3, 8)*z + 2*_field(rng, (10, 8), len(z))
+    db = echo[0] + rng.normal(0, 1.5) - rng.uniform(3, 8)*z + 2*_smooth(rng.normal(size=(10, 8)), len(z))
     for change,depth in zip(np.diff(echo), rng.normal((.05, .22, .8), (.01, .04, .04))):
         cycles,phase,height = rng.uniform((.5, 0, .005), (2, 1, .035))
         db = db + change*_step(z - depth - height*np.sin(2*np.pi*(cycles*x+phase)), .012)
@@ -144,11 +144,11 @@ def _lesion(key, score, x, z):
     rays = grade*np.exp(-dist/3)*sum(waves(p.integers(9, 16, 3)))
     return _Lesion(dist/margin, rays, _step((1-abs(dx))*w, .015)*_step((dz-.6)*h, .03), grade)
 
-# %% ../nbs/09_phantom.ipynb #693a11fa
+# %% ../nbs/09_phantom.ipynb #b8863cad
 def _lesion_db(key, lesion, size):
     "What `lesion` adds to the echo, in dB"
     rng,g,inside = _rng(key, 'echo'),lesion.grade,_step(1-lesion.dist, .05+.08*lesion.grade)
-    texture = -10 - 3*g + (1+8*g)*_field(rng, (24, 20), size)
+    texture = -10 - 3*g + (1+8*g)*_smooth(rng.normal(size=(24, 20)), size)
     rim = 7*(1-g)*np.exp(-((lesion.dist-1.12)/.08)**2)
     behind = rng.normal(4, 2) - 11*g
     return rim + inside*texture + (1-inside)*(10*lesion.rays + behind*lesion.below)
@@ -166,7 +166,9 @@ def _shadow(key, x, z):
     cx,cz,width = p.uniform((.15, .2, .05), (.85, .45, .09)) + v.normal(0, .01, 3)
     return _step(width-abs(x-cx), .012)*(.6*np.exp(-((z-cz)/.015)**2) - _step(z-cz-.03, .02))
 
-# %% ../nbs/09_phantom.ipynb #c4121e79
+# %% ../nbs/09_phantom.ipynb #756a29ad
+_ALWAYS = dict(mass=9., malignant=0., calcification=-9., shadow=-9.)  # scores of what a task does not ask about
+
 def phantom_image(
     key:str, # Image key, as in `phantom_table`
     size:int=64, # Side in pixels, 32 or more
@@ -175,14 +177,13 @@ def phantom_image(
     _,patient = _parse(key)
     if size<32: raise InputError(f"phantom size {size}: expected 32 pixels or more")
     x,z = _grid(size)
-    score = dict(mass=9., malignant=0., calcification=-9., shadow=-9.) | {k: s for k,(s,_) in _findings(patient).items()}
+    score = _ALWAYS | {k: s for k,(s,_) in _findings(patient).items()}
     shows = {k: _step(s, .35) for k,s in score.items()}
     db = _tissue(patient, x, z) + _distractors(patient, x, z)
     db = db + shows['mass']*_lesion_db(key, _lesion(key, score['malignant'], x, z), size)
     db = db + 16*shows['calcification']*_specks(key, x, z) + 14*shows['shadow']*_shadow(key, x, z)
-    rng = _rng(key, 'speckle')
-    speckle = np.hypot(_field(rng, (96, 64), size), _field(rng, (96, 64), size))
-    grey = 255*np.clip((db + 20*np.log10(speckle+.05))/42+1, 0, 1)
+    speckle = _smooth(_rng(key, 'speckle').rayleigh(size=(80, 56)), size)
+    grey = 255*np.clip((db + 20*np.log10(np.maximum(speckle, .1)))/42 + .9, 0, 1)
     return Image.fromarray(grey.astype(np.uint8)).convert('RGB')
 
 # %% ../nbs/09_phantom.ipynb #ae7d7e28
