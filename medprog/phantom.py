@@ -62,7 +62,7 @@ def phantom_oracle(
     mass,malignant = p.get('mass', 1.),p['malignant']
     return np.array([1-mass, mass*(1-malignant), mass*malignant])[-len(CLASSES[kind]):]
 
-# %% ../nbs/09_phantom.ipynb #5210b4c8
+# %% ../nbs/09_phantom.ipynb #0a54eb18
 _DEAL = ['train', 'test', 'train', 'valid', 'train']*4
 _DEAL[13] = 'train'                                           # of 20 patients 13 train, 3 validate, 4 test
 
@@ -74,7 +74,7 @@ def phantom_table(
 )->pd.DataFrame: # Columns `image`, `label` (multi-label: a 0/1 column for each class), `patient`, `split`
     "A data set of phantom images"
     if kind not in CLASSES: raise InputError(f"phantom kind {kind!r}: expected one of {', '.join(CLASSES)}")
-    if not (n_patients>0<=seed and 1<=images[0]<=images[1]<=10):
+    if n_patients<1 or seed<0 or not 1<=images[0]<=images[1]<=10:
         raise InputError(f"phantom with n_patients={n_patients}, images={images}, seed={seed}: expected 1 patient or "
             "more, 1 to 10 images, a seed of 0 or more")
     patients = [f'{kind}-{seed}-{i:05d}' for i in range(n_patients)]
@@ -120,7 +120,7 @@ def _distractors(patient, x, z):
         db = db - depth*_step(width-abs(x-cx), .02)*_step(z-.05, .02)
     return db
 
-# %% ../nbs/09_phantom.ipynb #0076891c
+# %% ../nbs/09_phantom.ipynb #72b7d27c
 @dataclass(frozen=True)
 class _Lesion:
     "A lesion as one image shows it"
@@ -141,17 +141,17 @@ def _lesion(key, score, x, z):
     waves = lambda cycles: [np.cos(k*angle+p.uniform(0, 2*np.pi)) for k in cycles]
     lobes = sum(p.normal(0, .02+.05*grade)*o for o in waves((2, 3, 5)))
     margin = 1 + lobes + .09*grade*sum(waves(p.integers(7, 14, 3)))
-    rays = grade*np.exp(-dist/3)*sum(waves(p.integers(9, 16, 3)))
+    rays = grade*np.exp(-dist/4)*sum(waves(p.integers(9, 16, 3)))
     return _Lesion(dist/margin, rays, _step((1-abs(dx))*w, .015)*_step((dz-.6)*h, .03), grade)
 
-# %% ../nbs/09_phantom.ipynb #b8863cad
+# %% ../nbs/09_phantom.ipynb #57476c2f
 def _lesion_db(key, lesion, size):
     "What `lesion` adds to the echo, in dB"
     rng,g,inside = _rng(key, 'echo'),lesion.grade,_step(1-lesion.dist, .05+.08*lesion.grade)
     texture = -10 - 3*g + (1+8*g)*_smooth(rng.normal(size=(24, 20)), size)
     rim = 7*(1-g)*np.exp(-((lesion.dist-1.12)/.08)**2)
     behind = rng.normal(4, 2) - 11*g
-    return rim + inside*texture + (1-inside)*(10*lesion.rays + behind*lesion.below)
+    return rim + inside*texture + (1-inside)*(14*lesion.rays + behind*lesion.below)
 
 # %% ../nbs/09_phantom.ipynb #c1a87db7
 def _specks(key, x, z):
