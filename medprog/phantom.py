@@ -153,20 +153,20 @@ def _lesion_db(key, lesion, size):
     behind = rng.normal(4, 2) - 11*g
     return rim + inside*texture + (1-inside)*(14*lesion.rays + behind*lesion.below)
 
-# %% ../nbs/09_phantom.ipynb #c1a87db7
+# %% ../nbs/09_phantom.ipynb #eb7286fa
 def _specks(key, x, z):
-    "A cluster of nine calcifications: bright points of height 1"
+    "A cluster of 16 calcifications: bright points of height 1"
     p,v = _rng(_parse(key)[1], 'specks'),_rng(key, 'specks')
-    points = p.uniform((.2, .3), (.8, .7)) + v.normal(0, .02, 2) + p.normal(0, .05, (9, 2))
-    return sum(np.exp(-((x-cx)**2+(z-cz)**2)/(2*.011**2)) for cx,cz in points)
+    points = p.uniform((.2, .3), (.8, .7)) + v.normal(0, .02, 2) + p.normal(0, .09, (16, 2))
+    return sum(np.exp(-((x-cx)**2+(z-cz)**2)/(2*.014**2)) for cx,cz in points)
 
 def _shadow(key, x, z):
     "A bright reflector and the dark column of depth 1 behind it"
     p,v = _rng(_parse(key)[1], 'shadow'),_rng(key, 'shadow')
-    cx,cz,width = p.uniform((.15, .2, .05), (.85, .45, .09)) + v.normal(0, .01, 3)
+    cx,cz,width = p.uniform((.15, .15, .06), (.85, .4, .12)) + v.normal(0, .01, 3)
     return _step(width-abs(x-cx), .012)*(.6*np.exp(-((z-cz)/.015)**2) - _step(z-cz-.03, .02))
 
-# %% ../nbs/09_phantom.ipynb #756a29ad
+# %% ../nbs/09_phantom.ipynb #1c38a4df
 _ALWAYS = dict(mass=9., malignant=0., calcification=-9., shadow=-9.)  # scores of what a task does not ask about
 
 def phantom_image(
@@ -181,7 +181,7 @@ def phantom_image(
     shows = {k: _step(s, .35) for k,s in score.items()}
     db = _tissue(patient, x, z) + _distractors(patient, x, z)
     db = db + shows['mass']*_lesion_db(key, _lesion(key, score['malignant'], x, z), size)
-    db = db + 16*shows['calcification']*_specks(key, x, z) + 14*shows['shadow']*_shadow(key, x, z)
+    db = db + 22*shows['calcification']*_specks(key, x, z) + 20*shows['shadow']*_shadow(key, x, z)
     speckle = _smooth(_rng(key, 'speckle').rayleigh(size=(80, 56)), size)
     grey = 255*np.clip((db + 20*np.log10(np.maximum(speckle, .1)))/42 + .9, 0, 1)
     return Image.fromarray(grey.astype(np.uint8)).convert('RGB')
