@@ -98,7 +98,7 @@ def fit_progressive(self:Learner,
     try: self.fit(epochs, s.lr, wd=wd, cbs=L(cbs)+[unfreeze, StageRates(s)])
     finally: unfreeze.restore()   # fastai calls nothing of a callback after a KeyboardInterrupt
 
-# %% ../nbs/14_train.ipynb #31b45f40
+# %% ../nbs/14_train.ipynb #ed73e9e3
 @delegates(vision_learner, but=['pretrained','splitter','normalize'])
 def progressive_learner(
     dls:DataLoaders, # Of images
@@ -113,7 +113,7 @@ def progressive_learner(
     if not dls.after_batch.fs.filter(lambda o: isinstance(o, Normalize)): dls.add_tfms([Normalize.from_stats(*imagenet_stats)], 'after_batch')
     learn = vision_learner(dls, arch, pretrained=False, splitter=stage_splitter, metrics=metrics or [AUROC(), F1(), Accuracy()], **kwargs)
     if state: load_weights(learn.model, state, used)
-    else: update_bn(islice(dls.train, 16), learn.model, dls.device)   # frozen stages will use what is stored
+    else: update_bn(islice(dls.train, 16), learn.model.to(dls.device), dls.device)   # frozen stages will use what is stored
     learn.weights = used
     return learn
 
