@@ -40,7 +40,15 @@ from .unfreeze import GradualUnfreezing,set_modes,set_phase
 # %% auto #0
 __all__ = ['progressive_learner', 'SeedEpochs', 'run_folder', 'train']
 
-# %% ../nbs/14_train.ipynb #1b371178
+# %% ../nbs/14_train.ipynb #a9e778e4
+@contextmanager
+def _as_found(model):
+    "Puts `requires_grad` back as it was"
+    found = [(p, p.requires_grad) for p in model.parameters()]
+    try: yield
+    finally:
+        for p,o in found: p.requires_grad_(o)
+
 @patch
 @delegates(resolve_schedule)
 def plan(self:Learner,
@@ -51,10 +59,8 @@ def plan(self:Learner,
     "What `fit_progressive` would do with the same arguments"
     s = resolve_schedule(strategy, epochs, **kwargs)
     if s.warning: warnings.warn(s.warning)
-    df,found = s.plan(),[p.requires_grad for p in self.model.parameters()]
-    try: n = [self._n_learning(s, o) for o in s.phases]
-    finally:
-        for p,o in zip(self.model.parameters(), found): p.requires_grad_(o)
+    df = s.plan()
+    with _as_found(self.model): n = [self._n_learning(s, o) for o in s.phases]
     df.insert(5, 'parameters', n+[0]*len(s.unreached))
     df['size'] = self.dls.valid.one_batch()[0].shape[-1]
     return df
@@ -64,7 +70,7 @@ def _n_learning(self:Learner, schedule, phase):
     set_phase(get_stages(self), phase.lowest, schedule.frozen_bn)
     return sum(p.numel() for p in self.model.parameters() if p.requires_grad)
 
-# %% ../nbs/14_train.ipynb #b2ab7a69
+# %% ../nbs/14_train.ipynb #5fd517b9
 @patch
 def suggest_lr(self:Learner,
     schedule:Schedule, # Its first phase is what learns
@@ -73,12 +79,9 @@ def suggest_lr(self:Learner,
     class FirstPhase(Callback):
         def before_train(self): set_modes(stages, lowest, schedule.frozen_bn)
     stages,lowest = get_stages(self),schedule.phases[0].lowest
-    found = [(p, p.requires_grad) for p in self.model.parameters()]
-    set_phase(stages, lowest, schedule.frozen_bn)
-    try:
-        with self.no_bar(), self.added_cbs(FirstPhase()): return self.lr_find(show_plot=False).valley
-    finally:
-        for p,o in found: p.requires_grad_(o)
+    with _as_found(self.model), self.no_bar(), self.added_cbs(FirstPhase()):
+        set_phase(stages, lowest, schedule.frozen_bn)
+        return self.lr_find(show_plot=False).valley
 
 @patch
 @delegates(resolve_schedule)
