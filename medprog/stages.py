@@ -158,7 +158,7 @@ def _read_weights(path):
     if not isinstance(d, dict) or not all(isinstance(o, torch.Tensor) for o in d.values()): raise InputError(f"weights: {path} holds no named tensors")
     return {k.removeprefix('module.'): v for k,v in d.items()}
 
-# %% ../nbs/03_stages.ipynb #c95b6093
+# %% ../nbs/03_stages.ipynb #109aac70
 _NUMBER = dict(conv1='0', bn1='1', layer1='4', layer2='5', layer3='6', layer4='7')   # fastai's numbers for the parts of a ResNet
 
 def load_weights(
@@ -173,7 +173,8 @@ def load_weights(
         return (part if stages is _NAMED else _NUMBER.get(part, part))+dot+rest
     state = {k: v for k,v in state.items() if not k.startswith('fc.')}
     want = {k: v for k,v in body.state_dict().items() if not k.startswith('fc.')}
-    lacks = [k for k in want if k not in set(map(ours, state)) and not k.endswith('num_batches_tracked')]
+    given = set(map(ours, state))
+    lacks = [k for k in want if k not in given and not k.endswith('num_batches_tracked')]
     wrong = [f"it has {k} of shape {tuple(v.shape)}, the network " + (f"wants {tuple(want[ours(k)].shape)}" if ours(k) in want else "doesn't")
              for k,v in state.items() if ours(k) not in want or want[ours(k)].shape!=v.shape]
     if lacks or wrong: raise InputError(f"{name}: is for another architecture: {(wrong or ['it lacks '+lacks[0]])[0]}")

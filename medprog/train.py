@@ -134,20 +134,19 @@ class SeedEpochs(Callback):
         random.seed(s), np.random.seed(s), torch.manual_seed(s)
         self.dls.train.rng = random.Random(s)   # fastai shuffles by a generator of its own
 
-# %% ../nbs/14_train.ipynb #30338f2f
+# %% ../nbs/14_train.ipynb #2fa7a8df
 def run_folder(
     recipe:Recipe, # Says where, and perhaps the name
     source:str, # What the data is called, for the name
 ) -> Path: # New and empty
     "Make the folder of a run; a given name that is taken is an error, a made one gets a number"
-    _check_free(recipe)
     made = f"{source}-{recipe.arch}-{Path(recipe.progressive_strategy).stem}-{recipe.epochs}-seed{recipe.seed}"
     for name in [recipe.name] if recipe.name else chain([made], (f'{made}-{i}' for i in count(2))):
         path = Path(recipe.logdir)/name
         try: path.mkdir(parents=True)
-        except FileExistsError: continue
+        except FileExistsError: _check_free(recipe)
         except OSError as e: raise InputError(f"logdir: {path} can't be made: {e}") from None
-        return path
+        else: return path
 
 def _check_free(recipe):
     "A name that was given is not taken"
