@@ -26,8 +26,7 @@ from fastai.torch_core import default_device
 from fastai.vision.augment import aug_transforms
 from fastai.vision.core import PILImage,TensorImage,imagenet_stats
 from .phantom import CLASSES,phantom_image,phantom_table
-from .recipe import MIN_SIZE
-from .schedule import InputError,not_allowed
+from .schedule import MIN_SIZE,InputError,not_allowed
 
 # %% auto #0
 __all__ = ['SPLITS', 'open_image', 'open_dicom', 'ImageTable', 'FileOpener', 'PhantomOpener', 'ArrayOpener', 'read_table',

@@ -8,11 +8,11 @@ from dataclasses import dataclass,fields,asdict,replace
 from pathlib import Path
 import tomlkit
 from fastcore.basics import patch
-from .schedule import (CURVES,FITS,FROZEN_BN,PROFILES,InputError,Schedule,check_keys,get_profile,get_schedule,
-                              not_allowed,read_toml,is_number)
+from .schedule import (CURVES,FITS,FROZEN_BN,LIMITS,MIN_SIZE,MIXINGS,STAGES,InputError,Schedule,check_keys,check_rules,
+                              get_profile,get_schedule,is_number,read_toml)
 
 # %% auto #0
-__all__ = ['ARCHS', 'MIN_SIZE', 'Recipe', 'resolve_schedule']
+__all__ = ['ARCHS', 'ATTENTION_TYPES', 'CLASS_WEIGHTS', 'Recipe', 'resolve_schedule']
 
 # %% ../nbs/01_recipe.ipynb #529173ef
 @dataclass(frozen=True)
@@ -33,24 +33,37 @@ class Recipe:
     seed:int=0 # Of everything random: splits, weights, batches, augmentation
     arch:str='resnet50' # One of torchvision's ResNets
     weights:str='auto' # imagenet, a local file, none, or auto: imagenet if it can be had
+    attention_type:str='none' # Attention put behind a stage, the identity to begin with: none, cbam or medical
+    attention_after:tuple[str,...]=('layer4',) # Behind which stages: early, layer2, layer3, layer4
+    class_weights:str='none' # Classes weigh as many images as they have (none), or all the same (balanced)
+    use_mixup:bool=False # Mix the training images and their labels
+    mixup:float|None=None # Strength of mixing, alpha of its Beta distribution (turns it on); 0.4, for cutmix 1, if the strategy has none
+    mixing:str|None=None # mixup (whole images) or cutmix (a box of one in another; turns it on); the strategy's own by default
+    use_label_smoothing:bool=False # Spread a share of each label over all classes
+    smoothing:float|None=None # That share (turns it on); 0.1 if the strategy has none
+    use_progressive_resizing:bool=False # Start on small images
+    size_start:float|None=None # Size at the start, a share of the full one (turns it on); 0.5 if the strategy has none
+    size_until:float|None=None # Share of the epochs by which the size is full (turns it on); the strategy's own by default
+    rising:bool=False # Let mixing and smoothing rise with the size of the images, from none to all
     skip_bad:bool=False # Leave out images that can't be read, instead of stopping
     workers:int|None=None # Processes that read images; by default as many as the data is worth
     logdir:str='logs' # The folder of all runs
     name:str|None=None # The run's folder in it; made from the recipe by default
 
     def __post_init__(self):
-        object.__setattr__(self, 'label_cols', tuple(self.label_cols))
-        for k,(ok,allowed) in _RULES.items():
-            if not ok(v:=getattr(self, k)): raise InputError(f"{k}: {v!r} is not allowed; give {allowed}")
-        for k,allowed in _CHOICES.items():
-            if (v:=getattr(self, k)) is not None and v not in allowed: raise not_allowed(k, v, allowed)
+        for k in ('label_cols','attention_after'): object.__setattr__(self, k, tuple(getattr(self, k)))
+        check_rules(self, _RULES, {})
+        check_rules(self, _LIMITS, _CHOICES, optional=True)
         if self.lr_profile is not None: get_profile(self.lr_profile)
 
 # %% ../nbs/01_recipe.ipynb #0948d713
 ARCHS = ('resnet18', 'resnet34', 'resnet50', 'resnet101', 'resnet152', 'resnext50_32x4d', 'resnext101_32x8d',
          'resnext101_64x4d', 'wide_resnet50_2', 'wide_resnet101_2')
-MIN_SIZE = 32
-_CHOICES = dict(schedule_fit=FITS, curve=CURVES, frozen_bn=FROZEN_BN, arch=ARCHS)
+ATTENTION_TYPES = ['none', 'cbam', 'medical']   # those that are registered later are added
+CLASS_WEIGHTS = ('none', 'balanced')
+_CHOICES = dict(schedule_fit=FITS, curve=CURVES, frozen_bn=FROZEN_BN, arch=ARCHS, attention_type=ATTENTION_TYPES, class_weights=CLASS_WEIGHTS,
+                mixing=MIXINGS)
+_LIMITS = {k: LIMITS[k] for k in ('mixup', 'smoothing', 'size_start', 'size_until')}
 
 def _whole(least, optional=False):
     "A rule for whole numbers"
@@ -59,6 +72,7 @@ def _whole(least, optional=False):
 
 def _is_name(o): return o is None or (isinstance(o, str) and o.strip()==o!='' and Path(o).name==o)
 
+_YES_NO = (lambda o: isinstance(o, bool), 'true or false')
 _RULES = dict(
     data=(lambda o: isinstance(o, str) and o!='', 'a name or a path'),
     label_cols=(lambda o: all(isinstance(c, str) for c in o), 'names of columns'),
@@ -66,7 +80,8 @@ _RULES = dict(
     lr=(lambda o: o is None or o=='find' or (is_number(o) and o>0), "a number above 0, or find"),
     weight_decay=(lambda o: is_number(o) and o>=0, "a number, 0 or more"),
     weights=(lambda o: isinstance(o, str) and o!='', 'auto, imagenet, none or a file'),
-    skip_bad=(lambda o: isinstance(o, bool), 'true or false'),
+    attention_after=(lambda o: len(o) and len(set(o))==len(o) and set(o)<=set(STAGES[:-1]), f"one or more of {', '.join(STAGES[:-1])}"),
+    **dict.fromkeys(('skip_bad', 'use_mixup', 'use_label_smoothing', 'use_progressive_resizing', 'rising'), _YES_NO),
     logdir=(lambda o: isinstance(o, str) and o!='', 'a folder'),
     name=(_is_name, 'the name of a folder, not a path'))
 
@@ -80,16 +95,39 @@ def resolve_schedule(
     curve:str|None=None, # Rates over time: cosine, constant or one_cycle
     warmup:float|None=None, # Epochs over which a stage that joins warms up
     frozen_bn:str|None=None, # Batch norm of frozen stages: eval or adapt
+    size_start:float|None=None, # Size of the images at the start, a share of the full one
+    size_until:float|None=None, # Share of the epochs by which it is full
+    mixup:float|None=None, # Strength of mixing, alpha of its Beta distribution; 0: none
+    mixing:str|None=None, # What is mixed: mixup or cutmix
+    mixing_by:str|None=None, # One lambda an image or a batch
+    smoothing:float|None=None, # Label smoothing
+    rising:bool|None=None, # Mixing and smoothing rise with the size
+    size:int|None=None, # Shorter side of the full images, in pixels, where it is known
 ) -> Schedule: # Fitted to `epochs`
     "The schedule of a run"
-    changes = dict(lr=lr, profile=None if profile is None else get_profile(profile), curve=curve, warmup=warmup, frozen_bn=frozen_bn)
-    return replace(get_schedule(strategy), **{k: v for k,v in changes.items() if v is not None}).fitted(epochs, fit)
+    changes = dict(lr=lr, profile=None if profile is None else get_profile(profile), curve=curve, warmup=warmup, frozen_bn=frozen_bn,
+                   size_start=size_start, size_until=size_until, mixup=mixup, mixing=mixing, mixing_by=mixing_by, smoothing=smoothing, rising=rising)
+    return replace(get_schedule(strategy), **{k: v for k,v in changes.items() if v is not None}).fitted(epochs, fit, size)
+
+# %% ../nbs/01_recipe.ipynb #b0c53145
+_USUAL = dict(mixup=.4, cutmix=1., smoothing=.1, size_start=.5)
+
+@patch
+def knobs(self:Recipe) -> dict: # As `resolve_schedule` takes them
+    "What this recipe says of the schedule beyond the strategy"
+    own = get_schedule(self.progressive_strategy)
+    mixing = self.mixing or own.mixing
+    def on(use, value, there, usual): return value if value is not None else _USUAL[usual] if use and not there else None
+    return dict(fit=self.schedule_fit, profile=self.lr_profile, lr=None if self.lr=='find' else self.lr, curve=self.curve, frozen_bn=self.frozen_bn,
+                mixup=on(self.use_mixup or self.mixing, self.mixup, own.mixup, mixing), mixing=self.mixing,
+                smoothing=on(self.use_label_smoothing, self.smoothing, own.smoothing, 'smoothing'),
+                size_start=on(self.use_progressive_resizing or self.size_until is not None, self.size_start, own.resizes, 'size_start'), size_until=self.size_until,
+                rising=self.rising or None, size=self.size)
 
 @patch(as_prop=True)
 def schedule(self:Recipe) -> Schedule:
     "The fitted schedule of this recipe"
-    return resolve_schedule(self.progressive_strategy, self.epochs, self.schedule_fit, profile=self.lr_profile,
-                            lr=None if self.lr=='find' else self.lr, curve=self.curve, frozen_bn=self.frozen_bn)
+    return resolve_schedule(self.progressive_strategy, self.epochs, **self.knobs())
 
 # %% ../nbs/01_recipe.ipynb #bb71923a
 @patch
