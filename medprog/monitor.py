@@ -29,16 +29,16 @@ class History(Callback):
 
     def before_fit(self):
         metrics = [o for o in self.recorder.metric_names if o not in ('epoch','time')]
-        self.columns = ['epoch', 'phase', *metrics, 'size', 'seconds', *(f'lr_{o}' for o in STAGES)]
+        self.columns = ['epoch', 'phase', *metrics, 'size', self.schedule.mixing, 'smoothing', 'seconds', *(f'lr_{o}' for o in STAGES)]
         self._write(self.columns, 'w')
 
     def before_epoch(self): self.start = time.perf_counter()
     def after_batch(self):
-        if self.training: self.size,self.lrs = self.xb[0].shape[-1],[h['lr'] for h in self.opt.hypers]
+        if self.training: self.size,self.lrs = min(self.xb[0].shape[-2:]),[h['lr'] for h in self.opt.hypers]
 
     def after_epoch(self):
         values = [self.epoch, self.schedule.phase_at(self.epoch).unfreeze, *self.learn.final_record,
-                  self.size, time.perf_counter()-self.start, *self.lrs]
+                  self.size, *self.schedule.mixing_at(self.epoch), time.perf_counter()-self.start, *self.lrs]
         self._write(values, 'a')
         self.show(dict(zip(self.columns, values)))
 

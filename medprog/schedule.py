@@ -357,7 +357,7 @@ def plan(self:Schedule):
     def row(o, reached=True):
         learns = ' '.join(reversed(o.stages)) if reached else 'never reached'
         lrs = {f'lr_{s}': self.lr*m if reached and s in o.stages else 0. for s,m in zip(STAGES, self.profile)}
-        more = {k: _span(v[o.start:o.end]) if reached else None for k,v in moving.items()}
+        more = {k: _span(v[o.start:o.end]) if reached else '' for k,v in moving.items()}
         return dict(phase=o.unfreeze, start=o.start, end=o.end, epochs=(o.end and o.epochs) if reached else 0, learns=learns, **lrs, **more)
     rows = [row(o) for o in self.phases] + [row(o, False) for o in self.unreached]
     return pd.DataFrame(rows).astype(dict(end='Int64', epochs='Int64'))

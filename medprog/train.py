@@ -29,12 +29,15 @@ from fastcore.foundation import L
 from fastcore.imports import IN_NOTEBOOK
 from fastcore.meta import delegates
 from .data import ImageTable,image_dls,read_table
+from .losses import balanced_weights,soft_loss
 from .metrics import AUROC,Accuracy,F1,figures
+from .mixup import Mixing
 from .monitor import History,plot_history
 from .rates import StageRates
-from .recipe import Recipe,resolve_schedule
-from .schedule import InputError,Schedule,plan_text,read_toml
-from .stages import find_weights,get_stages,load_weights,stage_splitter
+from .recipe import CLASS_WEIGHTS,Recipe,resolve_schedule
+from .resize import ProgressiveResizing
+from .schedule import InputError,Schedule,get_schedule,not_allowed,plan_text,read_toml
+from .stages import add_attention,find_weights,get_stages,load_weights,stage_splitter
 from .unfreeze import GradualUnfreezing,set_modes,set_phase
 
 # %% auto #0
@@ -50,6 +53,16 @@ def _as_found(model):
         for p,o in found: p.requires_grad_(o)
 
 @patch
+def _schedule(self:Learner, strategy, epochs, **kwargs):
+    "The schedule of a fit of this learner; warns of phases that aren't reached"
+    s = resolve_schedule(strategy, epochs, **{**getattr(self, 'knobs', {}), **kwargs})
+    if s.warning: warnings.warn(s.warning)
+    return replace(s, size=self._side()) if s.resizes and s.size is None else s
+
+@patch
+def _side(self:Learner): return min(self.dls.valid.one_batch()[0].shape[-2:])
+
+@patch
 @delegates(resolve_schedule)
 def plan(self:Learner,
     epochs:int, # The budget
@@ -57,13 +70,11 @@ def plan(self:Learner,
     **kwargs,
 ) -> pd.DataFrame: # A row a phase
     "What `fit_progressive` would do with the same arguments"
-    s = resolve_schedule(strategy, epochs, **kwargs)
-    if s.warning: warnings.warn(s.warning)
+    s = self._schedule(strategy, epochs, **kwargs)
     df = s.plan()
     with _as_found(self.model): n = [self._n_learning(s, o) for o in s.phases]
     df.insert(5, 'parameters', n+[0]*len(s.unreached))
-    df['size'] = self.dls.valid.one_batch()[0].shape[-1]
-    return df
+    return df if s.resizes else df.assign(size=self._side())
 
 @patch
 def _n_learning(self:Learner, schedule, phase):
@@ -93,13 +104,25 @@ def fit_progressive(self:Learner,
     cbs=None, # More callbacks, for this fit
     **kwargs,
 ):
-    "Fit for `epochs`, each stage learning when the schedule says so and at its own rate"
-    s = resolve_schedule(strategy, epochs, lr=None if lr=='find' else lr, **kwargs)
-    if s.warning: warnings.warn(s.warning)
+    "Fit for `epochs`, with the stages, rates, image sizes and mixing that the schedule says"
+    s = self._schedule(strategy, epochs, lr=None if lr=='find' else lr, **kwargs)
     if lr=='find': s = replace(s, lr=self.suggest_lr(s))
     unfreeze = GradualUnfreezing(s)
-    try: self.fit(epochs, s.lr, wd=wd, cbs=L(cbs)+[unfreeze, StageRates(s)])
+    try: self.fit(epochs, s.lr, wd=wd, cbs=L(cbs)+[unfreeze, StageRates(s), ProgressiveResizing(s), Mixing(s)])
     finally: unfreeze.restore()   # fastai calls nothing of a callback after a KeyboardInterrupt
+
+# %% ../nbs/14_train.ipynb #79066325
+def _loss(dls, loss_func, class_weights):
+    "The loss of a learner on `dls`, with the weights of classes"
+    if class_weights not in CLASS_WEIGHTS: raise not_allowed('class_weights', class_weights, CLASS_WEIGHTS)
+    if loss_func is not None and class_weights=='none': return loss_func
+    loss = soft_loss(loss_func or dls.train_ds.loss_func)
+    if class_weights=='balanced': loss.weight = balanced_weights(_train_targets(dls), dls.c)
+    return loss
+
+def _train_targets(dls):
+    ds = dls.train_ds                                       # fastai's knows the labels without opening an image
+    return torch.stack([torch.as_tensor(o) for o in (ds.tls[-1] if hasattr(ds, 'tls') else (b[-1] for b in ds))])
 
 # %% ../nbs/14_train.ipynb #ed73e9e3
 @delegates(vision_learner, but=['pretrained','splitter','normalize'])
@@ -108,16 +131,26 @@ def progressive_learner(
     arch:str|Callable='resnet50', # A torchvision ResNet, or its name
     weights:str|Path='auto', # imagenet, a local file, none, or auto
     metrics=None, # By default AUROC, F1 and accuracy
+    loss_func=None, # By default cross-entropy, or binary cross-entropy for several labels an image
+    attention:str='none', # none, cbam, medical, or what has been registered
+    attention_after:tuple[str,...]=('layer4',), # Behind which stages
+    class_weights:str='none', # none, or balanced: by the labels of the training set
+    mixup:float|None=None, # For its fits: strength of mixing, alpha of its Beta distribution
+    smoothing:float|None=None, # For its fits: label smoothing
+    size_start:float|None=None, # For its fits: size of the images at the start, a share of the full one
     **kwargs,
 ) -> Learner: # With the five stages as its parameter groups
     "A `vision_learner` that is ready for `fit_progressive`"
     arch = getattr(torchvision.models, arch) if isinstance(arch, str) else arch
     state,used = find_weights(arch.__name__, weights)
+    loss = _loss(dls, loss_func, class_weights)
     if not dls.after_batch.fs.filter(lambda o: isinstance(o, Normalize)): dls.add_tfms([Normalize.from_stats(*imagenet_stats)], 'after_batch')
-    learn = vision_learner(dls, arch, pretrained=False, splitter=stage_splitter, metrics=metrics or [AUROC(), F1(), Accuracy()], **kwargs)
+    learn = vision_learner(dls, arch, pretrained=False, splitter=stage_splitter, metrics=metrics or [AUROC(), F1(), Accuracy()], loss_func=loss, **kwargs)
     if state: load_weights(learn.model, state, used)
-    else: update_bn(islice(dls.train, 16), learn.model.to(dls.device), dls.device)   # frozen stages will use what is stored
-    learn.weights = used
+    if attention!='none': add_attention(learn.model, attention, attention_after)
+    if not state: update_bn(islice(dls.train, 16), learn.model.to(dls.device), dls.device)   # frozen stages will use what is stored
+    learn.weights,knobs = used,dict(mixup=mixup, smoothing=smoothing, size_start=size_start)
+    learn.knobs = {k: v for k,v in knobs.items() if v is not None}
     return learn
 
 # %% ../nbs/14_train.ipynb #c2ea6095
@@ -140,13 +173,21 @@ def run_folder(
     source:str, # What the data is called, for the name
 ) -> Path: # New and empty
     "Make the folder of a run; a given name that is taken is an error, a made one gets a number"
-    made = f"{source}-{recipe.arch}-{Path(recipe.progressive_strategy).stem}-{recipe.epochs}-seed{recipe.seed}"
+    parts = [source, recipe.arch, Path(recipe.progressive_strategy).stem, *_extras(recipe), recipe.epochs, f'seed{recipe.seed}']
+    made = '-'.join(map(str, parts))
     for name in [recipe.name] if recipe.name else chain([made], (f'{made}-{i}' for i in count(2))):
         path = Path(recipe.logdir)/name
         try: path.mkdir(parents=True)
         except FileExistsError: _check_free(recipe)
         except OSError as e: raise InputError(f"logdir: {path} can't be made: {e}") from None
         else: return path
+
+def _extras(recipe):
+    "Short names of what `recipe` adds to its strategy"
+    s,own = recipe.schedule,get_schedule(recipe.progressive_strategy)
+    have = {recipe.attention_type: recipe.attention_type!='none', s.mixing: s.mixup and not own.mixup, 'smooth': s.smoothing and not own.smoothing,
+            'resize': s.resizes and not own.resizes, 'weighted': recipe.class_weights!='none'}
+    return [k for k,v in have.items() if v]
 
 def _check_free(recipe):
     "A name that was given is not taken"
@@ -158,11 +199,15 @@ def _version(package):
     try: return version(package)
     except PackageNotFoundError: return 'not installed'
 
+def _weights_of(learn, table):
+    w = getattr(learn.loss_func, 'weight', None)
+    return {} if w is None else dict(class_weights=dict(zip(table.classes, w.tolist())))
+
 def _made(learn, table, schedule):
     "What a run found out for itself, for its recipe"
     counts = table.df.split.value_counts()
     return dict(date=time.strftime('%Y-%m-%d %H:%M:%S'), weights=learn.weights, lr=schedule.lr, size=int(table.size),
-                classes=list(table.classes), multilabel=table.multilabel, images={k: int(counts.get(k, 0)) for k in ('train','valid','test')},
+                classes=list(table.classes), multilabel=table.multilabel, **_weights_of(learn, table), images={k: int(counts.get(k, 0)) for k in ('train','valid','test')},
                 notes=list(table.notes), device=str(learn.dls.device), threads=torch.get_num_threads(), processor=platform.processor() or platform.machine(),
                 versions=dict(python=platform.python_version(), **{o: _version(o) for o in ('medprog','fastai','fastcore','torch','torchvision','numpy')}),
                 schedule=read_toml(schedule.to_toml(), 'schedule'))
@@ -199,7 +244,7 @@ def _write_results(learn, table, folder):
     return metrics
 
 # %% ../nbs/14_train.ipynb #19ef2368
-_SHOWN = dict(epoch='{:>5}', phase='{:>7}', train_loss='{:>10.4f}', valid_loss='{:>10.4f}', auroc='{:>7.4f}', f1='{:>7.4f}', accuracy='{:>8.4f}', seconds='{:>7.1f}')
+_SHOWN = dict(epoch='{:>5}', phase='{:>7}', size='{:>5}', train_loss='{:>10.4f}', valid_loss='{:>10.4f}', auroc='{:>7.4f}', f1='{:>7.4f}', accuracy='{:>8.4f}', seconds='{:>7.1f}')
 
 def _epoch_line(row, head=False):
     "A row of the history as a line, or the head of the table"
@@ -238,8 +283,10 @@ def train(
     _check_free(recipe)
     set_seed(recipe.seed)
     table = read_table(recipe.data, recipe.label_cols, size=recipe.size, seed=recipe.seed, skip_bad=recipe.skip_bad)
+    schedule = replace(schedule, size=int(table.size))
     dls = image_dls(table, bs=recipe.batch_size, num_workers=recipe.workers)
-    learn = progressive_learner(dls, recipe.arch, recipe.weights)
+    learn = progressive_learner(dls, recipe.arch, recipe.weights, attention=recipe.attention_type, attention_after=recipe.attention_after,
+                                class_weights=recipe.class_weights)
     say('\n'.join([f"data: {recipe.data}", table.counts().to_string(), *table.notes, '']))
     with _quiet(learn):
         if recipe.lr=='find': schedule = replace(schedule, lr=learn.suggest_lr(schedule))
