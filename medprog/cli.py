@@ -23,12 +23,14 @@ def _lr(s):
     try: return float(s)
     except ValueError: return s
 
+def _text(default): return ','.join(default) if isinstance(default, tuple) else default
+
 def _recipe_flags(parser):
     "A flag for each field of `Recipe`, with its comment as the help"
     docs,kinds = docments(Recipe),dict(int=(int,'N'), float=(float,'X'))
     for f in fields(Recipe):
-        kw = dict(dest=f.name, default=argparse.SUPPRESS, help=f"{docs[f.name]}" + ('' if f.default in (None, (), False) else f" (default: {f.default})"))
-        if f.name=='label_cols': kw |= dict(type=lambda s: tuple(o.strip() for o in s.split(',')), metavar='A,B,...')
+        kw = dict(dest=f.name, default=argparse.SUPPRESS, help=f"{docs[f.name]}" + ('' if f.default in (None, (), False) else f" (default: {_text(f.default)})"))
+        if f.type.startswith('tuple'): kw |= dict(type=lambda s: tuple(o.strip() for o in s.split(',')), metavar='A,B,...')
         elif f.type=='bool': kw |= dict(action='store_true')
         elif f.name=='lr': kw |= dict(type=_lr, metavar='X')
         else: kw |= dict(zip(('type','metavar'), kinds.get(f.type.split('|')[0].strip(), (str,'...'))))
