@@ -428,6 +428,7 @@ def to_toml(self:Schedule) -> str:
     for k,text in _HELP.items():
         item = tomlkit.item((profile or inline) if k=='profile' else getattr(self, k))
         doc.append(k, item.comment(text))
+    doc.add(tomlkit.nl())
     doc['phase'] = tomlkit.aot()
     for o in self.phases: doc['phase'].append({k: v for k,v in vars(o).items() if v is not None})
     return tomlkit.dumps(doc)

@@ -111,12 +111,13 @@ def fit_progressive(self:Learner,
     try: self.fit(epochs, s.lr, wd=wd, cbs=L(cbs)+[unfreeze, StageRates(s), ProgressiveResizing(s), Mixing(s)])
     finally: unfreeze.restore()   # fastai calls nothing of a callback after a KeyboardInterrupt
 
-# %% ../nbs/14_train.ipynb #79066325
+# %% ../nbs/14_train.ipynb #04d41326
 def _loss(dls, loss_func, class_weights):
     "The loss of a learner on `dls`, with the weights of classes"
     if class_weights not in CLASS_WEIGHTS: raise not_allowed('class_weights', class_weights, CLASS_WEIGHTS)
-    if loss_func is not None and class_weights=='none': return loss_func
-    loss = soft_loss(loss_func or dls.train_ds.loss_func)
+    given = loss_func or getattr(dls.train_ds, 'loss_func', None)
+    if given is None or (loss_func and class_weights=='none'): return loss_func     # fastai complains if there is none
+    loss = soft_loss(given)
     if class_weights=='balanced': loss.weight = balanced_weights(_train_targets(dls), dls.c)
     return loss
 
