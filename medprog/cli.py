@@ -65,6 +65,7 @@ def _plan(recipe, toml):
     if toml: return print(s.to_toml(), end='')
     print(f"{s.name}, {s.epochs} epochs, base learning rate {s.lr:g}, {s.curve}, batch norm of frozen stages: {s.frozen_bn}\n")
     print(plan_text(s.plan()))
+    if s.resizes and not s.size: print("\nsize is a share of the full one; --size shows it in pixels")
     if s.warning: print(f"\n{s.warning}")
 
 _MODES = dict(train=_train, plan=_plan)
