@@ -32,7 +32,7 @@ from .data import ImageTable,image_dls,read_table
 from .losses import balanced_weights,soft_loss
 from .metrics import AUROC,Accuracy,F1,figures
 from .mixup import Mixing
-from .monitor import History,plot_history
+from .monitor import History,RunWriter,plot_history,plot_rates,write_figures
 from .rates import StageRates
 from .recipe import CLASS_WEIGHTS,Recipe,resolve_schedule
 from .resize import ProgressiveResizing
@@ -238,9 +238,10 @@ def _write_results(learn, table, folder):
     df.to_csv(folder/'predictions.csv', index=False)
     metrics = dict(split='test', **figures(probs, targs, table.classes, patients=df.patient.to_numpy()))
     (folder/'metrics.json').write_text(json.dumps(metrics, indent=2), encoding='utf-8')
-    fig = plot_history(folder/'history.csv')
-    fig.savefig(folder/'history.png', dpi=120)
-    plt.close(fig)
+    for name,plot in dict(history=plot_history, rates=plot_rates).items():
+        fig = plot(folder/'history.csv')
+        fig.savefig(folder/f'{name}.png', dpi=120)
+        plt.close(fig)
     learn.export((folder/'model.pkl').absolute())
     return metrics
 
@@ -255,7 +256,7 @@ def _epoch_line(row, head=False):
 def _figure(d): return 'undefined: '+d['reason'] if d['value'] is None else f"{d['value']:.3f}  [{d['low']:.3f}, {d['high']:.3f}]"
 
 _FILES = {'model.pkl': 'the model, for load_learner', 'predictions.csv': 'a probability for each class of each test image',
-          'metrics.json': 'the figures above, and AUROC per class', 'history.csv': 'an epoch a row; as a picture: history.png',
+          'metrics.json': 'the figures above and others, each with its interval', 'history.csv': 'an epoch a row; as pictures: history.png, rates.png',
           'plan.csv': 'what was planned; as a picture: plan.png', 'recipe.toml': 'how to repeat it, with versions'}
 
 def _summary(folder, metrics, weights):
@@ -264,7 +265,8 @@ def _summary(folder, metrics, weights):
     lines = [f"\ntest split: {metrics['n_images']} images of {metrics['n_patients']} patients; in brackets 95 % intervals by bootstrap over patients"]
     lines += [f"  {k:<16} {_figure(metrics[k])}" for k in ('auroc','f1','accuracy')]
     lines += [f"  {'training':<16} {minutes:.1f} min from weights: {weights}", f"\n{folder}"]
-    return '\n'.join(lines + [f"  {k:<16} {v}" for k,v in _FILES.items()])
+    lines += [f"  {k:<16} {v}" for k,v in _FILES.items()]
+    return '\n'.join(lines+[f"\ntensorboard --logdir {folder.parent} shows this run beside the others there"])
 
 # %% ../nbs/14_train.ipynb #97ff59f6
 @contextmanager
@@ -274,6 +276,11 @@ def _quiet(learn):
     with learn.no_logging(), bar, warnings.catch_warnings():
         warnings.filterwarnings('ignore', '.* never reach phase')
         yield
+
+def _hparams(recipe, schedule, learn):
+    "What TensorBoard shows of a run beside its figures"
+    return dict(strategy=schedule.name, arch=recipe.arch, weights=learn.weights, lr=schedule.lr, epochs=recipe.epochs, batch_size=recipe.batch_size,
+                attention=recipe.attention_type, mixup=schedule.mixup, smoothing=schedule.smoothing, size_start=schedule.size_start, seed=recipe.seed)
 
 def train(
     recipe:Recipe, # What to do
@@ -297,7 +304,10 @@ def train(
         _write_plan(learn, table, schedule, plan, recipe, folder)
         say(_epoch_line({}, head=True))
         history = History(schedule, folder/'history.csv', show=lambda row: say(_epoch_line(row)))
-        learn.fit_progressive(recipe.epochs, schedule, wd=recipe.weight_decay, cbs=[SeedEpochs(recipe.seed), history])
+        writer = RunWriter(schedule, folder, _hparams(recipe, schedule, learn))
+        try: learn.fit_progressive(recipe.epochs, schedule, wd=recipe.weight_decay, cbs=[SeedEpochs(recipe.seed), history, writer])
+        finally: writer.close()
     metrics = _write_results(learn, table, folder)
+    write_figures(folder, {k: metrics[k]['value'] for k in ('auroc','f1','accuracy')})
     say(_summary(folder, metrics, learn.weights))
     return folder
