@@ -4,7 +4,7 @@
 
 # %% ../nbs/02_attention.ipynb #28cd6406
 from __future__ import annotations
-
+from contextlib import contextmanager
 from typing import Callable
 import torch
 from torch import Tensor,nn
@@ -13,7 +13,7 @@ from .schedule import not_allowed
 
 # %% auto #0
 __all__ = ['ATTENTION', 'gate', 'CBAM', 'MedicalAttention', 'register_attention', 'attention_module', 'FromIdentity',
-           'spatial_maps']
+           'evaluating', 'spatial_maps']
 
 # %% ../nbs/02_attention.ipynb #25108101
 def gate(
@@ -121,6 +121,18 @@ class FromIdentity(nn.Module):
 
     def forward(self, x): return x + self.alpha*(self.module(x)-x)
 
+# %% ../nbs/02_attention.ipynb #c28d0293
+@contextmanager
+def evaluating(
+    model:nn.Module, # Of any modes: those of frozen stages may differ
+):
+    "`model` in evaluation mode and without gradients; afterwards its modes are as they were"
+    modes = {m: m.training for m in model.modules()}
+    try:
+        with torch.no_grad(): yield model.eval()
+    finally:
+        for m,o in modes.items(): m.training = o
+
 # %% ../nbs/02_attention.ipynb #5a418284
 def spatial_maps(
     model:nn.Module, # Has attention modules somewhere
@@ -130,10 +142,8 @@ def spatial_maps(
     maps,modules = {},{k: m for k,m in model.named_modules() if hasattr(m, 'spatial_map')}
     def keep(name): return lambda m,args: maps.update({name: m.spatial_map(*args)})
     hooks = [m.register_forward_pre_hook(keep(k)) for k,m in modules.items()]
-    modes = {m: m.training for m in model.modules()}
     try:
-        with torch.no_grad(): model.eval()(xb)
+        with evaluating(model): model(xb)
     finally:
         for h in hooks: h.remove()
-        for m,o in modes.items(): m.training = o
     return maps

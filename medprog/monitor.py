@@ -16,7 +16,7 @@ from fastai.learner import Recorder
 from fastai.torch_core import get_random_states,rank_distrib,set_random_states,to_device
 from fastai.data.transforms import Normalize
 from fastcore.basics import noop,patch
-from .attention import spatial_maps
+from .attention import evaluating,spatial_maps
 from .resize import resize_batch
 from .schedule import STAGES,Phase,Schedule
 from .stages import ScheduleCallback,Stage,get_stages
@@ -106,12 +106,10 @@ def undisturbed(
     model:nn.Module, # Of any modes: those of frozen stages may differ
 ):
     "`model` in evaluation mode and without gradients; afterwards its modes and all random numbers are as they were"
-    states,modes = get_random_states(),{m: m.training for m in model.modules()}
+    states = get_random_states()
     try:
-        with torch.no_grad(): yield model.eval()
-    finally:
-        for m,o in modes.items(): m.training = o
-        set_random_states(**states)
+        with evaluating(model): yield model
+    finally: set_random_states(**states)
 
 # %% ../nbs/12_monitor.ipynb #f557cb13
 class Activations(NamedTuple):

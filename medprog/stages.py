@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from fastai.callback.core import Callback
 from fastai.learner import Learner
-from .attention import attention_module
+from .attention import attention_module,evaluating
 from .schedule import STAGES,InputError,Schedule,not_allowed
 
 # %% auto #0
@@ -142,14 +142,11 @@ def add_attention(
 
 def _channels(model, module, size):
     "The number of channels that `module` puts out"
-    seen,modes = [],{m: m.training for m in model.modules()}
+    seen,p = [],next(model.parameters())
     hook = module.register_forward_hook(lambda m,args,out: seen.append(out))
     try:
-        p = next(model.parameters())
-        with torch.no_grad(): model.eval()(torch.zeros(1, 3, size, size, device=p.device, dtype=p.dtype))
-    finally:
-        hook.remove()
-        for m,o in modes.items(): m.training = o
+        with evaluating(model): model(torch.zeros(1, 3, size, size, device=p.device, dtype=p.dtype))
+    finally: hook.remove()
     if not seen or not isinstance(seen[-1], torch.Tensor) or seen[-1].ndim!=4:
         raise InputError(f"{type(model).__name__}: attention needs features (n, channels, h, w) behind {type(module).__name__}, which gives none")
     return seen[-1].shape[1]
