@@ -11,5 +11,6 @@ from medprog.resize import *
 from medprog.phantom import *
 from medprog.data import *
 from medprog.metrics import *
+from medprog.evaluation import *
 from medprog.monitor import *
 from medprog.train import *
