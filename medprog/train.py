@@ -4,7 +4,7 @@
 
 # %% ../nbs/14_train.ipynb #f72b7892
 from __future__ import annotations
-import json,platform,random,sys,time,warnings
+import platform,random,sys,time,warnings
 from contextlib import contextmanager,nullcontext
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError,version
@@ -28,9 +28,10 @@ from fastcore.basics import patch
 from fastcore.foundation import L
 from fastcore.imports import IN_NOTEBOOK
 from fastcore.meta import delegates
-from .data import ImageTable,image_dls,read_table
+from .data import SPLITS,ImageTable,image_dls,read_table
+from .evaluation import make_predictions,write_evaluation
 from .losses import balanced_weights,soft_loss
-from .metrics import AUROC,Accuracy,F1,figures
+from .metrics import AUROC,Accuracy,F1
 from .mixup import Mixing
 from .monitor import History,RunWriter,plot_history,plot_rates,write_figures
 from .rates import StageRates
@@ -204,11 +205,17 @@ def _weights_of(learn, table):
     w = getattr(learn.loss_func, 'weight', None)
     return {} if w is None else dict(class_weights=dict(zip(table.classes, w.tolist())))
 
+def _sizes(table):
+    "Images, patients, and images of each class, by split"
+    n = table.counts()
+    def by_split(col): return dict(zip(n.index, n.iloc[:,col].tolist()))
+    classes = {s: dict(zip(table.classes, row)) for s,row in zip(n.index, n.to_numpy().tolist())}
+    return dict(images=by_split(-2), patients=by_split(-1), counts=classes)
+
 def _made(learn, table, schedule):
     "What a run found out for itself, for its recipe"
-    counts = table.df.split.value_counts()
-    return dict(date=time.strftime('%Y-%m-%d %H:%M:%S'), weights=learn.weights, lr=schedule.lr, size=int(table.size),
-                classes=list(table.classes), multilabel=table.multilabel, **_weights_of(learn, table), images={k: int(counts.get(k, 0)) for k in ('train','valid','test')},
+    return dict(date=time.strftime('%Y-%m-%d %H:%M:%S'), weights=learn.weights, lr=schedule.lr, size=int(table.size), classes=list(table.classes),
+                multilabel=table.multilabel, parameters=sum(p.numel() for p in learn.model.parameters()), **_weights_of(learn, table), **_sizes(table),
                 notes=list(table.notes), device=str(learn.dls.device), threads=torch.get_num_threads(), processor=platform.processor() or platform.machine(),
                 versions=dict(python=platform.python_version(), **{o: _version(o) for o in ('medprog','fastai','fastcore','torch','torchvision','numpy')}),
                 schedule=read_toml(schedule.to_toml(), 'schedule'))
@@ -223,21 +230,16 @@ def _write_plan(learn, table, schedule, plan, recipe, folder):
     plt.close(fig)
 
 # %% ../nbs/14_train.ipynb #156c3a9d
-def _predictions(learn, table):
-    "A DataFrame of the test images, and probabilities and targets as arrays"
-    test = table.df[table.df.split=='test']
-    with learn.no_bar(): probs,_ = learn.get_preds(ds_idx=2)
-    probs,targs = probs.double().numpy(),table.targets('test')
-    names = [';'.join(c for c,o in zip(table.classes, t) if o) for t in targs] if table.multilabel else [table.classes[o] for o in targs]
-    df = pd.DataFrame(dict(image=test.image.to_list(), patient=test.patient.to_list(), target=names))
-    return df.join(pd.DataFrame(probs, columns=[f'p_{o}' for o in table.classes])),probs,targs
+def _predictions(learn, table, split):
+    "What a trained `learn` says of the images of a split"
+    with learn.no_bar(): probs,_ = learn.get_preds(ds_idx=SPLITS.index(split))
+    return make_predictions(table.df[table.df.split==split], probs.double().numpy(), table.targets(split), table.classes)
 
 def _write_results(learn, table, folder):
     "Predictions, figures, plots and the model of a trained `learn`; returns the figures"
-    df,probs,targs = _predictions(learn, table)
-    df.to_csv(folder/'predictions.csv', index=False)
-    metrics = dict(split='test', **figures(probs, targs, table.classes, patients=df.patient.to_numpy()))
-    (folder/'metrics.json').write_text(json.dumps(metrics, indent=2), encoding='utf-8')
+    preds,valid = (_predictions(learn, table, o) for o in ('test','valid'))
+    valid.df.to_csv(folder/'predictions_valid.csv', index=False)
+    metrics = write_evaluation(folder, preds, valid)
     for name,plot in dict(history=plot_history, rates=plot_rates).items():
         fig = plot(folder/'history.csv')
         fig.savefig(folder/f'{name}.png', dpi=120)
@@ -255,7 +257,7 @@ def _epoch_line(row, head=False):
 
 def _figure(d): return 'undefined: '+d['reason'] if d['value'] is None else f"{d['value']:.3f}  [{d['low']:.3f}, {d['high']:.3f}]"
 
-_FILES = {'model.pkl': 'the model, for load_learner', 'predictions.csv': 'a probability for each class of each test image',
+_FILES = {'model.pkl': 'the model, for load_learner and medprog_predict', 'predictions.csv': 'a probability for each class of each test image',
           'metrics.json': 'the figures above and others, each with its interval', 'history.csv': 'an epoch a row; as pictures: history.png, rates.png',
           'plan.csv': 'what was planned; as a picture: plan.png', 'recipe.toml': 'how to repeat it, with versions'}
 
@@ -263,7 +265,8 @@ def _summary(folder, metrics, weights):
     "What came out and where it is, as lines"
     minutes = pd.read_csv(folder/'history.csv').seconds.sum()/60
     lines = [f"\ntest split: {metrics['n_images']} images of {metrics['n_patients']} patients; in brackets 95 % intervals by bootstrap over patients"]
-    lines += [f"  {k:<16} {_figure(metrics[k])}" for k in ('auroc','f1','accuracy')]
+    lines += [f"  {k:<16} {_figure(metrics[k])}" for k in ('auroc','sensitivity','specificity','f1','accuracy')]
+    if metrics['from_validation']['threshold']: lines += ["  (decisions by the thresholds that were best on the validation split)"]
     lines += [f"  {'training':<16} {minutes:.1f} min from weights: {weights}", f"\n{folder}"]
     lines += [f"  {k:<16} {v}" for k,v in _FILES.items()]
     return '\n'.join(lines+[f"\ntensorboard --logdir {folder.parent} shows this run beside the others there"])
@@ -308,6 +311,6 @@ def train(
         try: learn.fit_progressive(recipe.epochs, schedule, wd=recipe.weight_decay, cbs=[SeedEpochs(recipe.seed), history, writer])
         finally: writer.close()
     metrics = _write_results(learn, table, folder)
-    write_figures(folder, {k: metrics[k]['value'] for k in ('auroc','f1','accuracy')})
+    write_figures(folder, {k: v['value'] for k,v in metrics.items() if isinstance(v, dict) and 'value' in v})
     say(_summary(folder, metrics, learn.weights))
     return folder
