@@ -29,7 +29,7 @@ from fastcore.foundation import L
 from fastcore.imports import IN_NOTEBOOK
 from fastcore.meta import delegates
 from .data import SPLITS,ImageTable,image_dls,read_table
-from .evaluation import make_predictions,write_evaluation
+from .evaluation import evaluation_lines,make_predictions,write_evaluation
 from .losses import balanced_weights,soft_loss
 from .metrics import AUROC,Accuracy,F1
 from .mixup import Mixing
@@ -255,8 +255,6 @@ def _epoch_line(row, head=False):
     width = {k: f.split('.')[0].rstrip('}')+'}' for k,f in _SHOWN.items()}
     return ' '.join(width[k].format(k) if head else f.format(row[k]) for k,f in _SHOWN.items())
 
-def _figure(d): return 'undefined: '+d['reason'] if d['value'] is None else f"{d['value']:.3f}  [{d['low']:.3f}, {d['high']:.3f}]"
-
 _FILES = {'model.pkl': 'the model, for load_learner and medprog_predict', 'predictions.csv': 'a probability for each class of each test image',
           'metrics.json': 'the figures above and others, each with its interval', 'history.csv': 'an epoch a row; as pictures: history.png, rates.png',
           'plan.csv': 'what was planned; as a picture: plan.png', 'recipe.toml': 'how to repeat it, with versions'}
@@ -264,9 +262,7 @@ _FILES = {'model.pkl': 'the model, for load_learner and medprog_predict', 'predi
 def _summary(folder, metrics, weights):
     "What came out and where it is, as lines"
     minutes = pd.read_csv(folder/'history.csv').seconds.sum()/60
-    lines = [f"\ntest split: {metrics['n_images']} images of {metrics['n_patients']} patients; in brackets 95 % intervals by bootstrap over patients"]
-    lines += [f"  {k:<16} {_figure(metrics[k])}" for k in ('auroc','sensitivity','specificity','f1','accuracy')]
-    if metrics['from_validation']['threshold']: lines += ["  (decisions by the thresholds that were best on the validation split)"]
+    lines = ['', *evaluation_lines(metrics)]
     lines += [f"  {'training':<16} {minutes:.1f} min from weights: {weights}", f"\n{folder}"]
     lines += [f"  {k:<16} {v}" for k,v in _FILES.items()]
     return '\n'.join(lines+[f"\ntensorboard --logdir {folder.parent} shows this run beside the others there"])
