@@ -12,5 +12,8 @@ from medprog.phantom import *
 from medprog.data import *
 from medprog.metrics import *
 from medprog.evaluation import *
+from medprog.explain import *
 from medprog.monitor import *
 from medprog.train import *
+from medprog.predict import *
+from medprog.export import *

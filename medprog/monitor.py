@@ -17,6 +17,7 @@ from fastai.torch_core import get_random_states,rank_distrib,set_random_states,t
 from fastai.data.transforms import Normalize
 from fastcore.basics import noop,patch
 from .attention import evaluating,spatial_maps
+from .explain import overlay
 from .resize import resize_batch
 from .schedule import STAGES,Phase,Schedule
 from .stages import ScheduleCallback,Stage,get_stages
@@ -333,9 +334,8 @@ def _write_probe(self:RunWriter, now, step):
 
 def _overlay(x, gates):
     "Gates `(n, 1, h, w)` from 0 to 2 as colours over images"
-    from matplotlib import colormaps
     gates = nn.functional.interpolate(gates.detach().float().cpu(), x.shape[-2:], mode='bilinear')
-    return .5*x + .5*torch.from_numpy(colormaps['viridis'](gates[:,0]/2)[...,:3]).float().permute(0, 3, 1, 2)
+    return overlay(x, gates[:,0]/2)
 
 # %% ../nbs/12_monitor.ipynb #aef43685
 @patch
