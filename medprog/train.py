@@ -29,15 +29,16 @@ from fastcore.foundation import L
 from fastcore.imports import IN_NOTEBOOK
 from fastcore.meta import delegates
 from .data import SPLITS,ImageTable,image_dls,read_table
-from .evaluation import evaluation_lines,make_predictions,write_evaluation
+from .evaluation import evaluation_lines,make_predictions,surprise,write_evaluation
+from .explain import explain_maps,plot_explanations
 from .losses import balanced_weights,soft_loss
 from .metrics import AUROC,Accuracy,F1
 from .mixup import Mixing
-from .monitor import History,RunWriter,plot_history,plot_rates,write_figures
+from .monitor import History,RunWriter,_pictures,plot_history,plot_rates,write_figures
 from .rates import StageRates
 from .recipe import CLASS_WEIGHTS,Recipe,resolve_schedule
 from .resize import ProgressiveResizing
-from .schedule import InputError,Schedule,get_schedule,not_allowed,plan_text,read_toml
+from .schedule import STAGES,InputError,Schedule,get_schedule,not_allowed,plan_text,read_toml
 from .stages import add_attention,find_weights,get_stages,load_weights,stage_splitter
 from .unfreeze import GradualUnfreezing,set_modes,set_phase
 
@@ -235,13 +236,24 @@ def _predictions(learn, table, split):
     with learn.no_bar(): probs,_ = learn.get_preds(ds_idx=SPLITS.index(split))
     return make_predictions(table.df[table.df.split==split], probs.double().numpy(), table.targets(split), table.classes)
 
-def _write_results(learn, table, folder):
+def _plot_looks(learn, preds, attention_after, n=3):
+    "Where the network looks on the images that it gets most right and most wrong"
+    order = surprise(preds).argsort(kind='stable')
+    which = list(dict.fromkeys([*order[:n], *order[-n:]]))
+    x = learn.dls.test_dl(preds.df.image.iloc[which].tolist(), bs=len(which), num_workers=0).one_batch()[0]
+    names = ['Grad-CAM', *(f'attention: {s}' for s in STAGES if s in attention_after)]
+    said = [f"{preds.classes[p.argmax()]} {p.max():.2f}" for p in preds.probs[which]]
+    titles = [f"truth: {t or 'none'}; said: {s}" for t,s in zip(preds.df.target.iloc[which], said)]
+    return plot_explanations(_pictures(x, learn.dls, len(x), 160), dict(zip(names, explain_maps(learn.model, x).values())), titles)
+
+# %% ../nbs/14_train.ipynb #6982b466
+def _write_results(learn, table, recipe, folder):
     "Predictions, figures, plots and the model of a trained `learn`; returns the figures"
     preds,valid = (_predictions(learn, table, o) for o in ('test','valid'))
     valid.df.to_csv(folder/'predictions_valid.csv', index=False)
     metrics = write_evaluation(folder, preds, valid)
-    for name,plot in dict(history=plot_history, rates=plot_rates).items():
-        fig = plot(folder/'history.csv')
+    history = folder/'history.csv'
+    for name,fig in dict(history=plot_history(history), rates=plot_rates(history), explain=_plot_looks(learn, preds, recipe.attention_after)).items():
         fig.savefig(folder/f'{name}.png', dpi=120)
         plt.close(fig)
     learn.export((folder/'model.pkl').absolute())
@@ -306,7 +318,7 @@ def train(
         writer = RunWriter(schedule, folder, _hparams(recipe, schedule, learn))
         try: learn.fit_progressive(recipe.epochs, schedule, wd=recipe.weight_decay, cbs=[SeedEpochs(recipe.seed), history, writer])
         finally: writer.close()
-    metrics = _write_results(learn, table, folder)
+    metrics = _write_results(learn, table, recipe, folder)
     write_figures(folder, {k: v['value'] for k,v in metrics.items() if isinstance(v, dict) and 'value' in v})
     say(_summary(folder, metrics, learn.weights))
     return folder
