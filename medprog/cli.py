@@ -5,14 +5,14 @@
 # %% ../nbs/17_cli.ipynb #2de0ee9e
 from __future__ import annotations
 import argparse,difflib,sys,warnings
-from dataclasses import fields
+from dataclasses import dataclass,fields
 from pathlib import Path
 from fastcore.docments import docments
-from .recipe import Recipe,_CHOICES
-from .schedule import InputError,not_allowed,plan_text
+from .recipe import Recipe,_whole
+from .schedule import InputError,check_rules,not_allowed,plan_text
 
 # %% auto #0
-__all__ = ['main', 'train_main', 'plan_main']
+__all__ = ['main', 'train_main', 'evaluate_main', 'predict_main', 'plan_main', 'export_main']
 
 # %% ../nbs/17_cli.ipynb #5885cc39
 class _Parser(argparse.ArgumentParser):
@@ -25,11 +25,12 @@ def _lr(s):
 
 def _text(default): return ','.join(default) if isinstance(default, tuple) else default
 
-def _recipe_flags(parser):
-    "A flag for each field of `Recipe`, with its comment as the help"
-    docs,kinds = docments(Recipe),dict(int=(int,'N'), float=(float,'X'))
-    for f in fields(Recipe):
-        kw = dict(dest=f.name, default=argparse.SUPPRESS, help=f"{docs[f.name]}" + ('' if f.default in (None, (), False) else f" (default: {_text(f.default)})"))
+def _add_flags(parser, options):
+    "A flag for each field of a dataclass, with its comment as the help"
+    docs = {k: v for c in reversed(options.__mro__[:-1]) for k,v in docments(c).items() if v}     # the module has them, a notebook can't know them
+    kinds = dict(int=(int,'N'), float=(float,'X'))
+    for f in fields(options):
+        kw = dict(dest=f.name, default=argparse.SUPPRESS, help=docs.get(f.name, '') + ('' if f.default in (None, (), False) else f" (default: {_text(f.default)})"))
         if f.type.startswith('tuple'): kw |= dict(type=lambda s: tuple(o.strip() for o in s.split(',')), metavar='A,B,...')
         elif f.type=='bool': kw |= dict(action='store_true')
         elif f.name=='lr': kw |= dict(type=_lr, metavar='X')
@@ -37,38 +38,121 @@ def _recipe_flags(parser):
         parser.add_argument('--'+f.name.replace('_', '-'), **kw)
 
 # %% ../nbs/17_cli.ipynb #c0cfe207
+def _parser(mode, options, choice):
+    "The parser of a mode; with a `choice`, `--mode` is one of them"
+    parser = _Parser(prog='medprog' if choice else f'medprog_{mode}', allow_abbrev=False, usage='%(prog)s [--flag value ...]', description=options.__doc__.strip())
+    if choice: parser.add_argument('--mode', default='train', metavar='MODE', help=f"{', '.join(choice)} (default: train); --mode MODE --help shows the flags of another")
+    _add_flags(parser, options)
+    return parser
+
 def _parse(argv, modes, mode=None):
-    "The mode, the recipe and the other options"
-    parser = _Parser(prog='medprog' if mode is None else f'medprog_{mode}', allow_abbrev=False, usage='%(prog)s [--flag value ...]',
-                     description='Progressive fine-tuning of ImageNet-pretrained ResNets on medical images.')
-    if mode is None: parser.add_argument('--mode', default='train', metavar='MODE', help=f"{', '.join(modes)} (default: train)")
-    _recipe_flags(parser)
-    parser.add_argument('--toml', action='store_true', help='With mode plan: write the schedule as TOML, to be changed and given to --progressive-strategy')
+    "What to do, and the options for it"
+    argv,choice = sys.argv[1:] if argv is None else argv,() if mode else tuple(modes)
+    if choice:
+        first = _Parser(add_help=False, allow_abbrev=False)
+        first.add_argument('--mode', default='train')
+        mode = first.parse_known_args(argv)[0].mode
+        if mode not in modes: raise not_allowed('mode', mode, choice)
+    options,do = modes[mode]
+    parser = _parser(mode, options, choice)
     opts,unknown = parser.parse_known_args(argv)
+    if unknown: raise InputError(_unknown(unknown[0], parser, mode))
+    return do,options(**{k: v for k,v in vars(opts).items() if k!='mode'})
+
+def _unknown(flag, parser, mode):
     flags = [o for a in parser._actions for o in a.option_strings if o.startswith('--')]
-    if unknown:
-        near = difflib.get_close_matches(unknown[0].split('=')[0], flags, n=1)
-        raise InputError(f"{unknown[0]}: there is no such flag" + (f" (did you mean {near[0]}?)" if near else '') + "; see --help")
-    opts = vars(opts)
-    mode,toml = mode or opts.pop('mode'),opts.pop('toml')
-    if mode not in modes: raise not_allowed('mode', mode, tuple(modes))
-    return modes[mode],Recipe(**opts),toml
+    near = difflib.get_close_matches(flag.split('=')[0], flags, n=1)
+    return f"{flag}: there is no such flag for mode {mode}" + (f" (did you mean {near[0]}?)" if near else '') + "; see --help"
+
+# %% ../nbs/17_cli.ipynb #eb06480b
+@dataclass(frozen=True)
+class _Train(Recipe):
+    "Progressive fine-tuning of ImageNet-pretrained ResNets on medical images."
+
+@dataclass(frozen=True)
+class _Plan(Recipe):
+    "What a training with the same flags would do, phase by phase."
+    toml:bool=False # Write the schedule as TOML, to be changed and given to --progressive-strategy
+
+# %% ../nbs/17_cli.ipynb #8b24c73c
+@dataclass(frozen=True)
+class _Evaluate:
+    "How good a run is on labelled images: figures with intervals, curves, tables, and the run's report with them."
+    run:str|None=None # The run's folder; by default the newest in --logdir
+    logdir:str='logs' # The folder of all runs
+    data:str|None=None # Labelled images, as for training; by default the run's own test split, from its files
+    label_cols:tuple[str,...]=() # The 0/1 columns of a multi-label CSV; by default the run's classes
+    split:str|None=None # train, valid, test or all; by default test where there are splits, else all
+    groups:tuple[str,...]=() # Columns to make groups of patients by, such as sex,age; by default all that have groups
+    out:str|None=None # The folder to make; by default in evaluations/ of the run
+    batch_size:int=64 # Images in a batch
+    workers:int|None=None # Processes that read images; by default as many as the images are worth
+    skip_bad:bool=False # Leave out images that can't be read, instead of stopping
+
+@dataclass(frozen=True)
+class _Predict:
+    "The probabilities of new images, as a CSV."
+    run:str|None=None # The run's folder, or a .safetensors file; by default the newest run in --logdir
+    logdir:str='logs' # The folder of all runs
+    data:str|None=None # A folder, a CSV with a column image, an image or DICOM file, or an .npz
+    out:str|None=None # The CSV to write; by default in predictions/ of the run
+    overlays:bool=False # Also a picture of each image with its maps: Grad-CAM and attention
+    batch_size:int=64 # Images in a batch
+    workers:int|None=None # Processes that read images; by default as many as the images are worth
+
+@dataclass(frozen=True)
+class _Export:
+    "The network of a run as one file, for use elsewhere."
+    run:str|None=None # The run's folder, or a .safetensors file; by default the newest run in --logdir
+    logdir:str='logs' # The folder of all runs
+    format:str='safetensors' # pickle (fastai), safetensors (medprog), or onnx (any runtime)
+    out:str|None=None # The file to write; by default in exports/ of the run
+
+# %% ../nbs/17_cli.ipynb #289498df
+def _run_of(o):
+    "The run that was named, or the newest that has come to its end"
+    if o.run: return o.run
+    runs = sorted(Path(o.logdir).glob('*/metrics.json'), key=lambda p: p.stat().st_mtime)
+    if not runs: raise InputError(f"run: no finished run in {o.logdir}; give --run FOLDER")
+    print(f"run: {runs[-1].parent}, the newest")
+    return str(runs[-1].parent)
+
+def _checked(o):
+    "Options whose numbers are possible"
+    check_rules(o, {k: v for k,v in dict(batch_size=_whole(1), workers=_whole(0, optional=True)).items() if hasattr(o, k)}, {})
+    return o
 
 # %% ../nbs/17_cli.ipynb #3238558a
-def _train(recipe, toml):
+def _train(recipe):
     recipe.schedule                     # a mistake in the schedule is said before torch is imported
     from medprog.train import train
     train(recipe)
 
-def _plan(recipe, toml):
+def _plan(recipe):
     s = recipe.schedule
-    if toml: return print(s.to_toml(), end='')
+    if recipe.toml: return print(s.to_toml(), end='')
     print(f"{s.name}, {s.epochs} epochs, base learning rate {s.lr:g}, {s.curve}, batch norm of frozen stages: {s.frozen_bn}\n")
     print(plan_text(s.plan()))
     if s.resizes and not s.size: print("\nsize is a share of the full one; --size shows it in pixels")
     if s.warning: print(f"\n{s.warning}")
 
-_MODES = dict(train=_train, plan=_plan)
+def _evaluate(o):
+    run = _run_of(_checked(o))
+    from medprog.predict import evaluate
+    evaluate(run, o.data, o.label_cols, o.split, o.groups or None, o.out, o.batch_size, o.workers, o.skip_bad)
+
+def _predict(o):
+    if not o.data: raise InputError("data: nothing is given; --data FOLDER, a CSV or a file")
+    run = _run_of(_checked(o))
+    from medprog.predict import predict
+    predict(run, o.data, o.out, o.batch_size, o.workers, o.overlays)
+
+def _export(o):
+    run = _run_of(o)
+    from medprog.export import export
+    export(run, o.format, o.out)
+
+_MODES = dict(train=(_Train, _train), evaluate=(_Evaluate, _evaluate), predict=(_Predict, _predict), plan=(_Plan, _plan), export=(_Export, _export))
 
 # %% ../nbs/17_cli.ipynb #1f5f507e
 def _warn_in_a_line(message, category, filename, lineno, file=None, line=None):
@@ -81,8 +165,8 @@ def main(
     "`run_task2.py`"
     warnings.showwarning = _warn_in_a_line
     try:
-        do,recipe,toml = _parse(argv, _MODES, mode)
-        do(recipe, toml)
+        do,options = _parse(argv, _MODES, mode)
+        do(options)
     except InputError as e:
         print(f"medprog: {' '.join(str(e).split())}", file=sys.stderr)
         return 2
@@ -92,4 +176,7 @@ def main(
     return 0
 
 def train_main(): "`medprog_train`"; return main(mode='train')
+def evaluate_main(): "`medprog_evaluate`"; return main(mode='evaluate')
+def predict_main(): "`medprog_predict`"; return main(mode='predict')
 def plan_main(): "`medprog_plan`"; return main(mode='plan')
+def export_main(): "`medprog_export`"; return main(mode='export')

@@ -293,7 +293,7 @@ def _of_split(df, split, data):
     if not len(rows): raise InputError(f"split: {data} has no images of {split or 'test'}; give one of {', '.join(df.split.unique())}, or all")
     return rows.assign(split='test').reset_index(drop=True)
 
-# %% ../nbs/15_predict.ipynb #a66e82cd
+# %% ../nbs/15_predict.ipynb #598bb3c2
 SPLIT_CHOICES = (*SPLITS, 'all')
 
 def evaluate(
@@ -301,7 +301,7 @@ def evaluate(
     data:str|Path|None=None, # Labelled images, as for training; by default the run's own test split, from its files
     label_cols:tuple[str,...]=(), # The 0/1 columns of a multi-label CSV; by default the run's classes
     split:str|None=None, # train, valid, test or all; by default test where there are splits, else all
-    columns:tuple[str,...]|None=None, # Of groups of patients, such as sex; by default all that have groups
+    groups:tuple[str,...]|None=None, # Columns to make groups of patients by, such as sex; by default all that have groups
     out:str|Path|None=None, # The folder to make; one that exists is an error. By default in `evaluations/` of the run
     bs:int=64, # Images in a batch
     workers:int|None=None, # Processes that read images; by default as many as the images are worth
@@ -311,7 +311,7 @@ def evaluate(
     "How good a run is on labelled images"
     run,found = Path(run),_run_predictions(run)
     if data is None:
-        write_evaluation(run, *found, columns=columns)
+        write_evaluation(run, *found, columns=groups)
         folder = run
     else:
         if split not in (None, *SPLIT_CHOICES): raise not_allowed('split', split, SPLIT_CHOICES)
@@ -322,7 +322,7 @@ def evaluate(
         folder = Path(out) if out else _beside(run, 'evaluations', t.name)
         folder.mkdir(parents=True)
         preds = make_predictions(t.df, probs, t.targets('test'), p.classes)
-        write_evaluation(folder, preds, found[1], split or 'test', columns)
+        write_evaluation(folder, preds, found[1], split or 'test', groups)
     say('\n'.join([*evaluation_lines(read_metrics(folder)), f"\n{folder}"]))
     return folder
 
