@@ -14,6 +14,8 @@ from medprog.metrics import *
 from medprog.evaluation import *
 from medprog.explain import *
 from medprog.monitor import *
+from medprog.report import *
+from medprog.report import *
 from medprog.train import *
 from medprog.predict import *
 from medprog.export import *
