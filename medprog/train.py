@@ -37,6 +37,7 @@ from .mixup import Mixing
 from .monitor import History,RunWriter,_pictures,plot_history,plot_rates,write_figures
 from .rates import StageRates
 from .recipe import CLASS_WEIGHTS,Recipe,resolve_schedule
+from .report import write_report
 from .resize import ProgressiveResizing
 from .schedule import STAGES,InputError,Schedule,get_schedule,not_allowed,plan_text,read_toml
 from .stages import add_attention,find_weights,get_stages,load_weights,stage_splitter
@@ -248,7 +249,7 @@ def _plot_looks(learn, preds, attention_after, n=3):
 
 # %% ../nbs/14_train.ipynb #6982b466
 def _write_results(learn, table, recipe, folder):
-    "Predictions, figures, plots and the model of a trained `learn`; returns the figures"
+    "Predictions, figures, plots, model and report of a trained `learn`; returns the figures"
     preds,valid = (_predictions(learn, table, o) for o in ('test','valid'))
     valid.df.to_csv(folder/'predictions_valid.csv', index=False)
     metrics = write_evaluation(folder, preds, valid)
@@ -257,6 +258,7 @@ def _write_results(learn, table, recipe, folder):
         fig.savefig(folder/f'{name}.png', dpi=120)
         plt.close(fig)
     learn.export((folder/'model.pkl').absolute())
+    write_report(folder)
     return metrics
 
 # %% ../nbs/14_train.ipynb #19ef2368
@@ -267,7 +269,7 @@ def _epoch_line(row, head=False):
     width = {k: f.split('.')[0].rstrip('}')+'}' for k,f in _SHOWN.items()}
     return ' '.join(width[k].format(k) if head else f.format(row[k]) for k,f in _SHOWN.items())
 
-_FILES = {'model.pkl': 'the model, for load_learner and medprog_predict', 'predictions.csv': 'a probability for each class of each test image',
+_FILES = {'report.html': 'all of this as one page to read or print; the same as report.md', 'model.pkl': 'the model, for load_learner and medprog_predict', 'predictions.csv': 'a probability for each class of each test image',
           'metrics.json': 'the figures above and others, each with its interval', 'history.csv': 'an epoch a row; as pictures: history.png, rates.png',
           'plan.csv': 'what was planned; as a picture: plan.png', 'recipe.toml': 'how to repeat it, with versions'}
 
