@@ -13,8 +13,8 @@ from medprog.data import *
 from medprog.metrics import *
 from medprog.evaluation import *
 from medprog.explain import *
+from medprog.page import *
 from medprog.monitor import *
-from medprog.report import *
 from medprog.report import *
 from medprog.train import *
 from medprog.predict import *
