@@ -16,6 +16,7 @@ from medprog.explain import *
 from medprog.page import *
 from medprog.monitor import *
 from medprog.report import *
+from medprog.checkpoint import *
 from medprog.train import *
 from medprog.predict import *
 from medprog.export import *

@@ -19,11 +19,10 @@ from fastcore.foundation import L
 from .schedule import InputError,Schedule,not_allowed
 
 # %% auto #0
-__all__ = ['pack', 'unpack', 'write_safely', 'save_state', 'load_state', 'drop_states', 'learner_state', 'restore_learner',
-           'random_state', 'set_random_state', 'fit_from', 'Checkpoint', 'Stopped', 'Stop', 'FiniteLoss', 'explained',
-           'BestWeights']
+__all__ = ['save_state', 'load_state', 'drop_states', 'learner_state', 'restore_learner', 'fit_from', 'Checkpoint', 'Stopped',
+           'Stop', 'FiniteLoss', 'BestWeights']
 
-# %% ../nbs/13_checkpoint.ipynb #851d5019
+# %% ../nbs/13_checkpoint.ipynb #43d71432
 _MAGIC = b'medprog checkpoint 1\n'
 
 def _plain(o):
@@ -48,7 +47,7 @@ def unpack(
     if hashlib.sha256(memoryview(data)[head:]).hexdigest().encode()!=data[len(_MAGIC):head-1]: raise ValueError('it is torn')
     return torch.load(io.BytesIO(data[head:]), map_location='cpu', weights_only=True)
 
-# %% ../nbs/13_checkpoint.ipynb #5e991133
+# %% ../nbs/13_checkpoint.ipynb #9b1178c1
 def write_safely(
     path:str|Path, # Has the old content or the new one at any moment
     data:bytes,
@@ -133,7 +132,7 @@ def restore_learner(
     for cb in learn.cbs:
         for k,v in state['kept'].get(type(cb).__name__, {}).items(): setattr(cb, k, v)
 
-# %% ../nbs/13_checkpoint.ipynb #8acb11a2
+# %% ../nbs/13_checkpoint.ipynb #f27a2a6c
 def random_state() -> dict: # Of what `pack` takes
     "The state of all random numbers"
     s = get_random_states()
@@ -258,7 +257,7 @@ class FiniteLoss(Callback):
         if not all(torch.isfinite(o).all() for o in self.model.parameters()): return "weights have become infinite; a lower learning rate (lr) may help"
         return "the scores of the network have; a lower learning rate (lr), a longer warm-up or full precision may help"
 
-# %% ../nbs/13_checkpoint.ipynb #15548e92
+# %% ../nbs/13_checkpoint.ipynb #7801d095
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 def _no_memory(e): return isinstance(e, (MemoryError, torch.OutOfMemoryError)) or (isinstance(e, RuntimeError) and any(
