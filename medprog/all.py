@@ -17,6 +17,7 @@ from medprog.page import *
 from medprog.monitor import *
 from medprog.report import *
 from medprog.checkpoint import *
+from medprog.folder import *
 from medprog.train import *
 from medprog.predict import *
 from medprog.export import *

@@ -68,6 +68,7 @@ def _unknown(flag, parser, mode):
 @dataclass(frozen=True)
 class _Train(Recipe):
     "Progressive fine-tuning of ImageNet-pretrained ResNets on medical images."
+    resume:bool=False # Go on with the run of this recipe that was interrupted; if there is none, begin it
 
 @dataclass(frozen=True)
 class _Plan(Recipe):
@@ -123,10 +124,11 @@ def _checked(o):
     return o
 
 # %% ../nbs/17_cli.ipynb #3238558a
-def _train(recipe):
+def _train(o):
+    recipe = Recipe(**{f.name: getattr(o, f.name) for f in fields(Recipe)})
     recipe.schedule                     # a mistake in the schedule is said before torch is imported
     from medprog.train import train
-    train(recipe)
+    train(recipe, resume=o.resume)
 
 def _plan(recipe):
     s = recipe.schedule
@@ -170,9 +172,9 @@ def main(
     except InputError as e:
         print(f"medprog: {' '.join(str(e).split())}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("\nmedprog: interrupted; what was written stays", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as e:      # a training that was asked to stop says how to go on, and by which signal
+        print(f"\nmedprog: {e}" if str(e) else "\nmedprog: interrupted; what was written stays", file=sys.stderr)
+        return 128+getattr(e, 'signal', 2)
     return 0
 
 def train_main(): "`medprog_train`"; return main(mode='train')

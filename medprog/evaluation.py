@@ -283,18 +283,19 @@ def _group_row(preds, valid, rows, n_boot):
     each = {f'{k}{e}': f[k][part] for k in _BY_GROUP for e,part in {'': 'value', '_low': 'low', '_high': 'high'}.items()}
     return dict(images=f['n_images'], patients=f['n_patients'], **each)
 
-# %% ../nbs/11a_evaluation.ipynb #cf080dd5
+# %% ../nbs/11a_evaluation.ipynb #3fb88e52
 def write_evaluation(
     folder:str|Path, # Exists; files of the same names are written over
     preds:Predictions,
     valid:Predictions|None=None, # The validation split of the run, for thresholds and temperature
     split:str='test', # What the predictions are about
     columns:tuple[str,...]|None=None, # Of groups; by default all that have groups
+    facts:dict|None=None, # More that `metrics.json` should say
 ) -> dict: # What `metrics.json` has
     "Write predictions, figures, tables and pictures into `folder`"
     folder,given = Path(folder),None if valid is None else (valid.probs, valid.targs)
     by_group = subgroup_table(preds, valid, columns)
-    metrics = dict(split=split, **figures(preds.probs, preds.targs, preds.classes, preds.patients, valid=given))
+    metrics = dict(split=split, **(facts or {}), **figures(preds.probs, preds.targs, preds.classes, preds.patients, valid=given))
     preds.df.to_csv(folder/'predictions.csv', index=False)
     (folder/'metrics.json').write_text(json.dumps(metrics, indent=2), encoding='utf-8')
     if len(by_group): by_group.to_csv(folder/'subgroups.csv', index=False)

@@ -30,6 +30,7 @@ __all__ = ['History', 'plot_history', 'plot_rates', 'undisturbed', 'Activations'
 class History(Callback):
     "Writes a row of `history.csv` after each epoch, and hands it to `show`"
     order = Recorder.order+1   # the recorder has the losses and metrics of the epoch
+    kept = ('rows','size','lrs')   # what a checkpoint has of it
 
     def __init__(self,
         schedule:Schedule, # The one that is applied, fitted
@@ -41,20 +42,28 @@ class History(Callback):
     def before_fit(self):
         metrics = [o for o in self.recorder.metric_names if o not in ('epoch','time')]
         self.columns = ['epoch', 'phase', *metrics, 'size', self.schedule.mixing, 'smoothing', 'seconds', *(f'lr_{o}' for o in STAGES)]
-        self._write(self.columns, 'w')
+        self.rows = []
+        if _begins(self)==(0, 0): self._write()
 
     def before_epoch(self): self.start = time.perf_counter()
     def after_batch(self):
         if self.training: self.size,self.lrs = min(self.xb[0].shape[-2:]),[h['lr'] for h in self.opt.hypers]
 
     def after_epoch(self):
-        values = [self.epoch, self.schedule.phase_at(self.epoch).unfreeze, *self.learn.final_record,
-                  self.size, *self.schedule.mixing_at(self.epoch), time.perf_counter()-self.start, *self.lrs]
-        self._write(values, 'a')
-        self.show(dict(zip(self.columns, values)))
+        self.rows.append([self.epoch, self.schedule.phase_at(self.epoch).unfreeze, *self.learn.final_record,
+                          self.size, *self.schedule.mixing_at(self.epoch), time.perf_counter()-self.start, *self.lrs])
+        self._write()
+        self.show(dict(zip(self.columns, self.rows[-1])))
 
-    def _write(self, values, mode):
-        with self.path.open(mode, newline='') as f: csv.writer(f).writerow(values)
+    def after_fit(self): self._write()
+
+    def _write(self):
+        "The whole file, which is whole at any moment"
+        part = self.path.with_suffix('.part')
+        with part.open('w', newline='', encoding='utf-8') as f: csv.writer(f).writerows([self.columns, *self.rows])
+        part.replace(self.path)
+
+def _begins(cb): return getattr(cb.learn, 'begins', (0, 0))
 
 # %% ../nbs/12_monitor.ipynb #4a7d7f95
 def _frame(history):
@@ -221,6 +230,10 @@ class RunWriter(ScheduleCallback):
 
     def after_fit(self): self.close()
 
+    def flush(self):
+        "What was seen so far is in the file then; a checkpoint asks for it"
+        if self.now: self._write_batches(self.now), self.now.writer.flush()
+
     def close(self):
         "Write what is left and close the file; an interrupted fit has to be told"
         now,self.now = self.now,None
@@ -341,10 +354,13 @@ def _overlay(x, gates):
 @patch
 def _open(self:RunWriter):
     end,began = written_steps(self.folder)
-    step = began.get(self.epoch, max(end, self.epoch*len(self.dls.train))) if self.epoch else end
+    batch = _begins(self)[1] if _begins(self)[0]==self.epoch else 0
+    step = began.get(self.epoch, max(end, self.epoch*len(self.dls.train)))+batch if self.epoch or batch else end
     stages = get_stages(self.learn)
     probe,before = self._probe(),[[torch.empty_like(p) for p in s.params] for s in stages]
-    self.now = _Fit(_writer(self.folder, step), step, stages, probe, before)
+    phase = self.schedule.phase_at(self.epoch)
+    goes_on = bool(began) and (self.epoch, batch)!=(phase.start, 0)           # its start has been marked
+    self.now = _Fit(_writer(self.folder, step), step, stages, probe, before, phase if goes_on else None)
     if not end: self._introduce(self.now)
 
 @patch

@@ -294,7 +294,7 @@ def _of_split(df, split, data):
     if not len(rows): raise InputError(f"split: {data} has no images of {split or 'test'}; give one of {', '.join(df.split.unique())}, or all")
     return rows.assign(split='test').reset_index(drop=True)
 
-# %% ../nbs/15_predict.ipynb #9f21524e
+# %% ../nbs/15_predict.ipynb #f4150e46
 SPLIT_CHOICES = (*SPLITS, 'all')
 
 def evaluate(
@@ -312,7 +312,7 @@ def evaluate(
     "How good a run is on labelled images"
     run,found = Path(run),_run_predictions(run)
     if data is None:
-        write_evaluation(run, *found, columns=groups)
+        write_evaluation(run, *found, columns=groups, facts={k: v for k,v in read_metrics(run).items() if k=='weights_of_epoch'})
         folder = run
     else:
         if split not in (None, *SPLIT_CHOICES): raise not_allowed('split', split, SPLIT_CHOICES)
@@ -325,7 +325,7 @@ def evaluate(
         preds = make_predictions(t.df, probs, t.targets('test'), p.classes)
         write_evaluation(folder, preds, found[1], split or 'test', groups)
     write_report(run)
-    say('\n'.join([*evaluation_lines(read_metrics(folder)), f"\n{folder}", f"{run/'report.html'} tells of it, too"]))
+    say('\n'.join([*evaluation_lines(read_metrics(folder)), f"\n{folder}", *([f"{run/'report.html'} tells of it, too"] if folder.parent.parent==run else [])]))
     return folder
 
 def _run_predictions(run):

@@ -45,6 +45,10 @@ class Recipe:
     size_start:float|None=None # Size at the start, a share of the full one (turns it on); 0.5 if the strategy has none
     size_until:float|None=None # Share of the epochs by which the size is full (turns it on); the strategy's own by default
     rising:bool=False # Let mixing and smoothing rise with the size of the images, from none to all
+    monitor:str='auroc' # What tells which epoch is the best, on the validation split: auroc, f1, accuracy or valid_loss
+    keep:str='best' # The weights of the best epoch of the whole run (best), or of the last (last)
+    patience:int|None=None # Stop after so many epochs of the last phase without a better one; by default never
+    checkpoint_minutes:float=10. # Save the state after each epoch, and inside one after so many minutes
     skip_bad:bool=False # Leave out images that can't be read, instead of stopping
     workers:int|None=None # Processes that read images; by default as many as the data is worth
     logdir:str='logs' # The folder of all runs
@@ -62,7 +66,7 @@ ARCHS = ('resnet18', 'resnet34', 'resnet50', 'resnet101', 'resnet152', 'resnext5
 ATTENTION_TYPES = ['none', 'cbam', 'medical']   # those that are registered later are added
 CLASS_WEIGHTS = ('none', 'balanced')
 _CHOICES = dict(schedule_fit=FITS, curve=CURVES, frozen_bn=FROZEN_BN, arch=ARCHS, attention_type=ATTENTION_TYPES, class_weights=CLASS_WEIGHTS,
-                mixing=MIXINGS)
+                mixing=MIXINGS, monitor=('auroc', 'f1', 'accuracy', 'valid_loss'), keep=('best', 'last'))
 _LIMITS = {k: LIMITS[k] for k in ('mixup', 'smoothing', 'size_start', 'size_until')}
 
 def _whole(least, optional=False):
@@ -76,9 +80,9 @@ _YES_NO = (lambda o: isinstance(o, bool), 'true or false')
 _RULES = dict(
     data=(lambda o: isinstance(o, str) and o!='', 'a name or a path'),
     label_cols=(lambda o: all(isinstance(c, str) for c in o), 'names of columns'),
-    epochs=_whole(1), batch_size=_whole(2), seed=_whole(0), size=_whole(MIN_SIZE, optional=True), workers=_whole(0, optional=True),
+    epochs=_whole(1), batch_size=_whole(2), seed=_whole(0), size=_whole(MIN_SIZE, optional=True), workers=_whole(0, optional=True), patience=_whole(1, optional=True),
     lr=(lambda o: o is None or o=='find' or (is_number(o) and o>0), "a number above 0, or find"),
-    weight_decay=(lambda o: is_number(o) and o>=0, "a number, 0 or more"),
+    **dict.fromkeys(('weight_decay', 'checkpoint_minutes'), (lambda o: is_number(o) and o>=0, "a number, 0 or more")),
     weights=(lambda o: isinstance(o, str) and o!='', 'auto, imagenet, none or a file'),
     attention_after=(lambda o: len(o) and len(set(o))==len(o) and set(o)<=set(STAGES[:-1]), f"one or more of {', '.join(STAGES[:-1])}"),
     **dict.fromkeys(('skip_bad', 'use_mixup', 'use_label_smoothing', 'use_progressive_resizing', 'rising'), _YES_NO),

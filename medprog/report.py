@@ -238,6 +238,13 @@ def _sizes(s):
     if s['size_start']>=1: return 'as the phases say' if any('size' in o for o in s['phase']) else 'full throughout'
     return f"from {s['size_start']:g} of the full size, full after {s['size_until']:g} of the epochs"
 
+# %% ../nbs/12a_report.ipynb #cca1af08
+def _weights_kept(run):
+    "Of which epoch the tested weights are"
+    epoch = (run.metrics or {}).get('weights_of_epoch')
+    if epoch is None: return 'the weights after the last epoch'
+    return f"the weights after epoch {epoch}, the best of the run by {run.knobs['monitor']} on the validation split"
+
 # %% ../nbs/12a_report.ipynb #9f057cb0
 def _training(run):
     k,made,unknown = run.knobs,run.made,'not recorded'
@@ -249,7 +256,7 @@ def _training(run):
             ('Base learning rate', f"{made.get('lr', unknown)}"+' (by the LR finder)'*(k['lr']=='find')),
             *_settings(run), ('Loss', 'binary cross-entropy' if made.get('multilabel') else 'cross-entropy'),
             ('Class weights', ', '.join(f'{c}: {w:.3g}' for c,w in made.get('class_weights', {}).items()) or 'none'),
-            ('Model', 'the weights after the last epoch'), ('Time', _time(run)),
+            ('Model', _weights_kept(run)), ('Time', _time(run)),
             ('Machine', f"{made.get('device', unknown)}; {machine}")]
     return [DataTable.from_rows(rows, 'Setting', 'Here', caption='Settings'), *_plan(run), *_pictures(run, 'plan')]
 

@@ -8,7 +8,7 @@ import platform,random,sys,time,warnings
 from contextlib import contextmanager,nullcontext
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError,version
-from itertools import chain,count,islice
+from itertools import islice
 from pathlib import Path
 from typing import Callable
 import matplotlib.pyplot as plt
@@ -28,9 +28,11 @@ from fastcore.basics import patch
 from fastcore.foundation import L
 from fastcore.imports import IN_NOTEBOOK
 from fastcore.meta import delegates
-from .data import SPLITS,ImageTable,image_dls,read_table
+from .checkpoint import BestWeights,Checkpoint,FiniteLoss,Stop,Stopped,drop_states,end_workers_with_run,explained,load_state
+from .data import SPLITS,image_dls,read_table
 from .evaluation import evaluation_lines,make_predictions,surprise,write_evaluation
 from .explain import explain_maps,plot_explanations
+from .folder import check_free,check_same,find_run,fingerprint,is_finished,run_folder
 from .losses import balanced_weights,soft_loss
 from .metrics import AUROC,Accuracy,F1
 from .mixup import Mixing
@@ -39,12 +41,12 @@ from .rates import StageRates
 from .recipe import CLASS_WEIGHTS,Recipe,resolve_schedule
 from .report import write_report
 from .resize import ProgressiveResizing
-from .schedule import STAGES,InputError,Schedule,get_schedule,not_allowed,plan_text,read_toml
+from .schedule import STAGES,Schedule,not_allowed,plan_text,read_toml
 from .stages import add_attention,find_weights,get_stages,load_weights,stage_splitter
 from .unfreeze import GradualUnfreezing,set_modes,set_phase
 
 # %% auto #0
-__all__ = ['progressive_learner', 'SeedEpochs', 'run_folder', 'train']
+__all__ = ['progressive_learner', 'SeedEpochs', 'train']
 
 # %% ../nbs/14_train.ipynb #a9e778e4
 @contextmanager
@@ -171,33 +173,6 @@ class SeedEpochs(Callback):
         random.seed(s), np.random.seed(s), torch.manual_seed(s)
         self.dls.train.rng = random.Random(s)   # fastai shuffles by a generator of its own
 
-# %% ../nbs/14_train.ipynb #2fa7a8df
-def run_folder(
-    recipe:Recipe, # Says where, and perhaps the name
-    source:str, # What the data is called, for the name
-) -> Path: # New and empty
-    "Make the folder of a run; a given name that is taken is an error, a made one gets a number"
-    parts = [source, recipe.arch, Path(recipe.progressive_strategy).stem, *_extras(recipe), recipe.epochs, f'seed{recipe.seed}']
-    made = '-'.join(map(str, parts))
-    for name in [recipe.name] if recipe.name else chain([made], (f'{made}-{i}' for i in count(2))):
-        path = Path(recipe.logdir)/name
-        try: path.mkdir(parents=True)
-        except FileExistsError: _check_free(recipe)
-        except OSError as e: raise InputError(f"logdir: {path} can't be made: {e}") from None
-        else: return path
-
-def _extras(recipe):
-    "Short names of what `recipe` adds to its strategy"
-    s,own = recipe.schedule,get_schedule(recipe.progressive_strategy)
-    have = {recipe.attention_type: recipe.attention_type!='none', s.mixing: s.mixup and not own.mixup, 'smooth': s.smoothing and not own.smoothing,
-            'resize': s.resizes and not own.resizes, 'weighted': recipe.class_weights!='none'}
-    return [k for k,v in have.items() if v]
-
-def _check_free(recipe):
-    "A name that was given is not taken"
-    if recipe.name and (path:=Path(recipe.logdir)/recipe.name).exists():
-        raise InputError(f"name: {path} exists and belongs to another run; give another --name")
-
 # %% ../nbs/14_train.ipynb #d0bd8e23
 def _version(package):
     try: return version(package)
@@ -218,7 +193,7 @@ def _made(learn, table, schedule):
     "What a run found out for itself, for its recipe"
     return dict(date=time.strftime('%Y-%m-%d %H:%M:%S'), weights=learn.weights, lr=schedule.lr, size=int(table.size), classes=list(table.classes),
                 multilabel=table.multilabel, parameters=sum(p.numel() for p in learn.model.parameters()), **_weights_of(learn, table), **_sizes(table),
-                notes=list(table.notes), device=str(learn.dls.device), threads=torch.get_num_threads(), processor=platform.processor() or platform.machine(),
+                notes=list(table.notes), fingerprint=fingerprint(table), device=str(learn.dls.device), threads=torch.get_num_threads(), processor=platform.processor() or platform.machine(),
                 versions=dict(python=platform.python_version(), **{o: _version(o) for o in ('medprog','fastai','fastcore','torch','torchvision','numpy')}),
                 schedule=read_toml(schedule.to_toml(), 'schedule'))
 
@@ -248,11 +223,11 @@ def _plot_looks(learn, preds, attention_after, n=3):
     return plot_explanations(_pictures(x, learn.dls, len(x), 160), dict(zip(names, explain_maps(learn.model, x).values())), titles)
 
 # %% ../nbs/14_train.ipynb #6982b466
-def _write_results(learn, table, recipe, folder):
+def _write_results(learn, table, recipe, folder, epoch):
     "Predictions, figures, plots, model and report of a trained `learn`; returns the figures"
     preds,valid = (_predictions(learn, table, o) for o in ('test','valid'))
     valid.df.to_csv(folder/'predictions_valid.csv', index=False)
-    metrics = write_evaluation(folder, preds, valid)
+    metrics = write_evaluation(folder, preds, valid, facts=dict(weights_of_epoch=epoch))
     history = folder/'history.csv'
     for name,fig in dict(history=plot_history(history), rates=plot_rates(history), explain=_plot_looks(learn, preds, recipe.attention_after)).items():
         fig.savefig(folder/f'{name}.png', dpi=120)
@@ -273,11 +248,13 @@ _FILES = {'report.html': 'all of this as one page to read or print; the same as 
           'metrics.json': 'the figures above and others, each with its interval', 'history.csv': 'an epoch a row; as pictures: history.png, rates.png',
           'plan.csv': 'what was planned; as a picture: plan.png', 'recipe.toml': 'how to repeat it, with versions'}
 
-def _summary(folder, metrics, weights):
+def _summary(folder, metrics, weights, monitor):
     "What came out and where it is, as lines"
     minutes = pd.read_csv(folder/'history.csv').seconds.sum()/60
     lines = ['', *evaluation_lines(metrics)]
-    lines += [f"  {'training':<16} {minutes:.1f} min from weights: {weights}", f"\n{folder}"]
+    epoch = metrics['weights_of_epoch']
+    kept = 'of the last epoch' if epoch is None else f'of epoch {epoch}, the best on the validation split by {monitor}'
+    lines += [f"  {'training':<16} {minutes:.1f} min from weights: {weights}", f"  {'weights':<16} {kept}", f"\n{folder}"]
     lines += [f"  {k:<16} {v}" for k,v in _FILES.items()]
     return '\n'.join(lines+[f"\ntensorboard --logdir {folder.parent} shows this run beside the others there"])
 
@@ -295,32 +272,71 @@ def _hparams(recipe, schedule, learn):
     return dict(strategy=schedule.name, arch=recipe.arch, weights=learn.weights, lr=schedule.lr, epochs=recipe.epochs, batch_size=recipe.batch_size,
                 attention=recipe.attention_type, mixup=schedule.mixup, smoothing=schedule.smoothing, size_start=schedule.size_start, seed=recipe.seed)
 
+# %% ../nbs/14_train.ipynb #a6bf5a03
+def _fit(learn, recipe, schedule, folder, state, say):
+    "Train, from `state` on if there is one; the epoch whose weights the network has then"
+    history = History(schedule, folder/'history.csv', show=lambda row: say(_epoch_line(row)))
+    writer,best = RunWriter(schedule, folder, _hparams(recipe, schedule, learn)),BestWeights(folder, schedule, recipe.monitor, recipe.patience)
+    if not state:
+        for o in folder.glob('events.out.tfevents.*'): o.unlink()
+    with Stop() as stop:
+        ckpt = Checkpoint(folder, state, recipe.checkpoint_minutes, stop)
+        cbs = [SeedEpochs(recipe.seed), history, writer, best, FiniteLoss(), ckpt]
+        try:
+            with ckpt.begin()(learn): learn.fit_progressive(recipe.epochs, schedule, wd=recipe.weight_decay, cbs=cbs)
+        except Stopped as e: raise Stopped(e.signal, f"stopped, and saved in {folder}; the same command with --name {folder.name} --resume goes on") from None
+        finally: writer.close()
+    return best.load(learn) if recipe.keep=='best' else None
+
+# %% ../nbs/14_train.ipynb #c68de9f2
+def _take_up(recipe, folder, table, say):
+    "The state of a run that was begun, if it has one, and the learning rate that it had found"
+    if not (folder/'recipe.toml').is_file(): return None,None
+    made = check_same(recipe, folder, table)
+    state,notes = load_state(folder)
+    at = state['at'] if state else dict(epoch=0, batch=0)
+    say('\n'.join([*notes, f"{folder}: going on in epoch {at['epoch']}, batch {at['batch']}"]))
+    return state,made['lr']
+
+def _finished(folder, say):
+    "Says so"
+    say(f"{folder} has come to its end; there is nothing to go on with. Its report: {folder/'report.html'}")
+    return folder
+
+# %% ../nbs/14_train.ipynb #6e1db237
 def train(
     recipe:Recipe, # What to do
     say:Callable=print, # Called with each line of text that a person at a screen would read
+    resume:bool=False, # Go on with the run of this recipe, if it was begun
 ) -> Path: # The run's folder
     "Train as `recipe` says and leave everything about the run in a folder"
-    schedule = recipe.schedule
-    _check_free(recipe)
+    schedule,folder = recipe.schedule,find_run(recipe) if resume and recipe.name else None
+    if not resume: check_free(recipe)
+    if folder and is_finished(folder): return _finished(folder, say)
     set_seed(recipe.seed)
     table = read_table(recipe.data, recipe.label_cols, size=recipe.size, seed=recipe.seed, skip_bad=recipe.skip_bad)
-    schedule = replace(schedule, size=int(table.size))
+    say('\n'.join([f"data: {recipe.data}", table.counts().to_string(), *table.notes, '']))
+    if resume and not recipe.name: folder = find_run(recipe, table.name)
+    if folder and is_finished(folder): return _finished(folder, say)
+    state,lr = _take_up(recipe, folder, table, say) if folder else (None, None)
+    with explained(folder or recipe.logdir, recipe.batch_size, table.size): return _train(recipe, replace(schedule, size=int(table.size)), table, folder, state, lr, say)
+
+def _train(recipe, schedule, table, folder, state, lr, say):
+    "Train on `table`, in `folder` if there is one, with the rate `lr` if it is known"
     dls = image_dls(table, bs=recipe.batch_size, num_workers=recipe.workers)
+    end_workers_with_run(dls)
     learn = progressive_learner(dls, recipe.arch, recipe.weights, attention=recipe.attention_type, attention_after=recipe.attention_after,
                                 class_weights=recipe.class_weights)
-    say('\n'.join([f"data: {recipe.data}", table.counts().to_string(), *table.notes, '']))
     with _quiet(learn):
-        if recipe.lr=='find': schedule = replace(schedule, lr=learn.suggest_lr(schedule))
+        if recipe.lr=='find': schedule = replace(schedule, lr=lr or learn.suggest_lr(schedule))
         plan = learn.plan(recipe.epochs, schedule)
         say('\n'.join(filter(None, [f"{schedule.name}, base learning rate {schedule.lr:.3g}", plan_text(plan), schedule.warning]))+'\n')
-        folder = run_folder(recipe, table.name)
-        _write_plan(learn, table, schedule, plan, recipe, folder)
+        folder = folder or run_folder(recipe, table.name)
+        if lr is None: _write_plan(learn, table, schedule, plan, recipe, folder)
         say(_epoch_line({}, head=True))
-        history = History(schedule, folder/'history.csv', show=lambda row: say(_epoch_line(row)))
-        writer = RunWriter(schedule, folder, _hparams(recipe, schedule, learn))
-        try: learn.fit_progressive(recipe.epochs, schedule, wd=recipe.weight_decay, cbs=[SeedEpochs(recipe.seed), history, writer])
-        finally: writer.close()
-    metrics = _write_results(learn, table, recipe, folder)
+        epoch = _fit(learn, recipe, schedule, folder, state, say)
+    metrics = _write_results(learn, table, recipe, folder, epoch)
     write_figures(folder, {k: v['value'] for k,v in metrics.items() if isinstance(v, dict) and 'value' in v})
-    say(_summary(folder, metrics, learn.weights))
+    drop_states(folder)
+    say(_summary(folder, metrics, learn.weights, recipe.monitor))
     return folder
