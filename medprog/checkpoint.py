@@ -147,7 +147,7 @@ def set_random_state(
     name,keys,*rest = state['numpy_state']
     set_random_states(**{**state, 'numpy_state': (name, keys.numpy().astype(np.uint32), *rest)})
 
-# %% ../nbs/13_checkpoint.ipynb #7bbac978
+# %% ../nbs/13_checkpoint.ipynb #23032716
 @contextmanager
 def fit_from(
     learn:Learner,
@@ -164,6 +164,8 @@ def fit_from(
         for k in ('begins', '_do_fit', 'all_batches'): learn.__dict__.pop(k, None)
 
 def _rest_of_fit(learn, epoch):
+    bar = getattr(getattr(learn, 'progress', None), 'mbar', None)
+    if bar: bar.update(0)                                 # it takes its time from there
     for e in range(epoch, learn.n_epoch):
         learn.epoch = e
         learn._with_events(learn._do_epoch, 'epoch', CancelEpochException)

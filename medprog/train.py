@@ -315,7 +315,6 @@ def train(
     if folder and is_finished(folder): return _finished(folder, say)
     set_seed(recipe.seed)
     table = read_table(recipe.data, recipe.label_cols, size=recipe.size, seed=recipe.seed, skip_bad=recipe.skip_bad)
-    say('\n'.join([f"data: {recipe.data}", table.counts().to_string(), *table.notes, '']))
     if resume and not recipe.name: folder = find_run(recipe, table.name)
     if folder and is_finished(folder): return _finished(folder, say)
     state,lr = _take_up(recipe, folder, table, say) if folder else (None, None)
@@ -327,6 +326,7 @@ def _train(recipe, schedule, table, folder, state, lr, say):
     end_workers_with_run(dls)
     learn = progressive_learner(dls, recipe.arch, recipe.weights, attention=recipe.attention_type, attention_after=recipe.attention_after,
                                 class_weights=recipe.class_weights)
+    say('\n'.join([f"data: {recipe.data}", table.counts().to_string(), *table.notes, '']))
     with _quiet(learn):
         if recipe.lr=='find': schedule = replace(schedule, lr=lr or learn.suggest_lr(schedule))
         plan = learn.plan(recipe.epochs, schedule)
