@@ -204,7 +204,7 @@ class ArrayOpener:
         images = _arrays(self.path).get(f'{_NPZ.get(split)}_images', ())
         if not (i.isdecimal() and int(i)<len(images)):
             raise InputError(f"{key}: no such file, and no image of {self.path}")
-        return _to_rgb(Image.fromarray(images[int(i)]))
+        with _reading(f'{self.path}: {key}'): return _to_rgb(Image.fromarray(images[int(i)]))
 
 # %% ../nbs/10_data.ipynb #0a220e35
 def _phantom(kind='binary'):
