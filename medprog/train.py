@@ -303,7 +303,8 @@ def train(
     schedule = recipe.schedule
     _check_free(recipe)
     set_seed(recipe.seed)
-    table = read_table(recipe.data, recipe.label_cols, size=recipe.size, seed=recipe.seed, skip_bad=recipe.skip_bad)
+    table = read_table(recipe.data, recipe.label_cols, size=recipe.size, seed=recipe.seed, skip_bad=recipe.skip_bad,
+                       near_duplicates=recipe.near_duplicates)
     schedule = replace(schedule, size=int(table.size))
     dls = image_dls(table, bs=recipe.batch_size, num_workers=recipe.workers)
     learn = progressive_learner(dls, recipe.arch, recipe.weights, attention=recipe.attention_type, attention_after=recipe.attention_after,
