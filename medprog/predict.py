@@ -245,7 +245,7 @@ def _beside(
     suffix='',
 ):
     "A path that isn't taken, in a folder of the run, beside the file or here"
-    root = Path() if isinstance(run, Predictor) else Path(run) if Path(run).is_dir() else Path(run).parent
+    root = Path() if isinstance(run, Predictor) else Path(run) if os.path.isdir(run) else Path(run).parent
     return next(p for i in count(1) if not (p := root/kind/f"{name}{f'-{i}' if i>1 else ''}{suffix}").exists())
 
 def _free(path):
