@@ -201,12 +201,14 @@ def _load_tensors(path):
         warnings.simplefilter('ignore')          # of TorchScript, which is refused
         try: return torch.load(path, map_location='cpu', weights_only=True)
         except pickle.UnpicklingError: raise InputError("it holds other things than tensors, which could run any code; save model.state_dict()") from None
+        except (EOFError,RuntimeError): raise InputError("it is empty, cut short or damaged") from None
+        except (KeyError,ValueError,TypeError,IndexError,AttributeError): raise InputError("it is not what torch.save writes") from None
 
 def _read_weights(path):
     "Named tensors of a file; an `InputError` says what it holds instead"
     if not os.path.isfile(path): raise InputError(f"weights: there is no file {path}; give a file, imagenet, none or auto")
     try: d = _load_tensors(path)
-    except Exception as e: raise InputError(f"weights: {path} can't be read as tensors: {(str(e) or 'it is empty or cut short').splitlines()[0][:200]}") from None
+    except Exception as e: raise InputError(f"weights: {path} can't be read as tensors: {' '.join(str(e).split())[:200]}") from None
     for k in ('state_dict','model'): d = d[k] if isinstance(d, dict) and isinstance(d.get(k), dict) else d
     if not (isinstance(d, dict) and d and all(isinstance(k, str) and isinstance(o, torch.Tensor) for k,o in d.items())):
         raise InputError(f"weights: {path} holds no named tensors")
