@@ -4,11 +4,13 @@
 
 # %% ../nbs/10_data.ipynb #d7523290
 from __future__ import annotations
-import hashlib,os,re
+import csv,hashlib,os,re,unicodedata,warnings
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass,replace
 from functools import lru_cache
+from itertools import chain,combinations,islice
 from pathlib import Path
 from typing import Callable
 import numpy as np
@@ -36,6 +38,7 @@ __all__ = ['SPLITS', 'open_image', 'open_dicom', 'ImageTable', 'FileOpener', 'Ph
 def _to_8bit(a, ends=None, invert=False):
     "Grey values `a` between `ends`, by default their least and greatest, as 8 bits; what isn't a number is black"
     a = np.where(np.isfinite(a), a, np.nan)
+    if np.isnan(a).all(): raise InputError("no pixel is a number")
     lo,hi = ends or (np.nanmin(a), np.nanmax(a))
     unit = ((a-lo)/(hi-lo)).clip(0, 1) if hi>lo else a*0
     return (np.nan_to_num(1-unit if invert else unit)*255).round().astype(np.uint8)
@@ -50,6 +53,11 @@ def _to_rgb(im):
     return im.convert('RGB')
 
 # %% ../nbs/10_data.ipynb #78e01547
+_WORDS = {'missing dependencies': "compressed in a way that needs pip install medprog[dicom]",
+          'allow_pickle': "it holds pickled objects, which are never loaded because they can run any code",
+          "codec can't decode": "it is not UTF-8 text; save it as UTF-8",
+          'does not match length of data': "a row has more cells than there are columns"}
+
 @contextmanager
 def _reading(path, what='an image'):
     "Any failure in here is an `InputError` about `path`"
@@ -57,12 +65,21 @@ def _reading(path, what='an image'):
     except FileNotFoundError: raise InputError(f"{path}: no such file") from None
     except Exception as e:
         why = ' '.join(str(e).split()) or type(e).__name__
-        if 'missing dependencies' in why: why = "compressed in a way that needs pip install medprog[dicom]"
+        why = next((o for k,o in _WORDS.items() if k in why), why)
         raise InputError(f"{path}: can't be read as {what} ({why[:200]})") from None
 
 def _is_dicom(path):
     if path.suffix.lower() in ('.dcm', '.dicom'): return True
     with path.open('rb') as f: return f.read(132)[128:]==b'DICM'
+
+# %% ../nbs/10_data.ipynb #a9a79281
+_MIN_SIDE = 8
+
+def _check_pixels(width, height):
+    "Complain of images that are too small to show anything or too large to be decoded"
+    limit = 2*(Image.MAX_IMAGE_PIXELS or float('inf'))
+    if min(width, height)<_MIN_SIDE: raise InputError(f"{width} x {height} pixels; give {_MIN_SIDE} or more on each side")
+    if width*height>limit: raise InputError(f"{width} x {height} pixels, which may be a decompression bomb; give {limit} or less")
 
 # %% ../nbs/10_data.ipynb #1bb88c4c
 def open_image(
@@ -71,8 +88,11 @@ def open_image(
     "The image in a file; `InputError` if there is none"
     path = Path(path)
     with _reading(path):
+        if path.exists() and not path.is_file(): raise InputError("it is a folder, a pipe or a device")   # a pipe would be waited for
         if not _is_dicom(path):
-            with Image.open(path) as im: return _to_rgb(ImageOps.exif_transpose(im))
+            with Image.open(path) as im:
+                _check_pixels(*im.size)
+                return _to_rgb(ImageOps.exif_transpose(im))
     return open_dicom(path)
 
 # %% ../nbs/10_data.ipynb #7f6fec46
@@ -108,6 +128,7 @@ def open_dicom(
     "What a viewer shows of a DICOM file; of several frames the middle one"
     with _reading(path):
         ds = dcmread(path)
+        if ds.get('Rows') and ds.get('Columns'): _check_pixels(ds.Columns, ds.Rows)
         a = pixel_array(ds, index=int(ds.get('NumberOfFrames') or 1)//2)
         colour = a.ndim==3 or ds.PhotometricInterpretation=='PALETTE COLOR'
         return Image.fromarray(_show_colour(ds, a) if colour else _show_grey(ds, a)).convert('RGB')
@@ -169,7 +190,10 @@ _NPZ = dict(train='train', valid='val', test='test')   # MedMNIST's names
 @lru_cache(maxsize=1)
 def _arrays(path):
     "All arrays of an `.npz` file"
-    with _reading(path, 'an .npz file'), np.load(path) as f: return dict(f)
+    with _reading(path, 'an .npz file'):
+        f = np.load(path, allow_pickle=False)
+        if isinstance(f, np.ndarray): raise InputError("it holds one array without a name; give what np.savez writes")
+        with f: return dict(f)
 
 @dataclass(frozen=True)
 class ArrayOpener:
@@ -180,7 +204,7 @@ class ArrayOpener:
         images = _arrays(self.path).get(f'{_NPZ.get(split)}_images', ())
         if not (i.isdecimal() and int(i)<len(images)):
             raise InputError(f"{key}: no such file, and no image of {self.path}")
-        return _to_rgb(Image.fromarray(images[int(i)]))
+        with _reading(f'{self.path}: {key}'): return _to_rgb(Image.fromarray(images[int(i)]))
 
 # %% ../nbs/10_data.ipynb #0a220e35
 def _phantom(kind='binary'):
@@ -194,15 +218,34 @@ _SPLITS = dict(train='train', valid='valid', val='valid', validation='valid', te
 def _in_order(names):
     return tuple(sorted(set(names), key=lambda o: (not o.isdecimal(), int(o) if o.isdecimal() else 0, o)))
 
-def _folders(path): return sorted(o for o in path.iterdir() if o.is_dir() and o.name[0]!='.' and o.name!='__MACOSX')
+def _folders(path):
+    "The folders in `path`, in order, without hidden ones and links back"
+    def is_loop(o): return o.is_symlink() and path.resolve().is_relative_to(o.resolve())
+    with _reading(path, 'a folder'):
+        return sorted(o for o in path.iterdir() if o.is_dir() and o.name[0]!='.' and o.name!='__MACOSX' and not is_loop(o))
 
 # %% ../nbs/10_data.ipynb #186a4d2f
+def _walk(folder):
+    "The files below `folder` in order, without hidden ones"
+    def fail(e): raise e
+    with _reading(folder, 'a folder'): tree = list(os.walk(folder, onerror=fail))
+    files = sorted(Path(top)/o for top,_,names in tree for o in names)
+    if bad := [o for o in files if re.search('[\ud800-\udfff]', str(o))]:             # bytes that are no text
+        raise InputError(f"{folder}: the name {os.fsencode(bad[0].name)} is not UTF-8; rename that file")
+    return [o for o in files if not any(part[0]=='.' for part in o.relative_to(folder).parts)]
+
+def _is_image(path):
+    "By its suffix or its first bytes; a file that is not there or can't be read may be one"
+    try: return path.suffix.lower() in _suffixes() or _is_dicom(path)
+    except OSError: return True
+
+@lru_cache
+def _suffixes(): return {ext for ext,fmt in Image.registered_extensions().items() if fmt in Image.OPEN}
+
 def _images(folder):
     "The image files in `folder`, at any depth, and how many other files are there"
-    def hidden(o): return any(part[0]=='.' for part in o.relative_to(folder).parts)
-    files = sorted(o for o in folder.rglob('*') if o.is_file() and not hidden(o))
-    known = {ext for ext,fmt in Image.registered_extensions().items() if fmt in Image.OPEN}
-    images = [o for o in files if o.suffix.lower() in known or _is_dicom(o)]
+    files = _walk(folder)
+    images = [o for o in files if (o.is_file() or not o.exists()) and _is_image(o)]
     stems = {o.with_suffix('') for o in images}
     masks = {o for o in images if (m := re.fullmatch(r'(.+)_mask(_\d+)?', o.stem)) and o.with_name(m[1]) in stems}
     return [o for o in images if o not in masks],len(files)-len(images)+len(masks)
@@ -212,15 +255,40 @@ def _folder(root):
     "The table of a folder of class folders"
     tops = {o: _SPLITS[o.name.lower()] for o in _folders(root) if o.name.lower() in _SPLITS}
     if 'train' not in tops.values() and len(tops)<len(_folders(root)): tops = {root: None}
-    rows,others = [],0
+    rows,others,classes = [],0,set()
     for folder,split in ((o, split) for top,split in tops.items() for o in _folders(top)):
         files,n = _images(folder)
         others += n
+        classes.add(folder.name)
         rows += [(o.relative_to(root).as_posix(), folder.name, split) for o in files]
     if not rows: raise InputError(f"data: no images in class folders; give {root}/CLASS/* or {root}/train/CLASS/*")
+    if empty := [top for top,split in tops.items() if split not in {o[2] for o in rows}]:
+        raise InputError(f"split {tops[empty[0]]!r} is empty: no images in class folders of {empty[0]}; "
+                         "fill it, or remove it to have one carved out of train")
     df = pd.DataFrame(rows, columns=['image', 'label', 'split']).dropna(axis=1)
     notes = (f"{others} files are left out: masks, or no images",) if others else ()
-    return ImageTable(df, _in_order(df.label), False, FileOpener(root), 224, root.name, notes)
+    return ImageTable(df, _in_order(classes), False, FileOpener(root), 224, root.name, notes)
+
+# %% ../nbs/10_data.ipynb #f17e9275
+def _header(path):
+    "The names of the columns of a CSV"
+    with path.open(encoding='utf-8-sig', newline='') as f: head = next(filter(None, csv.reader(f, skipinitialspace=True)), [])
+    if len(head)==1 and (sep := re.search('[;\t|]', head[0])):
+        raise InputError(f"its columns are separated by {sep[0]!r}; separate them by commas")
+    names = [o.strip() or f'Unnamed: {i}' for i,o in enumerate(head)]
+    if twice := [o for o,n in Counter(names).items() if n>1]: raise InputError(f"column {twice[0]!r} is there {names.count(twice[0])} times; give it once")
+    return names
+
+def _read_csv(path, dtype):
+    "The rows of a CSV as they are written; Windows paths of images become those of this machine"
+    with _reading(path, 'a CSV'), warnings.catch_warnings():
+        warnings.simplefilter('error', pd.errors.ParserWarning)      # pandas would drop what is too long
+        df = pd.read_csv(path, dtype=dtype, keep_default_na=False, na_values=[''], skipinitialspace=True,
+                         encoding='utf-8-sig', index_col=False, names=_header(path), header=0)
+        if not len(df): raise InputError("it has no rows")
+    if os.sep=='/' and 'image' in df and (windows := df.image.str.contains('\\', regex=False, na=False)).any():
+        df.loc[windows, 'image'] = [o if os.path.exists(path.parent/o) else o.replace('\\', '/') for o in df.image[windows]]
+    return df
 
 # %% ../nbs/10_data.ipynb #0edf28b6
 def _refuse(path, col, values, bad, allowed):
@@ -236,15 +304,16 @@ def _csv(path, label_cols=()):
     "The table in a CSV"
     cols = tuple(label_cols) or ('label',)
     text = dict.fromkeys(('image', 'label', 'patient', 'split'), str)
-    with _reading(path, 'a CSV'):
-        df = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[''], skipinitialspace=True,
-                         encoding='utf-8-sig', index_col=False)
+    if len(set(cols))<len(cols) or set(label_cols)&set(text):
+        raise InputError(f"label_cols: {', '.join(cols)} is not allowed; give columns of zeros and ones, each once")
+    df = _read_csv(path, text)
     for c in ('image', *cols):
         if c not in df: raise InputError(f"{path}: no column {c!r}; there are {', '.join(df.columns)}"
             + ("; name 0/1 columns with --label-cols" if c=='label' else ''))
     for c in ('image', *cols, *(o for o in ('patient', 'split') if o in df)):
         _refuse(path, c, df[c], df[c].isna(), "something in every row")
     for c in text.keys()&set(df): df[c] = df[c].str.strip()
+    _refuse(path, 'image', df.image, df.image.duplicated(), "each image once")
     if 'split' in df:
         split = df.split.str.lower().map(_SPLITS)
         _refuse(path, 'split', df.split, split.isna(), "train, valid or test")
@@ -260,8 +329,9 @@ def _csv(path, label_cols=()):
 def _npz_split(path, split):
     "Images and labels `(n, columns)` of a split"
     x,y = (_arrays(path)[f'{_NPZ[split]}_{o}'] for o in ('images', 'labels'))
-    if x.dtype!=np.uint8 or not (x.ndim==3 or (x.ndim==4 and x.shape[-1]==3)):
+    if x.dtype!=np.uint8 or not (x.ndim==3 or (x.ndim==4 and x.shape[-1]==3)) or 0 in x.shape:
         raise InputError(f"{path}: {split} images are {x.dtype} of shape {x.shape}; give uint8 of (n,h,w) or (n,h,w,3)")
+    y = np.atleast_1d(y)
     if len(y)!=len(x) or y.dtype.kind not in 'biuf':
         raise InputError(f"{path}: {len(y)} {split} labels of type {y.dtype}; give {len(x)} numbers, one an image")
     return x,y.reshape(len(y), -1)
@@ -271,11 +341,11 @@ def _npz(path, names=None, name=None):
     "The table of an `.npz` file; `names` has a name for each class number, as text"
     a = _arrays(path)
     given = [s for s,k in _NPZ.items() if {f'{k}_images', f'{k}_labels'}<=set(a)]
-    if 'train' not in given: raise InputError(f"{path}: no train_images and train_labels; there are {', '.join(a)}")
+    if 'train' not in given: raise InputError(f"{path}: no train_images and train_labels; there are {', '.join(a) or 'none'}")
     xs,ys = zip(*(_npz_split(path, s) for s in given))
     if len(widths := {y.shape[1] for y in ys})>1: raise InputError(f"{path}: labels of {widths} columns in its splits")
     y,multilabel = np.concatenate(ys),ys[0].shape[1]>1
-    bad,allowed = (~np.isin(y, (0, 1)),"0 or 1") if multilabel else (~((y>=0) & (y%1==0)),"whole numbers from 0")
+    bad,allowed = (~np.isin(y, (0, 1)),"0 or 1") if multilabel else (~((y>=0) & (y<2**31) & (y%1==0)),"whole numbers from 0")
     if bad.any(): raise InputError(f"{path}: a label is {y[bad][0]}; give {allowed}")
     y = y.astype(int)
     numbers = range(y.shape[1]) if multilabel else np.unique(y).tolist()
@@ -308,15 +378,15 @@ def _medmnist(spec):
 def _source(data, label_cols):
     "The table of `data` as far as its source knows it"
     kind,_,rest = str(data).partition(':')
-    path = Path(data).expanduser().absolute()
-    is_csv = path.is_file() and path.suffix.lower()=='.csv'
+    path = Path(os.path.expanduser(data)).absolute()        # unlike Path's, never raises
+    is_csv = os.path.isfile(path) and path.suffix.lower()=='.csv'
     if label_cols and not is_csv: raise InputError(f"label_cols: {', '.join(label_cols)}, but {data} is not a CSV")
     if is_csv: return _csv(path, label_cols)
     if kind=='phantom': return _phantom(rest)
     if kind=='medmnist': return _medmnist(rest)
-    if path.is_dir(): return _folder(path)
-    if path.is_file() and path.suffix.lower()=='.npz': return _npz(path)
-    raise InputError(f"data: {str(data)!r} is not {'a source' if path.exists() else 'there'}; give phantom, "
+    if os.path.isdir(path): return _folder(path)
+    if os.path.isfile(path) and path.suffix.lower()=='.npz': return _npz(path)
+    raise InputError(f"data: {str(data)!r} is not {'a source' if os.path.exists(path) else 'there'}; give phantom, "
                      "a folder of class folders, a CSV, an .npz file, or medmnist:NAME")
 
 # %% ../nbs/10_data.ipynb #660a0ee1
@@ -336,23 +406,42 @@ def _carve(t, seed, pcts):
     return t.df.split.where(t.df.split!='train', t.df.patient.map(moved).fillna('train'))
 
 # %% ../nbs/10_data.ipynb #94c58cc7
+def _some(names, n=5):
+    "The first few of `names`, and how many more there are"
+    return '; '.join(names[:n])+(f"; and {len(names)-n} more" if len(names)>n else '')
+
+def _each(f, items, size=1000):
+    "`f` of each item, by threads, a batch at a time: a million waiting calls would fill the memory"
+    items = iter(items)
+    with ThreadPoolExecutor() as pool: return list(chain.from_iterable(pool.map(f, o) for o in iter(lambda: list(islice(items, size)), [])))
+
 def _check_files(t, skip_bad):
     "Table `t` without the images that can't be read; an `InputError` unless `skip_bad`"
-    def problem(key):
-        try: t.open(key)
-        except InputError as e: return str(e)
-    with ThreadPoolExecutor() as pool: problems = list(pool.map(problem, t.df.image))
-    bad = [o for o in problems if o]
-    if not bad: return t
-    more = f"; and {len(bad)-5} more" if len(bad)>5 else ''
-    text = f"{len(bad)} of {len(t.df)} images can't be read: {'; '.join(bad[:5])}{more}"
+    def look(key):
+        try: w,h = t.open(key).size
+        except InputError as e: return str(e),False
+        return None,max(w, h)>10*min(w, h)
+    problems,strips = zip(*_each(look, t.df.image))
+    if any(strips):
+        names = [k for k,o in zip(t.df.image, strips) if o]
+        t = replace(t, notes=(*t.notes, f"{len(names)} images are strips, and squeezed to a square like all others: {_some(names)}"))
+    if not (bad := [o for o in problems if o]): return t
+    text = f"{len(bad)} of {len(t.df)} images can't be read: {_some(bad)}"
     if not skip_bad: raise InputError(f"{text}; --skip-bad goes on without them")
     good = t.df[[o is None for o in problems]].reset_index(drop=True)
     return replace(t, df=good, notes=(*t.notes, f"left out: {text}"))
 
 # %% ../nbs/10_data.ipynb #7c9e866f
+def _check_names(classes):
+    "Complain of names that differ only in case, in spaces or in how an accent is stored"
+    seen = {}
+    for c in classes:
+        other = seen.setdefault(' '.join(unicodedata.normalize('NFKC', c).casefold().split()), c)
+        if other!=c: raise InputError(f"classes {other!r} and {c!r} differ only in case, spaces or accents; give both one name")
+
 def _check_given(t):
-    "Complain of classes that are too small, and of patients on two sides of a given split"
+    "Complain of classes that are alike or too small, and of patients on two sides of a given split"
+    _check_names(t.classes)
     for c,n in zip(t.classes, _hot(t).sum(0).tolist()):
         if n<2: raise InputError(f"class {c!r}: {n} image{'s'*(n!=1)}; give two or more of each class, or leave it out")
     if len(t.classes)<2 and not t.multilabel: raise InputError(f"data: one class only, {t.classes[0]!r}; give two")
@@ -371,6 +460,56 @@ def _check_splits(t):
     if o := absent['train']: raise InputError(f"class {o[0]!r} is outside the classes of train; give train some")
     return tuple(f"{s} has no image of {', '.join(o)}" for s,o in absent.items() if o)
 
+# %% ../nbs/10_data.ipynb #d3436853
+def _contents(t):
+    "For each image of `t` a value that only its copies share"
+    keys = t.df.image
+    if isinstance(t.open, ArrayOpener):
+        images = {s: _arrays(t.open.path)[f'{k}_images'] for s,k in _NPZ.items() if f'{k}_images' in _arrays(t.open.path)}
+        return [hashlib.sha256(images[s][int(i)].tobytes()).digest() for s,_,i in (o.partition('/') for o in keys)]
+    sizes = _each(lambda k: os.path.getsize(t.open.root/k), keys)
+    n = Counter(sizes)
+    return _each(lambda o: hashlib.sha256((t.open.root/o[0]).read_bytes()).digest() if n[o[1]]>1 else o[0], zip(keys, sizes))
+
+def _note_copies(t):
+    "Notes about images of `t` that are copies of others"
+    content = pd.Series(_contents(t), index=t.df.index)
+    df = t.df[content.duplicated(keep=False)]
+    groups = df.assign(labels=list(map(bytes, _hot(t)[df.index]))).groupby(content[df.index], sort=False)
+    def which(col):
+        some = [g for _,g in groups if g[col].nunique()>1]
+        return len(some),_some([' = '.join(f'{k} ({s})' for k,s in zip(g.image, g.split)) for g in some], 3)
+    (across,a),(unsure,b) = which('split'),which('labels')
+    return ((f"{across} images are in more than one split, as copies, which flatters the test: {a}",) if across else ()) + \
+           ((f"{unsure} images have copies with another label: {b}",) if unsure else ())
+
+# %% ../nbs/10_data.ipynb #9a1b6584
+_BITS,_NEAR = 256,12
+
+def _dhash(im):
+    "Where an image gets brighter from left to right: 256 values of 1 or -1"
+    a = np.asarray(im.convert('L').resize((17, 16), Image.Resampling.BOX))
+    return np.where(a[:,1:]>a[:,:-1], 1, -1).astype(np.float32).ravel()
+
+def _near_pairs(a, b, chunk=2048):
+    "Pairs of rows of the hashes `a` and `b` that differ in a few bits, and in how many"
+    for i in range(0, len(a), chunk):
+        differ = (_BITS-a[i:i+chunk]@b.T)/2
+        yield from ((i+int(j), int(k), int(differ[j,k])) for j,k in zip(*np.nonzero(differ<=_NEAR)))
+
+def _note_near(t):
+    "A note about images of `t` in different splits that look alike"
+    hashes = np.stack(_each(lambda k: _dhash(t.open(k, t.size)), t.df.image))
+    rows = {s: np.flatnonzero(t.df.split==s) for s in SPLITS}
+    key = t.df.image.to_numpy()
+    pairs = [(bits, f'{key[rows[s][i]]} ({s}) ~ {key[rows[o][j]]} ({o})')
+             for s,o in combinations(SPLITS, 2) for i,j,bits in _near_pairs(hashes[rows[s]], hashes[rows[o]])]
+    return (f"{len(pairs)} pairs of images in different splits look alike: {_some([o for _,o in sorted(pairs)])}",) if pairs else ()
+
+def _note_twice(t, copies, near):
+    "Notes about copies, which the phantom has none of, and about images that are nearly the same"
+    return (_note_copies(t) if copies and not isinstance(t.open, PhantomOpener) else ())+(_note_near(t) if near else ())
+
 # %% ../nbs/10_data.ipynb #39c27f47
 def _check_size(size):
     "Below 32 pixels nothing is left for a ResNet's last layers, which see a 32nd of it"
@@ -387,7 +526,8 @@ def read_table(
     valid_pct:float=.15, # Share of the patients of train who go to a missing `valid`
     test_pct:float=.15, # And to a missing `test`
     skip_bad:bool=False, # Leave out files that can't be read, instead of complaining
-    check:bool=True, # Open every file once to see whether it can be read
+    check:bool=True, # Open every file once to see whether it can be read, and look for copies
+    near_duplicates:bool=False, # Also look for images in different splits that look alike
 ) -> ImageTable:
     "One table of images, whatever the source is"
     t = _source(data, label_cols)
@@ -402,7 +542,7 @@ def read_table(
     if pcts:
         t = replace(t, df=t.df.assign(split=_carve(t, seed, pcts)))
         notes = *notes, f"{' and '.join(pcts)} carved out of train by patient, with seed {seed}"
-    return replace(t, notes=notes+_check_splits(t))
+    return replace(t, notes=notes+_check_splits(t)+_note_twice(t, check, near_duplicates))
 
 # %% ../nbs/10_data.ipynb #ff1bcbbd
 class OpenImage(Transform):

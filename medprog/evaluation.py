@@ -64,8 +64,10 @@ def read_predictions(
     "Predictions from a CSV; `InputError` if it has other classes"
     try: df = pd.read_csv(path, dtype=dict.fromkeys(_OWN, str), keep_default_na=False)
     except FileNotFoundError: raise InputError(f"{path}: no such file") from None
+    except (ValueError,OSError) as e: raise InputError(f"{path}: can't be read as predictions ({' '.join(str(e).split())})") from None     # pandas' own are ValueErrors
     missing = [c for c in (*_OWN, *(f'p_{c}' for c in classes)) if c not in df]
     if missing: raise InputError(f"{path}: no column {missing[0]!r}; there are {', '.join(df.columns)}")
+    if text := [c for c in classes if df[f'p_{c}'].dtype.kind not in 'if']: raise InputError(f"{path}: column 'p_{text[0]}' holds other things than numbers")
     known = {'', *classes} if multilabel else set(classes)
     alien = {o for t in df.target for o in (t.split(';') if multilabel else [t])}-known
     if alien: raise InputError(f"{path}: target {sorted(alien)[0]!r} is none of the classes {', '.join(classes)}")

@@ -22,16 +22,32 @@ from PIL import Image
 from safetensors import SafetensorError,safe_open
 from safetensors.torch import load_file,save_file
 from tqdm import tqdm
-from .data import SPLITS,ArrayOpener,FileOpener,OpenImage,Squeeze,_arrays,_check_files,_images,_reading,_source,read_table
+from .data import SPLITS,ArrayOpener,FileOpener,OpenImage,Squeeze,_arrays,_check_files,_images,_read_csv,_reading,_source,read_table
 from .evaluation import decide,evaluation_lines,make_predictions,read_predictions,write_evaluation
 from .explain import explain_maps,overlay
 from .recipe import Recipe
 from .report import write_report
-from .schedule import InputError,not_allowed,read_toml
+from .schedule import InputError,is_number,not_allowed,read_toml
 from .stages import add_attention
 
 # %% auto #0
 __all__ = ['SPLIT_CHOICES', 'Predictor', 'load_predictor', 'read_metrics', 'predict', 'evaluate']
+
+# %% ../nbs/15_predict.ipynb #58ebff07
+def _made(recipe, name):
+    "What a run wrote into its recipe about itself, as far as it is needed to use its network"
+    made = read_toml(recipe, name).get('made')
+    def are_texts(o): return isinstance(o, list) and o and all(isinstance(c, str) for c in o)
+    rules = dict(classes=are_texts, multilabel=lambda o: isinstance(o, bool), size=lambda o: type(o) is int and o>0)
+    wrong = [k for k,ok in rules.items() if not (isinstance(made, dict) and ok(made.get(k)))]
+    if wrong: raise InputError(f"{name}: its table made has no {' and no '.join(wrong)}, as a run writes them")
+    return made
+
+def _check_chosen(chosen, name):
+    "Complain of thresholds that are none"
+    at = chosen.get('threshold', {}) if isinstance(chosen, dict) else chosen
+    if not (at is None or isinstance(at, dict) and all(o is None or is_number(o) for o in at.values())):
+        raise InputError(f"metrics of {name}: thresholds {at!r} are not allowed; give a number for each class")
 
 # %% ../nbs/15_predict.ipynb #6deeaf71
 @dataclass(frozen=True)
@@ -42,7 +58,9 @@ class Predictor:
     chosen:dict=field(default_factory=dict) # What the validation split decided: `from_validation` of `metrics.json`
     name:str='model' # What to call it
 
-    def __post_init__(self): object.__setattr__(self, 'made', read_toml(self.recipe, f'recipe of {self.name}').get('made', {}))
+    def __post_init__(self):
+        object.__setattr__(self, 'made', _made(self.recipe, f'recipe of {self.name}'))
+        _check_chosen(self.chosen, self.name)
 
     @property
     def classes(self) -> tuple[str,...]: "In the order of the outputs"; return tuple(self.made['classes'])
@@ -80,15 +98,17 @@ def load_predictor(
 ) -> Predictor:
     "The network of a run, ready to use; `InputError` if there is none"
     path,device = Path(path),device or default_device()
-    if not path.exists(): raise InputError(f"run: {path}: no such folder or file")
+    if not os.path.exists(path): raise InputError(f"run: {path}: no such folder or file")
     predictor = _from_run(path) if path.is_dir() else _from_safetensors(path)
     predictor.model.eval().to(device)
+    n = predictor(torch.zeros(1, 3, predictor.size, predictor.size, dtype=torch.uint8)).shape[1]
+    if n!=len(predictor.classes): raise InputError(f"run: the network of {path} has {n} outputs, and its recipe names {len(predictor.classes)} classes")
     return predictor
 
 def _text_of(run, name, why):
     "A text file of a run"
     if not (run/name).is_file(): raise InputError(f"run: {run} has no {name}; {why}")
-    return (run/name).read_text(encoding='utf-8')
+    with _reading(run/name, 'text'): return (run/name).read_text(encoding='utf-8')
 
 def _from_run(run):
     recipe = _text_of(run, 'recipe.toml', "give the folder of a run")
@@ -102,8 +122,14 @@ def read_metrics(
     run:str|Path, # A folder with an evaluation
 ) -> dict:
     "Its `metrics.json`"
-    try: return json.loads(_text_of(Path(run), 'metrics.json', "it has not come to its end"))
-    except json.JSONDecodeError as e: raise InputError(f"{run}/metrics.json: {e}") from None
+    return _parse(_text_of(Path(run), 'metrics.json', "it has not come to its end"), f"{run}/metrics.json")
+
+def _parse(text, name, kind=dict):
+    "JSON of one kind"
+    try: o = json.loads(text)
+    except ValueError as e: raise InputError(f"{name}: {e}") from None
+    if not isinstance(o, kind): raise InputError(f"{name}: {text[:50]!r} is not allowed; give a JSON {'object' if kind is dict else 'list'}")
+    return o
 
 # %% ../nbs/15_predict.ipynb #4dce92f9
 _HOW = ("RGB as a viewer shows it (EXIF rotation applied, DICOM by its window), resized to size x size (bilinear, aspect not kept), "
@@ -123,17 +149,20 @@ def save(self:Predictor,
     "Write the weights, and in the header everything else"
     save_file({k: v.contiguous().cpu() for k,v in self.model.state_dict().items()}, path, metadata=self.describe())
 
+_ABOUT = {'recipe', 'classes', 'from_validation', 'name'}
+
 def _from_safetensors(path):
+    if not path.is_file(): raise InputError(f"run: {path} is neither a folder nor a file")      # a pipe would be waited for
     try:
         with safe_open(path, 'pt') as f: about = f.metadata() or {}
         weights = load_file(path)
     except (SafetensorError, OSError) as e: raise InputError(f"{path}: can't be read as a .safetensors file ({e})") from None
-    if about.get('format')!='medprog-1': raise InputError(f"{path}: has weights, but not how to build the network; give one that medprog_export wrote")
+    if about.get('format')!='medprog-1' or not _ABOUT<=set(about): raise InputError(f"{path}: has weights, but not how to build the network; give one that medprog_export wrote")
     recipe = Recipe.from_toml(about['recipe'], f"{path}: recipe")
-    model = _network(recipe, len(json.loads(about['classes'])))
+    model = _network(recipe, len(_parse(about['classes'], f"{path}: classes", list)))
     try: model.load_state_dict(weights)
     except RuntimeError as e: raise InputError(f"{path}: the weights don't fit its recipe ({' '.join(str(e).split())[:200]})") from None
-    return Predictor(model, about['recipe'], json.loads(about['from_validation']), about['name'])
+    return Predictor(model, about['recipe'], _parse(about['from_validation'], f"{path}: from_validation"), about['name'])
 
 def _network(recipe, n_classes):
     "The network of a recipe, with random weights"
@@ -179,24 +208,24 @@ def run(self:Predictor,
 # %% ../nbs/15_predict.ipynb #1d5c296f
 def _new_images(data):
     "Rows of images without labels, how to open them, and what they are called"
-    path = Path(data).expanduser()
-    if not path.exists(): raise InputError(f"data: {path}: no such folder or file")
+    path = Path(os.path.expanduser(data))
+    if not os.path.exists(path): raise InputError(f"data: {path}: no such folder or file")
     if path.is_dir():
         with _reading(path, 'a folder'): rows = [o.relative_to(path).as_posix() for o in _images(path)[0]]
         if not rows: raise InputError(f"data: no images in {path}")
         return pd.DataFrame(dict(image=rows)),FileOpener(path),path.absolute().name
     if path.suffix.lower()=='.csv': return _listed(path),FileOpener(path.parent),path.stem
     if path.suffix.lower()=='.npz':
-        keys = [f'{s}/{i}' for s,k in zip(SPLITS, ('train','val','test')) for i in range(len(_arrays(path).get(f'{k}_images', ())))]
+        keys = [f'{s}/{i}' for s,k in zip(SPLITS, ('train','val','test')) for i in range(len(np.atleast_1d(_arrays(path).get(f'{k}_images', ()))))]
+        if not keys: raise InputError(f"data: no train_images, val_images or test_images in {path}")
         return pd.DataFrame(dict(image=keys)),ArrayOpener(path),path.stem
     return pd.DataFrame(dict(image=[path.name])),FileOpener(path.parent),path.stem
 
 def _listed(path):
     "The rows of a CSV that lists images"
-    with _reading(path, 'a CSV'): df = pd.read_csv(path, dtype=str, keep_default_na=False, encoding='utf-8-sig', skipinitialspace=True, index_col=False)
+    df = _read_csv(path, str)
     if 'image' not in df: raise InputError(f"{path}: no column 'image'; there are {', '.join(df.columns)}")
-    if not len(df): raise InputError(f"{path}: no rows")
-    return df[[c for c in ('image','patient') if c in df]].apply(lambda o: o.str.strip())
+    return df[[c for c in ('image','patient') if c in df]].fillna('').apply(lambda o: o.str.strip())
 
 # %% ../nbs/15_predict.ipynb #daa01e7e
 @patch
@@ -216,7 +245,7 @@ def _beside(
     suffix='',
 ):
     "A path that isn't taken, in a folder of the run, beside the file or here"
-    root = Path() if isinstance(run, Predictor) else Path(run) if Path(run).is_dir() else Path(run).parent
+    root = Path() if isinstance(run, Predictor) else Path(run) if os.path.isdir(run) else Path(run).parent
     return next(p for i in count(1) if not (p := root/kind/f"{name}{f'-{i}' if i>1 else ''}{suffix}").exists())
 
 def _free(path):
@@ -255,6 +284,10 @@ def _write_bad(path, images, bad):
     return missed
 
 # %% ../nbs/15_predict.ipynb #c2f8fea2
+def _inside(folder, key):
+    "A path for a picture of image `key` that is in `folder` even if the image is elsewhere"
+    return folder.joinpath(*(o for o in Path(key).parts if o not in ('..', Path(key).anchor))).with_name(f'{Path(key).name}.png')
+
 @patch
 def overlay_writer(self:Predictor,
     keys, # Of the images, by index
@@ -265,7 +298,7 @@ def overlay_writer(self:Predictor,
         maps = explain_maps(self.model, self.normalise(images), probs.argmax(1))
         shown = [images.float()/255, *(overlay(images.float()/255, m.cpu()) for m in maps.values())]
         for i,strip in zip(idxs, torch.cat(shown, -1)):
-            path = folder/f'{keys[i]}.png'
+            path = _inside(folder, keys[i])
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray((strip.permute(1, 2, 0).numpy()*255).round().astype(np.uint8)).save(path)
     return write
@@ -330,7 +363,7 @@ def evaluate(
 
 def _run_predictions(run):
     "What a run said of its test images, and of its validation images if that was kept"
-    made = read_toml(_text_of(run:=Path(run), 'recipe.toml', "give the folder of a run"), 'recipe').get('made', {})
+    made = _made(_text_of(run:=Path(run), 'recipe.toml', "give the folder of a run"), f'recipe of {run}')
     _text_of(run, 'metrics.json', "the training has not come to its end")
     def read(name): return read_predictions(run/name, tuple(made['classes']), made['multilabel'])
     return read('predictions.csv'),read('predictions_valid.csv') if (run/'predictions_valid.csv').is_file() else None

@@ -4,6 +4,7 @@
 
 # %% ../nbs/01_recipe.ipynb #25bbf345
 from __future__ import annotations
+import re
 from dataclasses import dataclass,fields,asdict,replace
 from pathlib import Path
 import tomlkit
@@ -50,12 +51,14 @@ class Recipe:
     patience:int|None=None # Stop after so many epochs of the last phase without a better one; by default never
     checkpoint_minutes:float=10. # Save the state after each epoch, and inside one after so many minutes
     skip_bad:bool=False # Leave out images that can't be read, instead of stopping
+    near_duplicates:bool=False # Look for images in different splits that look alike, and say so
     workers:int|None=None # Processes that read images; by default as many as the data is worth
     logdir:str='logs' # The folder of all runs
     name:str|None=None # The run's folder in it; made from the recipe by default
 
     def __post_init__(self):
-        for k in ('label_cols','attention_after'): object.__setattr__(self, k, tuple(getattr(self, k)))
+        for k in ('label_cols','attention_after'):
+            if isinstance(v := getattr(self, k), list): object.__setattr__(self, k, tuple(v))
         check_rules(self, _RULES, {})
         check_rules(self, _LIMITS, _CHOICES, optional=True)
         if self.lr_profile is not None: get_profile(self.lr_profile)
@@ -74,19 +77,23 @@ def _whole(least, optional=False):
     def ok(o): return (o is None and optional) or (type(o) is int and o>=least)
     return ok, f"a whole number, {least} or more"
 
-def _is_name(o): return o is None or (isinstance(o, str) and o.strip()==o!='' and Path(o).name==o)
+def _is_name(o): return o is None or (_is_text(o) and o.strip()==o!='..' and Path(o).name==o and len(o.encode())<256)
+
+def _is_text(o): return isinstance(o, str) and o!='' and '\0' not in o and not re.search('[\ud800-\udfff]', o)
+
+def _are_texts(o): return isinstance(o, tuple) and all(map(_is_text, o))
 
 _YES_NO = (lambda o: isinstance(o, bool), 'true or false')
 _RULES = dict(
-    data=(lambda o: isinstance(o, str) and o!='', 'a name or a path'),
-    label_cols=(lambda o: all(isinstance(c, str) for c in o), 'names of columns'),
+    data=(_is_text, 'a name or a path'), progressive_strategy=(_is_text, 'a name or a TOML file'),
+    label_cols=(_are_texts, 'names of columns'),
     epochs=_whole(1), batch_size=_whole(2), seed=_whole(0), size=_whole(MIN_SIZE, optional=True), workers=_whole(0, optional=True), patience=_whole(1, optional=True),
     lr=(lambda o: o is None or o=='find' or (is_number(o) and o>0), "a number above 0, or find"),
     **dict.fromkeys(('weight_decay', 'checkpoint_minutes'), (lambda o: is_number(o) and o>=0, "a number, 0 or more")),
-    weights=(lambda o: isinstance(o, str) and o!='', 'auto, imagenet, none or a file'),
-    attention_after=(lambda o: len(o) and len(set(o))==len(o) and set(o)<=set(STAGES[:-1]), f"one or more of {', '.join(STAGES[:-1])}"),
-    **dict.fromkeys(('skip_bad', 'use_mixup', 'use_label_smoothing', 'use_progressive_resizing', 'rising'), _YES_NO),
-    logdir=(lambda o: isinstance(o, str) and o!='', 'a folder'),
+    weights=(_is_text, 'auto, imagenet, none or a file'),
+    attention_after=(lambda o: _are_texts(o) and len(o) and len(set(o))==len(o) and set(o)<=set(STAGES[:-1]), f"one or more of {', '.join(STAGES[:-1])}"),
+    **dict.fromkeys(('skip_bad', 'near_duplicates', 'use_mixup', 'use_label_smoothing', 'use_progressive_resizing', 'rising'), _YES_NO),
+    logdir=(_is_text, 'a folder'),
     name=(_is_name, 'the name of a folder, not a path'))
 
 # %% ../nbs/01_recipe.ipynb #a0b8eed3

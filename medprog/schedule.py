@@ -26,7 +26,7 @@ MIN_SIZE = 32                       # pixels; a ResNet's last layers see a 32nd 
 class InputError(ValueError):
     "Bad input: the message is one line that names the thing, the value and what is allowed"
 
-def is_number(o): return isinstance(o, (int,float)) and not isinstance(o, bool) and math.isfinite(o)
+def is_number(o): return isinstance(o, (int,float)) and not isinstance(o, bool) and abs(o)<1e308      # nan and inf are none
 
 def not_allowed(
     what:str, # The name of the setting
@@ -101,8 +101,8 @@ def get_profile(
     if isinstance(profile, str):
         if profile not in PROFILES: raise not_allowed('lr profile', profile, tuple(PROFILES))
         return PROFILES[profile]
-    d = dict(profile) if isinstance(profile, dict) else dict(zip(STAGES, profile))
-    if set(d)!=set(STAGES) or not all(is_number(o) and o>=0 for o in d.values()):
+    d = dict(profile) if isinstance(profile, dict) else dict(zip(STAGES, profile)) if isinstance(profile, (tuple,list)) else profile
+    if not isinstance(d, dict) or set(d)!=set(STAGES) or not all(is_number(o) and o>=0 for o in d.values()):
         raise InputError(f"lr profile: {d} is not allowed; give a multiplier of 0 or more for each of {', '.join(STAGES)}")
     return Profile(**{k: float(v) for k,v in d.items()})
 
@@ -448,6 +448,7 @@ def check_keys(
     name:str, # What to call it in an error
 ):
     "Raise an `InputError` if a key of `d` is none of the `allowed`"
+    if not isinstance(d, dict): raise InputError(f"{name}: {d!r} is not allowed; give a table of {', '.join(allowed)}")
     for k in d:
         if k not in allowed: raise not_allowed(f"{name}: key", k, tuple(allowed))
 
@@ -465,6 +466,7 @@ def from_toml(cls:Schedule,
     for o in phases:
         check_keys(o, ('unfreeze','start','end','size'), f"{name}: phase")
         if missing:={'unfreeze','start'}-set(o): raise InputError(f"{name}: phase {o} lacks {' and '.join(sorted(missing))}")
+    if not isinstance(d.get('name', ''), str): raise InputError(f"{name}: name: {d['name']!r} is not allowed; give text")
     d['profile'] = get_profile(d.get('profile', 'transfer'))
     try: return Schedule(**{'name':name, **d}, phases=tuple(Phase(**o) for o in phases))
     except InputError as e: raise InputError(f"{name}: {e}") from None
@@ -478,6 +480,7 @@ def get_schedule(
     if str(strategy) in STRATEGIES: return STRATEGIES[str(strategy)]
     path = Path(strategy)
     if path.suffix!='.toml': raise not_allowed('progressive strategy', str(strategy), tuple(STRATEGIES), ', or a TOML file')
+    if path.is_fifo(): raise InputError(f"progressive strategy: {path} is a pipe; give a TOML file")
     try: text = path.read_text(encoding='utf-8-sig')
     except (OSError, UnicodeDecodeError) as e: raise InputError(f"progressive strategy: {path} can't be read: {e}") from None
     return Schedule.from_toml(text, str(path))

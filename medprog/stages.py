@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
-import socket,warnings
+import os,pickle,socket,warnings
 import torch
 from torch import nn
 from fastai.callback.core import Callback
@@ -189,16 +189,31 @@ def find_weights(
         return None,'none'
     finally: socket.setdefaulttimeout(patience)
 
+# %% ../nbs/03_stages.ipynb #1b9f4515
+def _load_tensors(path):
+    "What is in a file of weights; nothing in it is run"
+    with path.open('rb') as f: start = f.read(200).lstrip().lower()
+    if start[:1]==b'<': raise InputError("it is a web page, perhaps what a failed download left")
+    if path.suffix=='.safetensors':
+        from safetensors.torch import load_file
+        return load_file(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')          # of TorchScript, which is refused
+        try: return torch.load(path, map_location='cpu', weights_only=True)
+        except pickle.UnpicklingError: raise InputError("it holds other things than tensors, which could run any code; save model.state_dict()") from None
+        except (EOFError,RuntimeError): raise InputError("it is empty, cut short or damaged") from None
+        except (KeyError,ValueError,TypeError,IndexError,AttributeError): raise InputError("it is not what torch.save writes") from None
+
 def _read_weights(path):
-    if not path.is_file(): raise InputError(f"weights: there is no file {path}; give a file, imagenet, none or auto")
-    try:
-        if path.suffix=='.safetensors':
-            from safetensors.torch import load_file
-            return load_file(path)
-        d = torch.load(path, map_location='cpu', weights_only=True)
-    except Exception as e: raise InputError(f"weights: {path} can't be read as tensors: {str(e).splitlines()[0]}") from None
+    "Named tensors of a file; an `InputError` says what it holds instead"
+    if not os.path.isfile(path): raise InputError(f"weights: there is no file {path}; give a file, imagenet, none or auto")
+    try: d = _load_tensors(path)
+    except Exception as e: raise InputError(f"weights: {path} can't be read as tensors: {' '.join(str(e).split())[:200]}") from None
     for k in ('state_dict','model'): d = d[k] if isinstance(d, dict) and isinstance(d.get(k), dict) else d
-    if not isinstance(d, dict) or not all(isinstance(o, torch.Tensor) for o in d.values()): raise InputError(f"weights: {path} holds no named tensors")
+    if not (isinstance(d, dict) and d and all(isinstance(k, str) and isinstance(o, torch.Tensor) for k,o in d.items())):
+        raise InputError(f"weights: {path} holds no named tensors")
+    if wrong := [k for k,o in d.items() if not o.isfinite().all()]:
+        raise InputError(f"weights: {path} has values that are not finite numbers, in {wrong[0]} and {len(wrong)-1} other tensors; the training that made it went wrong")
     return {k.removeprefix('module.'): v for k,v in d.items()}
 
 # %% ../nbs/03_stages.ipynb #109aac70

@@ -314,7 +314,8 @@ def train(
     if not resume: check_free(recipe)
     if folder and is_finished(folder): return _finished(folder, say)
     set_seed(recipe.seed)
-    table = read_table(recipe.data, recipe.label_cols, size=recipe.size, seed=recipe.seed, skip_bad=recipe.skip_bad)
+    table = read_table(recipe.data, recipe.label_cols, size=recipe.size, seed=recipe.seed, skip_bad=recipe.skip_bad,
+                       near_duplicates=recipe.near_duplicates)
     if resume and not recipe.name: folder = find_run(recipe, table.name)
     if folder and is_finished(folder): return _finished(folder, say)
     state,lr = _take_up(recipe, folder, table, say) if folder else (None, None)
