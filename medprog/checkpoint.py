@@ -21,7 +21,7 @@ from .schedule import InputError,Schedule,not_allowed
 
 # %% auto #0
 __all__ = ['save_state', 'load_state', 'drop_states', 'learner_state', 'restore_learner', 'fit_from', 'Checkpoint', 'Stopped',
-           'Stop', 'end_workers_with_run', 'FiniteLoss', 'BestWeights']
+           'Stop', 'end_workers_with_run', 'FiniteLoss', 'BestWeights', 'PlateauAdvance']
 
 # %% ../nbs/13_checkpoint.ipynb #43d71432
 _MAGIC = b'medprog checkpoint 1\n'
@@ -75,7 +75,7 @@ def _sync_folder(path):
     try: os.fsync(fd)
     finally: os.close(fd)
 
-# %% ../nbs/13_checkpoint.ipynb #f35b0d4a
+# %% ../nbs/13_checkpoint.ipynb #01d60b7a
 _LAST,_BEFORE = 'checkpoint.pt','checkpoint-before.pt'
 
 def save_state(
@@ -89,11 +89,14 @@ def load_state(
     folder:str|Path, # Of the run
 ) -> tuple[dict|None,list[str]]: # The newest state that can be read, None if there is no checkpoint; and what to tell the user
     "Read the checkpoint of a run; `InputError` if there are some and none can be read"
-    notes = []
-    for name in (_LAST, _BEFORE):
-        try: return unpack((Path(folder)/name).read_bytes()),notes
+    notes,last = [],Path(folder)/_LAST
+    for path in (last, Path(folder)/_BEFORE):
+        try: state = unpack(path.read_bytes())
         except FileNotFoundError: continue
-        except Exception as e: notes.append(f"{Path(folder)/name} can't be used: {e}")      # torch has many
+        except Exception as e: notes.append(f"{path} can't be used: {e}")      # torch has many
+        else:
+            if notes: os.replace(path, last)                                   # or the torn one would be kept in its place
+            return state,notes
     if notes: raise InputError(f"{'; '.join(notes)}; start anew with another --name")
     return None,[]
 
@@ -183,7 +186,7 @@ def _rest_of_epoch(learn, batch, random, pct_train):
         for i,b in enumerate(batches, batch): learn.one_batch(i, b)
     finally: del dl.get_idxs
 
-# %% ../nbs/13_checkpoint.ipynb #41fff587
+# %% ../nbs/13_checkpoint.ipynb #1bada547
 class Checkpoint(Callback):
     "Writes the state of a fit into the folder of its run, and takes it up from there"
     order = Recorder.order+11   # all others have done what they do with a batch or an epoch
@@ -202,7 +205,8 @@ class Checkpoint(Callback):
         self.state,self.saved = None,time.monotonic()
 
     def after_batch(self):
-        if self.asked or (self.training and time.monotonic()-self.saved>=self.seconds):
+        due = self.training and self.iter+1<self.n_iter and time.monotonic()-self.saved>=self.seconds     # the end of the epoch is near, then
+        if self.asked or due:
             self._save(self.epoch, self.iter+1 if self.training else len(self.dls.train))     # validation changes nothing
         if self.asked: raise self.stop.error()
 
@@ -295,7 +299,15 @@ def explained(
         if _no_disk(e): raise InputError(f"no space is left on the disk of {folder} ({e}); the last checkpoint there is untouched: make room, then --resume") from None
         raise
 
-# %% ../nbs/13_checkpoint.ipynb #2bd3e1b7
+# %% ../nbs/13_checkpoint.ipynb #9636a61a
+def _column(recorder, monitor):
+    names = [o for o in recorder.metric_names if o not in ('epoch','time')]
+    if monitor not in names: raise not_allowed('monitor', monitor, tuple(names))
+    return names.index(monitor)
+
+def _signed(monitor, value): return -float(value) if monitor.endswith('loss') else float(value)
+
+# %% ../nbs/13_checkpoint.ipynb #7238274a
 class BestWeights(Callback):
     "Keeps the weights of the best epoch in the folder of the run"
     order,kept = Recorder.order+2,('best','epochs')      # before the checkpoint, which remembers which they are
@@ -310,12 +322,10 @@ class BestWeights(Callback):
         self.best,self.epochs = None,[]                   # the figure, and the epochs that were the best so far
 
     def before_fit(self):
-        names = [o for o in self.recorder.metric_names if o not in ('epoch','time')]
-        if self.monitor not in names: raise not_allowed('monitor', self.monitor, tuple(names))
-        self.column,self.sign = names.index(self.monitor),-1 if self.monitor.endswith('loss') else 1
+        self.column = _column(self.recorder, self.monitor)
 
     def after_epoch(self):
-        value = self.sign*float(self.learn.final_record[self.column])
+        value = _signed(self.monitor, self.learn.final_record[self.column])
         if np.isfinite(value) and (self.best is None or value>self.best): self._keep(value)
         if self.patience and self._waited()>=self.patience: raise CancelFitException
 
@@ -336,3 +346,37 @@ class BestWeights(Callback):
         if not self.epochs: return None
         learn.model.load_state_dict(unpack(self._file(self.epochs[-1]).read_bytes())['model'])
         return self.epochs[-1]
+
+# %% ../nbs/13_checkpoint.ipynb #70b22a48
+class PlateauAdvance(Callback):
+    "Ends a phase in which nothing has become better for `schedule.patience` epochs"
+    order,kept = Recorder.order+3,('values','ends')      # after History, which has the epoch in its old phase
+
+    def __init__(self,
+        schedule:Schedule, # The one that is applied, fitted
+        monitor:str='auroc', # A metric, or valid_loss
+    ):
+        self.schedule,self.monitor = schedule,monitor
+
+    def before_fit(self):
+        self.values,self.ends,self.applied,self.column = [],[],0,_column(self.recorder, self.monitor)
+
+    def before_epoch(self):
+        for e in self.ends[self.applied:]: self._apply(self.schedule.ended(e))     # a run that goes on is told what it had done
+        self.applied = len(self.ends)
+
+    def after_epoch(self):
+        self.values.append(_signed(self.monitor, self.learn.final_record[self.column]))
+        s,phase = self.schedule,self.schedule.phase_at(self.epoch)
+        if s.advance!='plateau' or _waited(self.values[phase.start:])<s.patience: return
+        if s.ended(self.epoch) is not s: self.ends.append(self.epoch)
+
+    def _apply(self, new):
+        old = self.schedule
+        for cb in self.learn.cbs:
+            if getattr(cb, 'schedule', None) is old: cb.schedule = new
+
+def _waited(values):
+    "Epochs since the first of the best `values`; those that are no number are none"
+    finite = [-np.inf if not np.isfinite(o) else o for o in values]
+    return len(finite)-1-int(np.argmax(finite))

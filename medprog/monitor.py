@@ -360,7 +360,7 @@ def _open(self:RunWriter):
     probe,before = self._probe(),[[torch.empty_like(p) for p in s.params] for s in stages]
     phase = self.schedule.phase_at(self.epoch)
     goes_on = bool(began) and (self.epoch, batch)!=(phase.start, 0)           # its start has been marked
-    self.now = _Fit(_writer(self.folder, step), step, stages, probe, before, phase if goes_on else None)
+    self.now = _Fit(_writer(self.folder, step), step, stages, probe, before, phase if goes_on else None, trained=batch>0)
     if not end: self._introduce(self.now)
 
 @patch

@@ -9,7 +9,7 @@ from dataclasses import dataclass,fields,asdict,replace
 from pathlib import Path
 import tomlkit
 from fastcore.basics import patch
-from .schedule import (CURVES,FITS,FROZEN_BN,LIMITS,MIN_SIZE,MIXINGS,STAGES,InputError,Schedule,check_keys,check_rules,
+from .schedule import (ADVANCES,CURVES,FITS,FROZEN_BN,LIMITS,MIN_SIZE,MIXINGS,STAGES,InputError,Schedule,check_keys,check_rules,
                               get_profile,get_schedule,is_number,read_toml)
 
 # %% auto #0
@@ -48,7 +48,8 @@ class Recipe:
     rising:bool=False # Let mixing and smoothing rise with the size of the images, from none to all
     monitor:str='auroc' # What tells which epoch is the best, on the validation split: auroc, f1, accuracy or valid_loss
     keep:str='best' # The weights of the best epoch of the whole run (best), or of the last (last)
-    patience:int|None=None # Stop after so many epochs of the last phase without a better one; by default never
+    advance:str|None=None # Phases end at their epochs (epochs), or also when nothing has become better (plateau); the strategy's own by default
+    patience:int|None=None # Epochs without a better one that end the last phase (by default none do), and with plateau any phase
     checkpoint_minutes:float=10. # Save the state after each epoch, and inside one after so many minutes
     skip_bad:bool=False # Leave out images that can't be read, instead of stopping
     near_duplicates:bool=False # Look for images in different splits that look alike, and say so
@@ -68,7 +69,7 @@ ARCHS = ('resnet18', 'resnet34', 'resnet50', 'resnet101', 'resnet152', 'resnext5
          'resnext101_64x4d', 'wide_resnet50_2', 'wide_resnet101_2')
 ATTENTION_TYPES = ['none', 'cbam', 'medical']   # those that are registered later are added
 CLASS_WEIGHTS = ('none', 'balanced')
-_CHOICES = dict(schedule_fit=FITS, curve=CURVES, frozen_bn=FROZEN_BN, arch=ARCHS, attention_type=ATTENTION_TYPES, class_weights=CLASS_WEIGHTS,
+_CHOICES = dict(schedule_fit=FITS, curve=CURVES, frozen_bn=FROZEN_BN, advance=ADVANCES, arch=ARCHS, attention_type=ATTENTION_TYPES, class_weights=CLASS_WEIGHTS,
                 mixing=MIXINGS, monitor=('auroc', 'f1', 'accuracy', 'valid_loss'), keep=('best', 'last'))
 _LIMITS = {k: LIMITS[k] for k in ('mixup', 'smoothing', 'size_start', 'size_until')}
 
@@ -113,11 +114,14 @@ def resolve_schedule(
     mixing_by:str|None=None, # One lambda an image or a batch
     smoothing:float|None=None, # Label smoothing
     rising:bool|None=None, # Mixing and smoothing rise with the size
+    advance:str|None=None, # Phases end at their epochs (epochs), or also at a plateau (plateau)
+    patience:int|None=None, # With plateau: epochs of a phase without a better figure that end it
     size:int|None=None, # Shorter side of the full images, in pixels, where it is known
 ) -> Schedule: # Fitted to `epochs`
     "The schedule of a run"
     changes = dict(lr=lr, profile=None if profile is None else get_profile(profile), curve=curve, warmup=warmup, frozen_bn=frozen_bn,
-                   size_start=size_start, size_until=size_until, mixup=mixup, mixing=mixing, mixing_by=mixing_by, smoothing=smoothing, rising=rising)
+                   size_start=size_start, size_until=size_until, mixup=mixup, mixing=mixing, mixing_by=mixing_by, smoothing=smoothing, rising=rising,
+                   advance=advance, patience=patience)
     return replace(get_schedule(strategy), **{k: v for k,v in changes.items() if v is not None}).fitted(epochs, fit, size)
 
 # %% ../nbs/01_recipe.ipynb #b0c53145
@@ -133,7 +137,7 @@ def knobs(self:Recipe) -> dict: # As `resolve_schedule` takes them
                 mixup=on(self.use_mixup or self.mixing, self.mixup, own.mixup, mixing), mixing=self.mixing,
                 smoothing=on(self.use_label_smoothing, self.smoothing, own.smoothing, 'smoothing'),
                 size_start=on(self.use_progressive_resizing or self.size_until is not None, self.size_start, own.resizes, 'size_start'), size_until=self.size_until,
-                rising=self.rising or None, size=self.size)
+                rising=self.rising or None, advance=self.advance, patience=self.patience, size=self.size)
 
 @patch(as_prop=True)
 def schedule(self:Recipe) -> Schedule:

@@ -13,9 +13,9 @@ import tomlkit
 from fastcore.basics import patch
 
 # %% auto #0
-__all__ = ['STAGES', 'MIN_SIZE', 'PROFILES', 'CURVES', 'FROZEN_BN', 'MIXINGS', 'MIXING_BY', 'LIMITS', 'STRATEGIES', 'FITS',
-           'InputError', 'is_number', 'not_allowed', 'check_rules', 'Phase', 'Profile', 'get_profile', 'Schedule',
-           'cosine', 'one_cycle', 'plan_text', 'read_toml', 'check_keys', 'get_schedule']
+__all__ = ['STAGES', 'MIN_SIZE', 'PROFILES', 'CURVES', 'FROZEN_BN', 'MIXINGS', 'MIXING_BY', 'ADVANCES', 'LIMITS', 'STRATEGIES',
+           'FITS', 'InputError', 'is_number', 'not_allowed', 'check_rules', 'Phase', 'Profile', 'get_profile',
+           'Schedule', 'cosine', 'one_cycle', 'plan_text', 'read_toml', 'check_keys', 'get_schedule']
 
 # %% ../nbs/00_schedule.ipynb #e26f5a07
 STAGES = ('early', 'layer2', 'layer3', 'layer4', 'head')
@@ -108,6 +108,7 @@ def get_profile(
 
 # %% ../nbs/00_schedule.ipynb #0f85d662
 CURVES,FROZEN_BN,MIXINGS,MIXING_BY = ('cosine', 'constant', 'one_cycle'),('eval', 'adapt'),('mixup', 'cutmix'),('image', 'batch')
+ADVANCES = ('epochs', 'plateau')
 
 @dataclass(frozen=True)
 class Schedule:
@@ -127,12 +128,14 @@ class Schedule:
     mixing_by:Literal['image','batch']='image' # One lambda an image, or one a batch
     smoothing:float=0. # Label smoothing: the share of a target that is spread over all classes
     rising:bool=False # Mixing and smoothing rise with the size of the images, from none to all
+    advance:Literal['epochs','plateau']='epochs' # A phase ends at its epoch, or also when nothing has become better in it
+    patience:int=3 # With plateau: epochs of a phase without a better figure that end it
     epochs:int|None=None # The budget it has been fitted to
     size:int|None=None # Full size of the images it has been fitted to: their shorter side, in pixels
     unreached:tuple[Phase,...]=() # Phases that the budget doesn't reach
 
     def __post_init__(self):
-        check_rules(self, LIMITS, dict(curve=CURVES, frozen_bn=FROZEN_BN, mixing=MIXINGS, mixing_by=MIXING_BY))
+        check_rules(self, LIMITS, dict(curve=CURVES, frozen_bn=FROZEN_BN, mixing=MIXINGS, mixing_by=MIXING_BY, advance=ADVANCES))
         self._check_phases()
         self._check_sizes()
 
@@ -143,6 +146,7 @@ LIMITS = dict(
     size_start=(lambda o: is_number(o) and 0<o<=1, 'a share of the full size, above 0 and at most 1'),
     size_until=(lambda o: is_number(o) and 0<=o<=1, 'a share of the epochs, 0 to 1'),
     size_step=(lambda o: type(o) is int and o>0, 'a whole number of pixels, 1 or more'),
+    patience=(lambda o: type(o) is int and o>0, 'a whole number of epochs, 1 or more'),
     mixup=(lambda o: is_number(o) and o>=0, 'a number, 0 or more'),
     smoothing=(lambda o: is_number(o) and 0<=o<1, 'a share, 0 or more and below 1'),
     rising=(lambda o: isinstance(o, bool), 'true or false'))
@@ -235,6 +239,7 @@ def warning(self:Schedule) -> str:
     "One line about phases that the budget doesn't reach and what to do; empty if there are none"
     if not self.unreached: return ''
     names = ', '.join(f"{o.unfreeze} (from epoch {o.start})" for o in self.unreached)
+    if self.advance=='plateau': return f"{self.name}: {self.epochs} epochs reach phase {names} only if earlier phases end early"
     never = set().union(*(o.stages for o in self.unreached)) - set().union(*(o.stages for o in self.phases))
     frozen = f" and {' and '.join(o for o in STAGES if o in never)} will not learn" if never else ''
     return (f"{self.name}: {self.epochs} epochs never reach phase {names}{frozen}. Train for more than "
@@ -332,6 +337,21 @@ def mixing_at(self:Schedule,
     s = self.strength(epoch)
     return self.mixup*s,self.smoothing*s
 
+# %% ../nbs/00_schedule.ipynb #52be2ebb
+@patch
+def ended(self:Schedule,
+    epoch:int, # Of the run
+) -> Schedule: # For the same budget; itself if the phase ends there anyway, or is the last
+    "This schedule with the phase of `epoch` ending after it"
+    phase = self.phase_at(epoch)
+    later = [o for o in self.phases+self.unreached if o.start>phase.start]
+    if not later or (gain := later[0].start-epoch-1)==0: return self
+    starts = [o.start-gain for o in later]
+    moved = [replace(o, start=s, end=end) for o,s,end in zip(later, starts, [*starts[1:], None])]
+    before = tuple(o for o in self.phases if o.start<phase.start)
+    open_ = replace(self, phases=(*before, replace(phase, end=epoch+1), *moved), unreached=(), epochs=None)
+    return open_.fitted(self.epochs)
+
 # %% ../nbs/00_schedule.ipynb #ce56e5bb
 def _span(values):
     "A value, or the first and the last of several, as text"
@@ -355,12 +375,14 @@ def plan(self:Schedule):
     import pandas as pd
     moving = self.moving() if self.epochs else {}
     def row(o, reached=True):
-        learns = ' '.join(reversed(o.stages)) if reached else 'never reached'
+        learns = ' '.join(reversed(o.stages)) if reached else 'never reached' if self.advance=='epochs' else 'if others end early'
         lrs = {f'lr_{s}': self.lr*m if reached and s in o.stages else 0. for s,m in zip(STAGES, self.profile)}
         more = {k: _span(v[o.start:o.end]) if reached else '' for k,v in moving.items()}
         return dict(phase=o.unfreeze, start=o.start, end=o.end, epochs=(o.end and o.epochs) if reached else 0, learns=learns, **lrs, **more)
     rows = [row(o) for o in self.phases] + [row(o, False) for o in self.unreached]
-    return pd.DataFrame(rows).astype(dict(end='Int64', epochs='Int64'))
+    df = pd.DataFrame(rows).astype(dict(end='Int64', epochs='Int64'))
+    if self.advance=='plateau': df['epochs'] = [f'up to {n}' for n in df.epochs[:-1]]+[f'{df.epochs.iloc[-1]} or more']
+    return df
 
 # %% ../nbs/00_schedule.ipynb #3a1cec72
 def plan_text(
@@ -415,7 +437,8 @@ _HELP = dict(lr="base learning rate: the head's (AdamW)", curve=f"one of {', '.j
              profile=f"multiplier of lr for each stage: {', '.join(PROFILES)}, or a table of the five",
              size_start='size of the images at the start, a share of the full one', size_until='share of the epochs by which it is full',
              size_step='pixels by which it grows', mixup='alpha of the mixing; 0: none', mixing=f"one of {', '.join(MIXINGS)}",
-             mixing_by='one lambda an image or a batch', smoothing='of labels, 0 to 1', rising='mixing and smoothing rise with the size')
+             mixing_by='one lambda an image or a batch', smoothing='of labels, 0 to 1', rising='mixing and smoothing rise with the size',
+             advance='epochs (phases end at their epochs) or plateau (also when nothing gets better)', patience='with plateau: epochs of a phase without a better figure')
 
 @patch
 def to_toml(self:Schedule) -> str:

@@ -28,7 +28,7 @@ from fastcore.basics import patch
 from fastcore.foundation import L
 from fastcore.imports import IN_NOTEBOOK
 from fastcore.meta import delegates
-from .checkpoint import BestWeights,Checkpoint,FiniteLoss,Stop,Stopped,drop_states,end_workers_with_run,explained,load_state
+from .checkpoint import BestWeights,Checkpoint,FiniteLoss,PlateauAdvance,Stop,Stopped,drop_states,end_workers_with_run,explained,load_state
 from .data import SPLITS,image_dls,read_table
 from .evaluation import evaluation_lines,make_predictions,surprise,write_evaluation
 from .explain import explain_maps,plot_explanations
@@ -106,14 +106,15 @@ def fit_progressive(self:Learner,
     strategy:str|Path|Schedule='balanced', # A name, a TOML file or a schedule
     lr:float|str|None=None, # Base learning rate, the head's; a number, or find; the strategy's own by default
     wd:float|None=None, # Weight decay
+    monitor:str='auroc', # With `advance='plateau'`: the metric, or valid_loss, that tells whether something has become better
     cbs=None, # More callbacks, for this fit
     **kwargs,
 ):
     "Fit for `epochs`, with the stages, rates, image sizes and mixing that the schedule says"
     s = self._schedule(strategy, epochs, lr=None if lr=='find' else lr, **kwargs)
     if lr=='find': s = replace(s, lr=self.suggest_lr(s))
-    unfreeze = GradualUnfreezing(s)
-    try: self.fit(epochs, s.lr, wd=wd, cbs=L(cbs)+[unfreeze, StageRates(s), ProgressiveResizing(s), Mixing(s)])
+    unfreeze,advance = GradualUnfreezing(s),[PlateauAdvance(s, monitor)]*(s.advance=='plateau')
+    try: self.fit(epochs, s.lr, wd=wd, cbs=L(cbs)+[unfreeze, StageRates(s), ProgressiveResizing(s), Mixing(s), *advance])
     finally: unfreeze.restore()   # fastai calls nothing of a callback after a KeyboardInterrupt
 
 # %% ../nbs/14_train.ipynb #04d41326
@@ -283,7 +284,7 @@ def _fit(learn, recipe, schedule, folder, state, say):
         ckpt = Checkpoint(folder, state, recipe.checkpoint_minutes, stop)
         cbs = [SeedEpochs(recipe.seed), history, writer, best, FiniteLoss(), ckpt]
         try:
-            with ckpt.begin()(learn): learn.fit_progressive(recipe.epochs, schedule, wd=recipe.weight_decay, cbs=cbs)
+            with ckpt.begin()(learn): learn.fit_progressive(recipe.epochs, schedule, wd=recipe.weight_decay, monitor=recipe.monitor, cbs=cbs)
         except Stopped as e: raise Stopped(e.signal, f"stopped, and saved in {folder}; the same command with --name {folder.name} --resume goes on") from None
         finally: writer.close()
     return best.load(learn) if recipe.keep=='best' else None
