@@ -75,7 +75,7 @@ def _sync_folder(path):
     try: os.fsync(fd)
     finally: os.close(fd)
 
-# %% ../nbs/13_checkpoint.ipynb #01d60b7a
+# %% ../nbs/13_checkpoint.ipynb #f9dbc5ac
 _LAST,_BEFORE = 'checkpoint.pt','checkpoint-before.pt'
 
 def save_state(
@@ -103,8 +103,9 @@ def load_state(
 def drop_states(
     folder:str|Path, # Of a run that has come to its end
 ):
-    "Remove what only an unfinished run needs"
-    for o in Path(folder).glob('checkpoint*.pt'): o.unlink()
+    "Remove what only an unfinished run needs, the last state before the weights that it asks for"
+    for name in (_BEFORE, _LAST, 'checkpoint-best-*.pt'):
+        for o in Path(folder).glob(name): o.unlink()
 
 # %% ../nbs/13_checkpoint.ipynb #51701c00
 def _number(x): return float(x) if isinstance(x, Tensor) else x

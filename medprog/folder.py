@@ -69,7 +69,7 @@ def is_finished(
     folder:Path, # Of a run
 ) -> bool:
     "Has it come to its end?"
-    return (folder/'metrics.json').is_file() and not any(folder.glob('checkpoint*.pt'))
+    return (folder/'metrics.json').is_file() and not any((folder/o).exists() for o in ('checkpoint.pt', 'checkpoint-before.pt'))
 
 # %% ../nbs/13a_folder.ipynb #f7672e31
 def fingerprint(

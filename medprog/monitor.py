@@ -377,13 +377,18 @@ def _introduce(self:RunWriter, now):
     for o in hparams(plain, dict.fromkeys(tags, 0)): now.writer.file_writer.add_summary(o, now.step)
 
 # %% ../nbs/12_monitor.ipynb #402b6255
+def _end(folder, split):
+    "The step after the last one, figures of `split` left out: written again, they take their own place"
+    ea = _read(folder) if _events(folder) else None
+    return max((ea.Scalars(k)[-1].step for k in (ea.Tags()['scalars'] if ea else ()) if not k.startswith(f'{split}/')), default=-1)+1
+
 def write_figures(
     folder:str|Path, # Of the run
     figures:dict, # By name; None and nan are left out
     split:str='test', # What they are about
 ):
     "Add `figures` to what TensorBoard shows of a run"
-    step,_ = written_steps(folder)
+    step = _end(folder, split)
     with _writer(folder, step) as w:
         for k,v in figures.items():
             if v is not None and v==v: w.add_scalar(f'{split}/{k}', v, step)

@@ -28,7 +28,7 @@ from fastcore.basics import patch
 from fastcore.foundation import L
 from fastcore.imports import IN_NOTEBOOK
 from fastcore.meta import delegates
-from .checkpoint import BestWeights,Checkpoint,FiniteLoss,PlateauAdvance,Stop,Stopped,drop_states,end_workers_with_run,explained,load_state
+from .checkpoint import BestWeights,Checkpoint,FiniteLoss,PlateauAdvance,Stop,Stopped,drop_states,end_workers_with_run,explained,load_state,write_safely
 from .data import SPLITS,image_dls,read_table
 from .evaluation import evaluation_lines,make_predictions,surprise,write_evaluation
 from .explain import explain_maps,plot_explanations
@@ -200,12 +200,12 @@ def _made(learn, table, schedule):
 
 # %% ../nbs/14_train.ipynb #b06d6f70
 def _write_plan(learn, table, schedule, plan, recipe, folder):
-    "What is known before the fit: recipe, and plan as a table and a picture"
-    (folder/'recipe.toml').write_text(recipe.to_toml(_made(learn, table, schedule)), encoding='utf-8')
+    "What is known before the fit: plan as a table and a picture, and last the recipe: with it a run has begun"
     plan.to_csv(folder/'plan.csv', index=False)
     fig = schedule.plot().figure
     fig.savefig(folder/'plan.png', dpi=120)
     plt.close(fig)
+    write_safely(folder/'recipe.toml', recipe.to_toml(_made(learn, table, schedule)).encode())
 
 # %% ../nbs/14_train.ipynb #156c3a9d
 def _predictions(learn, table, split):
@@ -300,7 +300,8 @@ def _take_up(recipe, folder, table, say):
     return state,made['lr']
 
 def _finished(folder, say):
-    "Says so"
+    "Says so, and clears up what was left when it was killed at the very end"
+    drop_states(folder)
     say(f"{folder} has come to its end; there is nothing to go on with. Its report: {folder/'report.html'}")
     return folder
 
