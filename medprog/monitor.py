@@ -186,7 +186,7 @@ def written_steps(
     for e in ea.Scalars('schedule/epoch') if 'schedule/epoch' in tags else ():
         if began and e.value<max(began): began = {}                       # another fit
         began.setdefault(int(e.value), e.step)
-    return max((ea.Scalars(o)[-1].step for o in tags), default=-1)+1,began
+    return max((p.step for o in tags for p in ea.Scalars(o)[-1:]), default=-1)+1,began        # a name may have lost all its points
 
 # %% ../nbs/12_monitor.ipynb #d6e2b5d3
 def _writer(folder, step):
@@ -380,7 +380,8 @@ def _introduce(self:RunWriter, now):
 def _end(folder, split):
     "The step after the last one, figures of `split` left out: written again, they take their own place"
     ea = _read(folder) if _events(folder) else None
-    return max((ea.Scalars(k)[-1].step for k in (ea.Tags()['scalars'] if ea else ()) if not k.startswith(f'{split}/')), default=-1)+1
+    names = [k for k in (ea.Tags()['scalars'] if ea else ()) if not k.startswith(f'{split}/')]
+    return max((p.step for k in names for p in ea.Scalars(k)[-1:]), default=-1)+1
 
 def write_figures(
     folder:str|Path, # Of the run
