@@ -4,7 +4,7 @@
 
 # %% ../nbs/13_checkpoint.ipynb #53ab07b8
 from __future__ import annotations
-import ctypes,errno,hashlib,io,os,random,signal,sys,threading,time
+import ctypes,errno,hashlib,io,os,signal,sys,threading,time
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,6 @@ from fastai.callback.core import Callback,CancelEpochException,CancelFitExceptio
 from fastai.data.core import DataLoaders
 from fastai.learner import Learner,Recorder
 from fastai.torch_core import get_random_states,set_random_states
-from fastcore.basics import patch
 from fastcore.foundation import L
 from .schedule import InputError,Schedule,not_allowed
 

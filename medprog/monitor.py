@@ -176,6 +176,8 @@ def _read(folder):
     finally: log.setLevel(level)
 
 # %% ../nbs/12_monitor.ipynb #2932902f
+def _end(ea, tags): return max((p.step for o in tags for p in ea.Scalars(o)[-1:]), default=-1)+1     # a name may have lost all its points
+
 def written_steps(
     folder:str|Path, # With event files or without
 ) -> tuple[int,dict[int,int]]: # The step after the last one, and at which step each epoch of the last fit began
@@ -186,7 +188,7 @@ def written_steps(
     for e in ea.Scalars('schedule/epoch') if 'schedule/epoch' in tags else ():
         if began and e.value<max(began): began = {}                       # another fit
         began.setdefault(int(e.value), e.step)
-    return max((p.step for o in tags for p in ea.Scalars(o)[-1:]), default=-1)+1,began        # a name may have lost all its points
+    return _end(ea, tags),began
 
 # %% ../nbs/12_monitor.ipynb #d6e2b5d3
 def _writer(folder, step):
@@ -377,19 +379,14 @@ def _introduce(self:RunWriter, now):
     for o in hparams(plain, dict.fromkeys(tags, 0)): now.writer.file_writer.add_summary(o, now.step)
 
 # %% ../nbs/12_monitor.ipynb #402b6255
-def _end(folder, split):
-    "The step after the last one, figures of `split` left out: written again, they take their own place"
-    ea = _read(folder) if _events(folder) else None
-    names = [k for k in (ea.Tags()['scalars'] if ea else ()) if not k.startswith(f'{split}/')]
-    return max((p.step for k in names for p in ea.Scalars(k)[-1:]), default=-1)+1
-
 def write_figures(
     folder:str|Path, # Of the run
     figures:dict, # By name; None and nan are left out
     split:str='test', # What they are about
 ):
     "Add `figures` to what TensorBoard shows of a run"
-    step = _end(folder, split)
+    ea = _read(folder)
+    step = _end(ea, [o for o in ea.Tags()['scalars'] if not o.startswith(f'{split}/')])     # written again, they take their own place
     with _writer(folder, step) as w:
         for k,v in figures.items():
             if v is not None and v==v: w.add_scalar(f'{split}/{k}', v, step)

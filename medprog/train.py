@@ -282,7 +282,7 @@ def _fit(learn, recipe, schedule, folder, state, say):
         for o in folder.glob('events.out.tfevents.*'): o.unlink()
     with Stop() as stop:
         ckpt = Checkpoint(folder, state, recipe.checkpoint_minutes, stop)
-        cbs = [SeedEpochs(recipe.seed), history, writer, best, FiniteLoss(), ckpt]
+        cbs = [SeedEpochs(recipe.seed), history, writer, FiniteLoss(), ckpt]+[best]*(recipe.keep=='best' or recipe.patience is not None)
         try:
             with ckpt.begin()(learn): learn.fit_progressive(recipe.epochs, schedule, wd=recipe.weight_decay, monitor=recipe.monitor, cbs=cbs)
         except Stopped as e: raise Stopped(e.signal, f"stopped, and saved in {folder}; the same command with --name {folder.name} --resume goes on") from None
