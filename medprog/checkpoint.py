@@ -16,6 +16,7 @@ from fastai.data.core import DataLoaders
 from fastai.learner import Learner,Recorder
 from fastai.torch_core import get_random_states,set_random_states
 from fastcore.foundation import L
+from .files import write_safely
 from .schedule import InputError,Schedule,not_allowed
 
 # %% auto #0
@@ -46,33 +47,6 @@ def unpack(
     if data[:len(_MAGIC)]!=_MAGIC: raise ValueError('it is of another version, or no checkpoint')
     if hashlib.sha256(memoryview(data)[head:]).hexdigest().encode()!=data[len(_MAGIC):head-1]: raise ValueError('it is torn')
     return torch.load(io.BytesIO(data[head:]), map_location='cpu', weights_only=True)
-
-# %% ../nbs/13_checkpoint.ipynb #9b1178c1
-def write_safely(
-    path:str|Path, # Has the old content or the new one at any moment
-    data:bytes,
-    previous:str|Path|None=None, # Where to keep the old content
-):
-    "Write a file so that a crash at any moment leaves a whole one"
-    path = Path(path)
-    part = path.with_name(f'.{path.name}.part')
-    try:
-        with part.open('wb') as f:
-            f.write(data)
-            f.flush()
-            os.fsync(f.fileno())
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
-    if previous and path.exists(): os.replace(path, previous)
-    os.replace(part, path)
-    if os.name!='nt': _sync_folder(path.parent)
-
-def _sync_folder(path):
-    "Make renames in a folder last"
-    fd = os.open(path, os.O_RDONLY)
-    try: os.fsync(fd)
-    finally: os.close(fd)
 
 # %% ../nbs/13_checkpoint.ipynb #f9dbc5ac
 _LAST,_BEFORE = 'checkpoint.pt','checkpoint-before.pt'

@@ -4,7 +4,7 @@
 
 # %% ../nbs/15a_export.ipynb #00c06229
 from __future__ import annotations
-import os,shutil,warnings
+import shutil,warnings
 from pathlib import Path
 from typing import Callable
 import numpy as np
@@ -13,6 +13,7 @@ from torch import nn,Tensor
 from fastai.learner import load_learner
 from fastai.vision.core import PILImage,imagenet_stats
 from fastcore.basics import patch
+from .files import writing
 from .predict import Predictor,_beside,_free,load_predictor
 from .resize import resize_batch
 from .schedule import InputError,not_allowed
@@ -105,12 +106,9 @@ def export(
     p = load_predictor(run, 'cpu')
     path = Path(out) if out else _beside(run, 'exports', p.name, FORMATS[format])
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f'.{path.name}.part{FORMATS[format]}')
-    try:
+    with writing(path, suffix=FORMATS[format]) as part:
         _write(run, p, format, part)
         gap,most = _largest_difference(part, format, p),_AGAIN[format][1]
         if not gap<=most: raise InputError(f"format: the {format} file gives probabilities that differ by {gap:.2g} from the run's; nothing is written")
-        os.replace(part, path)
-    finally: part.unlink(missing_ok=True)
     say(f"{path}\n  loaded again: probabilities differ from the run's by {gap:.1g} at most (allowed: {most:g})")
     return path

@@ -18,6 +18,7 @@ from fastai.data.transforms import Normalize
 from fastcore.basics import noop,patch
 from .attention import evaluating,spatial_maps
 from .explain import overlay
+from .files import writing
 from .resize import resize_batch
 from .schedule import STAGES,Phase,Schedule
 from .stages import ScheduleCallback,Stage,get_stages
@@ -59,9 +60,7 @@ class History(Callback):
 
     def _write(self):
         "The whole file, which is whole at any moment"
-        part = self.path.with_suffix('.part')
-        with part.open('w', newline='', encoding='utf-8') as f: csv.writer(f).writerows([self.columns, *self.rows])
-        part.replace(self.path)
+        with writing(self.path, sync=False) as part, part.open('w', newline='', encoding='utf-8') as f: csv.writer(f).writerows([self.columns, *self.rows])
 
 def _begins(cb): return getattr(cb.learn, 'begins', (0, 0))
 

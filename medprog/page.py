@@ -12,6 +12,7 @@ from urllib.parse import quote
 import jinja2
 import pandas as pd
 from fastcore.basics import patch
+from .files import writing
 
 # %% auto #0
 __all__ = ['Note', 'BulletList', 'DataTable', 'Picture', 'CodeBlock', 'Reference', 'PageSection', 'Page']
@@ -240,9 +241,7 @@ def to_html(self:Page) -> str: # With nothing outside
 
 # %% ../nbs/11c_page.ipynb #e8810bee
 def _write(path, text):
-    part = path.with_name(path.name+'.part')
-    part.write_text(text, encoding='utf-8')
-    part.replace(path)
+    with writing(path) as part: part.write_text(text, encoding='utf-8')
 
 @patch
 def write(self:Page,
