@@ -13,7 +13,7 @@ from .schedule import (ADVANCES,CURVES,FITS,FROZEN_BN,LIMITS,MIN_SIZE,MIXINGS,ST
                               get_profile,get_schedule,is_number,read_toml)
 
 # %% auto #0
-__all__ = ['ARCHS', 'ATTENTION_TYPES', 'CLASS_WEIGHTS', 'Recipe', 'resolve_schedule']
+__all__ = ['ARCHS', 'ATTENTION_TYPES', 'CLASS_WEIGHTS', 'PRECISIONS', 'Recipe', 'resolve_schedule']
 
 # %% ../nbs/01_recipe.ipynb #529173ef
 @dataclass(frozen=True)
@@ -46,6 +46,8 @@ class Recipe:
     size_start:float|None=None # Size at the start, a share of the full one (turns it on); 0.5 if the strategy has none
     size_until:float|None=None # Share of the epochs by which the size is full (turns it on); the strategy's own by default
     rising:bool=False # Let mixing and smoothing rise with the size of the images, from none to all
+    precision:str='auto' # Of the network's arithmetic in training: bf16, fp16, fp32, or auto: bf16 where the processor or card has it, else fp32
+    cache_features:int=0 # Compute what frozen stages put out once, of so many differently augmented views of each image, and train on that (0: compute it each time)
     monitor:str='auroc' # What tells which epoch is the best, on the validation split: auroc, f1, accuracy or valid_loss
     keep:str='best' # The weights of the best epoch of the whole run (best), or of the last (last)
     advance:str|None=None # Phases end at their epochs (epochs), or also when nothing has become better (plateau); the strategy's own by default
@@ -53,6 +55,7 @@ class Recipe:
     checkpoint_minutes:float=10. # Save the state after each epoch, and inside one after so many minutes
     skip_bad:bool=False # Leave out images that can't be read, instead of stopping
     near_duplicates:bool=False # Look for images in different splits that look alike, and say so
+    cache_gb:float=20. # Gigabytes of disk for decoded images, and for what frozen stages put out; 0: decode each time
     workers:int|None=None # Processes that read images; by default as many as the data is worth
     logdir:str='logs' # The folder of all runs
     name:str|None=None # The run's folder in it; made from the recipe by default
@@ -69,7 +72,8 @@ ARCHS = ('resnet18', 'resnet34', 'resnet50', 'resnet101', 'resnet152', 'resnext5
          'resnext101_64x4d', 'wide_resnet50_2', 'wide_resnet101_2')
 ATTENTION_TYPES = ['none', 'cbam', 'medical']   # those that are registered later are added
 CLASS_WEIGHTS = ('none', 'balanced')
-_CHOICES = dict(schedule_fit=FITS, curve=CURVES, frozen_bn=FROZEN_BN, advance=ADVANCES, arch=ARCHS, attention_type=ATTENTION_TYPES, class_weights=CLASS_WEIGHTS,
+PRECISIONS = ('auto', 'fp32', 'bf16', 'fp16')
+_CHOICES = dict(precision=PRECISIONS, schedule_fit=FITS, curve=CURVES, frozen_bn=FROZEN_BN, advance=ADVANCES, arch=ARCHS, attention_type=ATTENTION_TYPES, class_weights=CLASS_WEIGHTS,
                 mixing=MIXINGS, monitor=('auroc', 'f1', 'accuracy', 'valid_loss'), keep=('best', 'last'))
 _LIMITS = {k: LIMITS[k] for k in ('mixup', 'smoothing', 'size_start', 'size_until')}
 
@@ -88,9 +92,9 @@ _YES_NO = (lambda o: isinstance(o, bool), 'true or false')
 _RULES = dict(
     data=(_is_text, 'a name or a path'), progressive_strategy=(_is_text, 'a name or a TOML file'),
     label_cols=(_are_texts, 'names of columns'),
-    epochs=_whole(1), batch_size=_whole(2), seed=_whole(0), size=_whole(MIN_SIZE, optional=True), workers=_whole(0, optional=True), patience=_whole(1, optional=True),
+    epochs=_whole(1), batch_size=_whole(2), seed=_whole(0), size=_whole(MIN_SIZE, optional=True), workers=_whole(0, optional=True), patience=_whole(1, optional=True), cache_features=_whole(0),
     lr=(lambda o: o is None or o=='find' or (is_number(o) and o>0), "a number above 0, or find"),
-    **dict.fromkeys(('weight_decay', 'checkpoint_minutes'), (lambda o: is_number(o) and o>=0, "a number, 0 or more")),
+    **dict.fromkeys(('weight_decay', 'checkpoint_minutes', 'cache_gb'), (lambda o: is_number(o) and o>=0, "a number, 0 or more")),
     weights=(_is_text, 'auto, imagenet, none or a file'),
     attention_after=(lambda o: _are_texts(o) and len(o) and len(set(o))==len(o) and set(o)<=set(STAGES[:-1]), f"one or more of {', '.join(STAGES[:-1])}"),
     **dict.fromkeys(('skip_bad', 'near_duplicates', 'use_mixup', 'use_label_smoothing', 'use_progressive_resizing', 'rising'), _YES_NO),

@@ -38,6 +38,8 @@ from .losses import balanced_weights,soft_loss
 from .metrics import AUROC,Accuracy,F1
 from .mixup import Mixing
 from .monitor import History,RunWriter,_pictures,plot_history,plot_rates,write_figures
+from .optimizer import FusedAdam
+from .precision import LossScaling,autocasting,find_precision
 from .rates import StageRates
 from .recipe import CLASS_WEIGHTS,Recipe,resolve_schedule
 from .report import write_report
@@ -107,16 +109,19 @@ def fit_progressive(self:Learner,
     strategy:str|Path|Schedule='balanced', # A name, a TOML file or a schedule
     lr:float|str|None=None, # Base learning rate, the head's; a number, or find; the strategy's own by default
     wd:float|None=None, # Weight decay
+    precision:str|None=None, # Of the arithmetic: auto, fp32, bf16 or fp16; by default the learner's, which is fp32 if nobody said so
     monitor:str='auroc', # With `advance='plateau'`: the metric, or valid_loss, that tells whether something has become better
     cbs=None, # More callbacks, for this fit
     **kwargs,
 ):
     "Fit for `epochs`, with the stages, rates, image sizes and mixing that the schedule says"
     s = self._schedule(strategy, epochs, lr=None if lr=='find' else lr, **kwargs)
-    if lr=='find': s = replace(s, lr=self.suggest_lr(s))
-    unfreeze,advance = GradualUnfreezing(s),[PlateauAdvance(s, monitor)]*(s.advance=='plateau')
-    try: self.fit(epochs, s.lr, wd=wd, cbs=L(cbs)+[unfreeze, StageRates(s), ProgressiveResizing(s), Mixing(s), *advance])
-    finally: unfreeze.restore()   # fastai calls nothing of a callback after a KeyboardInterrupt
+    precision = find_precision(precision or getattr(self, 'precision', 'fp32'), self.dls.device)
+    with autocasting(self.model, precision):
+        if lr=='find': s = replace(s, lr=self.suggest_lr(s))
+        unfreeze,more = GradualUnfreezing(s),[PlateauAdvance(s, monitor)]*(s.advance=='plateau')+[LossScaling()]*(precision=='fp16')
+        try: self.fit(epochs, s.lr, wd=wd, cbs=L(cbs)+[unfreeze, StageRates(s), ProgressiveResizing(s), Mixing(s), *more])
+        finally: unfreeze.restore()   # fastai calls nothing of a callback after a KeyboardInterrupt
 
 # %% ../nbs/14_train.ipynb #04d41326
 def _loss(dls, loss_func, class_weights):
@@ -143,6 +148,7 @@ def progressive_learner(
     attention:str='none', # none, cbam, medical, or what has been registered
     attention_after:tuple[str,...]=('layer4',), # Behind which stages
     class_weights:str='none', # none, or balanced: by the labels of the training set
+    precision:str='auto', # For its fits: fp32, bf16, fp16, or auto: bf16 where the processor or card has it, else fp32
     mixup:float|None=None, # For its fits: strength of mixing, alpha of its Beta distribution
     smoothing:float|None=None, # For its fits: label smoothing
     size_start:float|None=None, # For its fits: size of the images at the start, a share of the full one
@@ -153,10 +159,13 @@ def progressive_learner(
     state,used = find_weights(arch.__name__, weights)
     loss = _loss(dls, loss_func, class_weights)
     if not dls.after_batch.fs.filter(lambda o: isinstance(o, Normalize)): dls.add_tfms([Normalize.from_stats(*imagenet_stats)], 'after_batch')
-    learn = vision_learner(dls, arch, pretrained=False, splitter=stage_splitter, metrics=metrics or [AUROC(), F1(), Accuracy()], loss_func=loss, **kwargs)
+    learn = vision_learner(dls, arch, pretrained=False, splitter=stage_splitter, metrics=metrics or [AUROC(), F1(), Accuracy()], loss_func=loss,
+                           **{'opt_func': FusedAdam, **kwargs})
     if state: load_weights(learn.model, state, used)
     if attention!='none': add_attention(learn.model, attention, attention_after)
+    learn.model.to(memory_format=torch.channels_last)         # as processors and cards like it
     if not state: update_bn(islice(dls.train, 16), learn.model.to(dls.device), dls.device)   # frozen stages will use what is stored
+    learn.precision = find_precision(precision, dls.device)
     learn.weights,knobs = used,dict(mixup=mixup, smoothing=smoothing, size_start=size_start)
     learn.knobs = {k: v for k,v in knobs.items() if v is not None}
     return learn
@@ -193,7 +202,7 @@ def _sizes(table):
 
 def _made(learn, table, schedule):
     "What a run found out for itself, for its recipe"
-    return dict(date=time.strftime('%Y-%m-%d %H:%M:%S'), weights=learn.weights, lr=schedule.lr, size=int(table.size), classes=list(table.classes),
+    return dict(date=time.strftime('%Y-%m-%d %H:%M:%S'), weights=learn.weights, precision=learn.precision, lr=schedule.lr, size=int(table.size), classes=list(table.classes),
                 multilabel=table.multilabel, parameters=sum(p.numel() for p in learn.model.parameters()), **_weights_of(learn, table), **_sizes(table),
                 notes=list(table.notes), fingerprint=fingerprint(table), device=str(learn.dls.device), threads=torch.get_num_threads(), processor=platform.processor() or platform.machine(),
                 versions=dict(python=platform.python_version(), **{o: _version(o) for o in ('medprog','fastai','fastcore','torch','torchvision','numpy')}),
@@ -271,7 +280,7 @@ def _quiet(learn):
 
 def _hparams(recipe, schedule, learn):
     "What TensorBoard shows of a run beside its figures"
-    return dict(strategy=schedule.name, arch=recipe.arch, weights=learn.weights, lr=schedule.lr, epochs=recipe.epochs, batch_size=recipe.batch_size,
+    return dict(strategy=schedule.name, arch=recipe.arch, weights=learn.weights, precision=learn.precision, lr=schedule.lr, epochs=recipe.epochs, batch_size=recipe.batch_size,
                 attention=recipe.attention_type, mixup=schedule.mixup, smoothing=schedule.smoothing, size_start=schedule.size_start, seed=recipe.seed)
 
 # %% ../nbs/14_train.ipynb #a6bf5a03
@@ -292,13 +301,13 @@ def _fit(learn, recipe, schedule, folder, state, say):
 
 # %% ../nbs/14_train.ipynb #c68de9f2
 def _take_up(recipe, folder, table, say):
-    "The state of a run that was begun, if it has one, and the learning rate that it had found"
-    if not (folder/'recipe.toml').is_file(): return None,None
+    "The state of a run that was begun, if it has one, and what it had found out"
+    if not (folder/'recipe.toml').is_file(): return None,{}
     made = check_same(recipe, folder, table)
     state,notes = load_state(folder)
     at = state['at'] if state else dict(epoch=0, batch=0)
     say('\n'.join([*notes, f"{folder}: going on in epoch {at['epoch']}, batch {at['batch']}"]))
-    return state,made['lr']
+    return state,made
 
 def _finished(folder, say):
     "Says so, and clears up what was left when it was killed at the very end"
@@ -321,22 +330,22 @@ def train(
                        near_duplicates=recipe.near_duplicates)
     if resume and not recipe.name: folder = find_run(recipe, table.name)
     if folder and is_finished(folder): return _finished(folder, say)
-    state,lr = _take_up(recipe, folder, table, say) if folder else (None, None)
-    with explained(folder or recipe.logdir, recipe.batch_size, table.size): return _train(recipe, replace(schedule, size=int(table.size)), table, folder, state, lr, say)
+    state,made = _take_up(recipe, folder, table, say) if folder else (None, {})
+    with explained(folder or recipe.logdir, recipe.batch_size, table.size): return _train(recipe, replace(schedule, size=int(table.size)), table, folder, state, made, say)
 
-def _train(recipe, schedule, table, folder, state, lr, say):
-    "Train on `table`, in `folder` if there is one, with the rate `lr` if it is known"
+def _train(recipe, schedule, table, folder, state, made, say):
+    "Train on `table`, in `folder` if there is one, with what a run that goes on had `made` out"
     dls = image_dls(table, bs=recipe.batch_size, num_workers=recipe.workers)
     end_workers_with_run(dls)
     learn = progressive_learner(dls, recipe.arch, recipe.weights, attention=recipe.attention_type, attention_after=recipe.attention_after,
-                                class_weights=recipe.class_weights)
+                                class_weights=recipe.class_weights, precision=made.get('precision', recipe.precision))
     say('\n'.join([f"data: {recipe.data}", table.counts().to_string(), *table.notes, '']))
     with _quiet(learn):
-        if recipe.lr=='find': schedule = replace(schedule, lr=lr or learn.suggest_lr(schedule))
+        if recipe.lr=='find': schedule = replace(schedule, lr=made.get('lr') or learn.suggest_lr(schedule))
         plan = learn.plan(recipe.epochs, schedule)
-        say('\n'.join(filter(None, [f"{schedule.name}, base learning rate {schedule.lr:.3g}", plan_text(plan), schedule.warning]))+'\n')
+        say('\n'.join(filter(None, [f"{schedule.name}, base learning rate {schedule.lr:.3g}, {learn.precision}", plan_text(plan), schedule.warning]))+'\n')
         folder = folder or run_folder(recipe, table.name)
-        if lr is None: _write_plan(learn, table, schedule, plan, recipe, folder)
+        if not made: _write_plan(learn, table, schedule, plan, recipe, folder)
         say(_epoch_line({}, head=True))
         epoch = _fit(learn, recipe, schedule, folder, state, say)
     metrics = _write_results(learn, table, recipe, folder, epoch)
