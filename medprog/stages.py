@@ -13,6 +13,7 @@ from torch import nn
 from fastai.callback.core import Callback
 from fastai.learner import Learner
 from .attention import attention_module,evaluating
+from .recipe import check_weights
 from .schedule import STAGES,InputError,Schedule,not_allowed
 
 # %% auto #0
@@ -206,7 +207,7 @@ def _load_tensors(path):
 
 def _read_weights(path):
     "Named tensors of a file; an `InputError` says what it holds instead"
-    if not os.path.isfile(path): raise InputError(f"weights: there is no file {path}; give a file, imagenet, none or auto")
+    check_weights(path)
     try: d = _load_tensors(path)
     except Exception as e: raise InputError(f"weights: {path} can't be read as tensors: {' '.join(str(e).split())[:200]}") from None
     for k in ('state_dict','model'): d = d[k] if isinstance(d, dict) and isinstance(d.get(k), dict) else d

@@ -34,7 +34,7 @@ from .evaluation import evaluation_lines,make_predictions,surprise,write_evaluat
 from .explain import explain_maps,plot_explanations
 from .features import FeatureCache,seed_from
 from .files import write_safely
-from .folder import check_free,check_same,find_run,fingerprint,is_finished,run_folder
+from .folder import check_same,find_run,fingerprint,is_finished,run_folder
 from .losses import balanced_weights,soft_loss
 from .metrics import AUROC,Accuracy,F1
 from .mixup import Mixing
@@ -42,7 +42,7 @@ from .monitor import History,RunWriter,_pictures,plot_history,plot_rates,write_f
 from .optimizer import FusedAdam
 from .precision import LossScaling,autocasting,find_precision
 from .rates import StageRates
-from .recipe import CLASS_WEIGHTS,Recipe,resolve_schedule
+from .recipe import CLASS_WEIGHTS,Recipe,check_free,resolve_schedule
 from .report import write_report
 from .resize import ProgressiveResizing
 from .schedule import STAGES,Schedule,not_allowed,plan_text,read_toml
