@@ -12,7 +12,9 @@ from medprog.mixup import *
 from medprog.resize import *
 from medprog.features import *
 from medprog.phantom import *
+from medprog.images import *
 from medprog.data import *
+from medprog.loaders import *
 from medprog.metrics import *
 from medprog.evaluation import *
 from medprog.explain import *

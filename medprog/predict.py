@@ -22,9 +22,11 @@ from PIL import Image
 from safetensors import SafetensorError,safe_open
 from safetensors.torch import load_file,save_file
 from tqdm import tqdm
-from .data import SPLITS,ArrayOpener,FileOpener,OpenImage,Squeeze,_arrays,_check_files,_images,_read_csv,_reading,_source,read_table
+from .data import SPLITS,ArrayOpener,FileOpener,_arrays,_check_files,_images,_read_csv,_source,read_table
 from .evaluation import decide,evaluation_lines,make_predictions,read_predictions,write_evaluation
 from .explain import explain_maps,overlay
+from .images import _reading
+from .loaders import OpenImage,Squeeze
 from .precision import autocasting,find_precision
 from .recipe import Recipe
 from .report import write_report
