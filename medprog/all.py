@@ -1,5 +1,6 @@
 "Everything public, to be imported beside `fastai.vision.all`"
 from medprog.schedule import *
+from medprog.files import *
 from medprog.recipe import *
 from medprog.attention import *
 from medprog.stages import *

@@ -149,8 +149,9 @@ def _evaluate(o):
 
 def _predict(o):
     if not o.data: raise InputError("data: nothing is given; --data FOLDER, a CSV or a file")
+    _checked(o)
     if not os.path.exists(os.path.expanduser(o.data)): raise InputError(f"data: {o.data}: no such folder or file")
-    run = _run_of(_checked(o))
+    run = _run_of(o)
     from medprog.predict import predict
     predict(run, o.data, o.out, o.batch_size, o.workers, o.overlays, o.precision)
 

@@ -105,7 +105,7 @@ def load_predictor(
     path,device = Path(path),device or default_device()
     if not os.path.exists(path): raise InputError(f"run: {path}: no such folder or file")
     predictor = replace(_from_run(path) if path.is_dir() else _from_safetensors(path), precision=find_precision(precision, device))
-    predictor.model.eval().to(device)
+    predictor.model.eval().to(device, memory_format=torch.channels_last)     # as in training: the same roundings
     n = predictor(torch.zeros(1, 3, predictor.size, predictor.size, dtype=torch.uint8)).shape[1]
     if n!=len(predictor.classes): raise InputError(f"run: the network of {path} has {n} outputs, and its recipe names {len(predictor.classes)} classes")
     return predictor
