@@ -4,7 +4,7 @@
 
 # %% ../nbs/13_checkpoint.ipynb #53ab07b8
 from __future__ import annotations
-import ctypes,errno,os,signal,sys,threading,time,zlib
+import ctypes,errno,multiprocessing,os,signal,sys,threading,time,zlib
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -260,11 +260,12 @@ def end_workers_with_run(
     dls:DataLoaders, # Of the run
 ):
     "Worker processes of `dls` end when the process does that started them, however it ends"
-    for dl in dls.loaders: dl.wif = _end_with_parent
+    for dl in dls.loaders: dl.wif = partial(_end_with_run, os.getpid())
 
-def _end_with_parent():
+def _end_with_run(run):
     if not sys.platform.startswith('linux'): return
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)           # PR_SET_PDEATHSIG
+    if multiprocessing.get_start_method()=='fork' and os.getppid()!=run: os._exit(1)
 
 # %% ../nbs/13_checkpoint.ipynb #ed9123ea
 class FiniteLoss(Callback):

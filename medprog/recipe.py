@@ -53,7 +53,7 @@ class Recipe:
     keep:str='best' # The weights of the best epoch of the whole run (best), or of the last (last)
     advance:str|None=None # Phases end at their epochs (epochs), or also when nothing has become better (plateau); the strategy's own by default
     patience:int|None=None # Epochs without a better one that end the last phase (by default none do), and with plateau any phase
-    checkpoint_minutes:float=10. # Save the state after each epoch, and inside one after so many minutes
+    checkpoint_minutes:float=10. # Save the state after so many minutes at the latest; 0: after each batch
     skip_bad:bool=False # Leave out images that can't be read, instead of stopping
     near_duplicates:bool=False # Look for images in different splits that look alike, and say so
     cache_gb:float=20. # Gigabytes of disk for decoded images, and for what frozen stages put out; 0: decode each time
