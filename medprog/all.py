@@ -10,6 +10,7 @@ from medprog.mixup import *
 from medprog.resize import *
 from medprog.phantom import *
 from medprog.images import *
+from medprog.cache import *
 from medprog.data import *
 from medprog.loaders import *
 from medprog.metrics import *
