@@ -14,6 +14,7 @@ from medprog.resize import *
 from medprog.features import *
 from medprog.phantom import *
 from medprog.images import *
+from medprog.cache import *
 from medprog.data import *
 from medprog.loaders import *
 from medprog.metrics import *

@@ -6,17 +6,17 @@
 from __future__ import annotations
 import csv,hashlib,os,re,unicodedata,warnings
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass,replace
 from functools import lru_cache
-from itertools import chain,combinations,islice
+from itertools import combinations
 from pathlib import Path
 from typing import Callable
 import numpy as np
 import pandas as pd
 from PIL import Image
 from fastcore.basics import patch
-from .images import _is_dicom,_reading,_to_rgb,open_image
+from .cache import _each,look_cached
+from .images import _is_dicom,_open,_reading,_to_rgb,open_image
 from .phantom import CLASSES,phantom_image,phantom_table
 from .recipe import source_kind
 from .schedule import MIN_SIZE,InputError,not_allowed
@@ -294,26 +294,28 @@ def _some(names, n=5):
     "The first few of `names`, and how many more there are"
     return '; '.join(names[:n])+(f"; and {len(names)-n} more" if len(names)>n else '')
 
-def _each(f, items, size=1000):
-    "`f` of each item, by threads, a batch at a time: a million waiting calls would fill the memory"
-    items = iter(items)
-    with ThreadPoolExecutor() as pool: return list(chain.from_iterable(pool.map(f, o) for o in iter(lambda: list(islice(items, size)), [])))
-
-def _check_files(t, skip_bad):
-    "Table `t` without the images that can't be read; an `InputError` unless `skip_bad`"
+def _look(t):
+    "Why files of `t` can't be read, by number, and the width and height of each image"
     def look(key):
-        try: w,h = t.open(key).size
-        except InputError as e: return str(e),False
-        return None,max(w, h)>10*min(w, h)
-    problems,strips = zip(*_each(look, t.df.image))
-    if any(strips):
-        names = [k for k,o in zip(t.df.image, strips) if o]
-        t = replace(t, notes=(*t.notes, f"{len(names)} images are strips, and squeezed to a square like all others: {_some(names)}"))
-    if not (bad := [o for o in problems if o]): return t
-    text = f"{len(bad)} of {len(t.df)} images can't be read: {_some(bad)}"
-    if not skip_bad: raise InputError(f"{text}; --skip-bad goes on without them")
-    good = t.df[[o is None for o in problems]].reset_index(drop=True)
-    return replace(t, df=good, notes=(*t.notes, f"left out: {text}"))
+        try: return None,_open(t.open.root/key, t.size)[1]
+        except InputError as e: return str(e),(0, 0)
+    problems,shapes = zip(*_each(look, t.df.image))
+    return {i: o for i,o in enumerate(problems) if o},np.array(shapes)
+
+def _check_files(t, skip_bad, cache_gb=0.):
+    "Table `t` without the images that can't be read, which are an `InputError` unless `skip_bad`; and the hashes of the others if they are known"
+    seen = look_cached(t.open, t.df.image, t.size, cache_gb) if cache_gb>0 else None
+    problems,shapes = (seen.problems, seen.shapes) if seen else _look(t)
+    strips,notes = t.df.image[shapes.max(1)>10*shapes.min(1)].tolist(),[]
+    if strips: notes.append(f"{len(strips)} images are strips, and squeezed to a square like all others: {_some(strips)}")
+    if problems:
+        text = f"{len(problems)} of {len(t.df)} images can't be read: {_some(list(problems.values()))}"
+        if not skip_bad: raise InputError(f"{text}; --skip-bad goes on without them")
+        notes.append(f"left out: {text}")
+    if seen and seen.note: notes.append(seen.note)
+    good = np.array([i not in problems for i in range(len(t.df))], bool)
+    t = replace(t, df=t.df[good].reset_index(drop=True) if problems else t.df, notes=(*t.notes, *notes), open=seen.open if seen else t.open)
+    return t,seen.digests[good] if seen else None
 
 # %% ../nbs/10_data.ipynb #7c9e866f
 def _check_names(classes):
@@ -345,8 +347,9 @@ def _check_splits(t):
     return tuple(f"{s} has no image of {', '.join(o)}" for s,o in absent.items() if o)
 
 # %% ../nbs/10_data.ipynb #d3436853
-def _contents(t):
-    "For each image of `t` a value that only its copies share"
+def _contents(t, digests=None):
+    "For each image of `t` a value that only its copies share; `digests` are those of the files if they are known"
+    if digests is not None: return digests
     keys = t.df.image
     if isinstance(t.open, ArrayOpener):
         images = {s: _arrays(t.open.path)[f'{k}_images'] for s,k in _NPZ.items() if f'{k}_images' in _arrays(t.open.path)}
@@ -355,9 +358,9 @@ def _contents(t):
     n = Counter(sizes)
     return _each(lambda o: hashlib.sha256((t.open.root/o[0]).read_bytes()).digest() if n[o[1]]>1 else o[0], zip(keys, sizes))
 
-def _note_copies(t):
+def _note_copies(t, digests=None):
     "Notes about images of `t` that are copies of others"
-    content = pd.Series(_contents(t), index=t.df.index)
+    content = pd.Series(_contents(t, digests), index=t.df.index)
     df = t.df[content.duplicated(keep=False)]
     groups = df.assign(labels=list(map(bytes, _hot(t)[df.index]))).groupby(content[df.index], sort=False)
     def which(col):
@@ -390,9 +393,9 @@ def _note_near(t):
              for s,o in combinations(SPLITS, 2) for i,j,bits in _near_pairs(hashes[rows[s]], hashes[rows[o]])]
     return (f"{len(pairs)} pairs of images in different splits look alike: {_some([o for _,o in sorted(pairs)])}",) if pairs else ()
 
-def _note_twice(t, copies, near):
+def _note_twice(t, digests, copies, near):
     "Notes about copies, which the phantom has none of, and about images that are nearly the same"
-    return (_note_copies(t) if copies and not isinstance(t.open, PhantomOpener) else ())+(_note_near(t) if near else ())
+    return (_note_copies(t, digests) if copies and not isinstance(t.open, PhantomOpener) else ())+(_note_near(t) if near else ())
 
 # %% ../nbs/10_data.ipynb #39c27f47
 def _check_size(size):
@@ -412,11 +415,14 @@ def read_table(
     skip_bad:bool=False, # Leave out files that can't be read, instead of complaining
     check:bool=True, # Open every file once to see whether it can be read, and look for copies
     near_duplicates:bool=False, # Also look for images in different splits that look alike
+    cache_gb:float=0., # Gigabytes of disk for the decoded images of files, of all tables together; 0 decodes them in every epoch
 ) -> ImageTable:
     "One table of images, whatever the source is"
     t = _source(data, label_cols)
     t = replace(t, size=_check_size(t.size if size is None else size))
-    if check and isinstance(t.open, FileOpener): t = _check_files(t, skip_bad)
+    digests = None
+    if check and isinstance(t.open, FileOpener): t,digests = _check_files(t, skip_bad, cache_gb)
+    elif cache_gb>0 and isinstance(t.open, FileOpener): t = replace(t, open=look_cached(t.open, t.df.image, t.size, cache_gb, check=False).open)
     df,notes = t.df,t.notes
     if 'patient' not in df:
         df,notes = df.assign(patient=df.image),(*notes, "no patients given: every image counts as a patient of its own")
@@ -426,4 +432,4 @@ def read_table(
     if pcts:
         t = replace(t, df=t.df.assign(split=_carve(t, seed, pcts)))
         notes = *notes, f"{' and '.join(pcts)} carved out of train by patient, with seed {seed}"
-    return replace(t, notes=notes+_check_splits(t)+_note_twice(t, check, near_duplicates))
+    return replace(t, notes=notes+_check_splits(t)+_note_twice(t, digests, check, near_duplicates))

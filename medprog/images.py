@@ -76,15 +76,19 @@ def _check_file(path):
     "Complain of what isn't a file; a pipe would be waited for"
     if path.exists() and not path.is_file(): raise InputError("it is a folder, a pipe or a device")
 
+def _open(path, size=None):
+    "An image, and its width and height in the file"
+    path = Path(path)
+    with _reading(path):
+        _check_file(path)
+        return _decode(path, path, size)
+
 def open_image(
     path:str|Path, # Anything that PIL reads, or DICOM
     size:int|None=None, # Side of the square that will be made of it, if only that is wanted
 ) -> Image.Image: # 8-bit RGB, the right way up; with a `size`, perhaps reduced
     "The image in a file; `InputError` if there is none"
-    path = Path(path)
-    with _reading(path):
-        _check_file(path)
-        return _decode(path, path, size)[0]
+    return _open(path, size)[0]
 
 # %% ../nbs/09a_images.ipynb #7f6fec46
 def _first(o): return o[0] if hasattr(o, '__len__') and len(o) else o

@@ -18,6 +18,7 @@ from fastai.data.transforms import ColReader,IntToFloatTensor,Normalize
 from fastai.torch_core import default_device
 from fastai.vision.augment import aug_transforms
 from fastai.vision.core import PILImage,TensorImage,imagenet_stats
+from .cache import CachedOpener
 from .data import SPLITS,FileOpener,ImageTable,_check_size
 from .images import _to_rgb,open_image,squeeze
 
@@ -36,8 +37,12 @@ class OpenImage(Transform):
 
     def encodes(self, o):
         if isinstance(o, Image.Image): return PILImage(_to_rgb(o))
-        if isinstance(o, pd.Series): return PILImage(self.open(o.image, self.size))
-        return PILImage(open_image(o, self.size) if isinstance(o, Path) or Path(o).is_file() else self.open(o, self.size))
+        if isinstance(o, pd.Series): return self._of_table(o.image)
+        return PILImage(open_image(o, self.size)) if isinstance(o, Path) or Path(o).is_file() else self._of_table(o)
+
+    def _of_table(self, key):
+        square = self.open.square(key, self.size) if isinstance(self.open, CachedOpener) else None
+        return PILImage(self.open(key, self.size)) if square is None else TensorImage(torch.from_numpy(square).permute(2, 0, 1))
 
 # %% ../nbs/10a_loaders.ipynb #f2ed7074
 class Squeeze(Transform):
@@ -56,17 +61,23 @@ class Augment(Transform):
     def encodes(self, x:TensorImage): return compose_tfms(x, self.tfms, split_idx=0)
 
 # %% ../nbs/10a_loaders.ipynb #ce01eae9
+def _n_workers(open, size, device):
+    "To start processes in each epoch takes longer than to read what is in the cache, unless a GPU waits for it"
+    if isinstance(open, CachedOpener) and device.type=='cpu' and open.has_all(size): return 0
+    return min(4, os.cpu_count() or 1) if isinstance(open, (FileOpener, CachedOpener)) else 0
+
 def image_dls(
     table:ImageTable,
     size:int|None=None, # Side of the images in pixels; the table's by default
     bs:int=32, # Images in a batch
-    num_workers:int|None=None, # Processes that read images; by default none for what is in memory, else up to 4
+    num_workers:int|None=None, # Processes that read images; by default up to 4, none for what is in memory or, without a GPU, in the cache
     augment:bool=True, # Vary the training images
     device:str|torch.device|None=None, # By default the GPU if there is one
 ) -> DataLoaders: # `dls[0]` is train, `dls[1]` valid, `dls[2]` test
     "fastai `DataLoaders` of a table"
     size = _check_size(table.size if size is None else size)
-    if num_workers is None: num_workers = min(4, os.cpu_count() or 1) if isinstance(table.open, FileOpener) else 0
+    device = torch.device(device or default_device())
+    if num_workers is None: num_workers = _n_workers(table.open, size, device)
     classes = list(table.classes)
     target,col = CategoryBlock(classes, sort=False),'label'
     if table.multilabel: target,col = MultiCategoryBlock(encoded=True, vocab=classes),classes
@@ -76,4 +87,4 @@ def image_dls(
                    batch_tfms=[Augment]*augment+[Normalize.from_stats(*imagenet_stats, cuda=False)])
     # a last batch of one would break batch norm, and a train set smaller than a batch is still one batch
     dls = db.dataloaders(table.df, bs=bs, num_workers=num_workers, drop_last=int((table.df.split=='train').sum())>bs)
-    return dls.to(device or default_device())
+    return dls.to(device)
