@@ -333,7 +333,7 @@ def train(
     if folder and is_finished(folder): return _finished(folder, say)
     set_seed(recipe.seed)
     table = read_table(recipe.data, recipe.label_cols, size=recipe.size, seed=recipe.seed, skip_bad=recipe.skip_bad,
-                       near_duplicates=recipe.near_duplicates)
+                       near_duplicates=recipe.near_duplicates, cache_gb=recipe.cache_gb)
     if resume and not recipe.name: folder = find_run(recipe, table.name)
     if folder and is_finished(folder): return _finished(folder, say)
     state,made = _take_up(recipe, folder, table, say) if folder else (None, {})
