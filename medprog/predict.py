@@ -22,11 +22,12 @@ from PIL import Image
 from safetensors import SafetensorError,safe_open
 from safetensors.torch import load_file,save_file
 from tqdm import tqdm
+from .cache import _ahead
 from .data import SPLITS,ArrayOpener,FileOpener,_arrays,_check_files,_images,_read_csv,_source,read_table
 from .evaluation import decide,evaluation_lines,make_predictions,read_predictions,write_evaluation
 from .explain import explain_maps,overlay
-from .images import _reading
-from .loaders import OpenImage,Squeeze
+from .images import _reading,squeeze
+from .loaders import _n_workers
 from .precision import autocasting,find_precision
 from .recipe import Recipe
 from .report import write_report
@@ -175,12 +176,15 @@ def _network(recipe, n_classes):
     return model if recipe.attention_type=='none' else add_attention(model, recipe.attention_type, recipe.attention_after)
 
 # %% ../nbs/15_predict.ipynb #2e5c7d21
+@dataclass
 class _Files(torch.utils.data.Dataset):
     "Images as bytes, or why there is none"
-    def __init__(self, keys, open, size): self.keys,self.open,self.resize = list(keys),OpenImage(open, size),Squeeze(size)
+    keys:list
+    open:Callable
+    size:int
     def __len__(self): return len(self.keys)
     def __getitem__(self, i):
-        try: return i,torch.from_numpy(np.array(self.resize(self.open(self.keys[i])))).permute(2, 0, 1)
+        try: return i,torch.from_numpy(np.array(squeeze(self.open(self.keys[i], self.size), self.size))).permute(2, 0, 1)
         except InputError as e: return i,str(e)
 
 def _sort(batch):
@@ -188,22 +192,26 @@ def _sort(batch):
     good = [(i, o) for i,o in batch if isinstance(o, Tensor)]
     return [i for i,_ in good],torch.stack([o for _,o in good]) if good else None,{i: o for i,o in batch if isinstance(o, str)}
 
+def _batches(data, bs, workers):
+    "Batches of `_Files` as `_sort` gives them, the next ones in the making"
+    if workers: return torch.utils.data.DataLoader(data, bs, num_workers=workers, collate_fn=_sort)
+    return map(_sort, _ahead(data.__getitem__, range(len(data)), bs))
+
 # %% ../nbs/15_predict.ipynb #7a7924be
 @patch
 def run(self:Predictor,
     keys, # What `open` takes
     open:Callable, # `open(key, size)` is an 8-bit RGB image
     bs:int=64, # Images in a batch
-    workers:int|None=None, # Processes that read images; by default none for a few images, else up to 4
+    workers:int|None=None, # Processes that read images; by default threads do it if there are few or they are in the cache, else up to 4
     each:Callable|None=None, # Called with the indices and images of each batch, and their probabilities
 ) -> tuple[np.ndarray,dict]: # Probabilities, `nan` where an image can't be read; and by index why not
     "The probabilities of many images, with a progress bar on a terminal"
-    data,problems = _Files(keys, open, self.size),{}
-    if workers is None: workers = min(4, os.cpu_count() or 1) if len(data)>2*bs and isinstance(open, FileOpener) else 0
+    data,problems = _Files(list(keys), open, self.size),{}
+    if workers is None: workers = _n_workers(open, self.size, torch.device('cpu')) if len(data)>2*bs else 0
     probs = np.full((len(data), len(self.classes)), np.nan)
-    dl = torch.utils.data.DataLoader(data, bs, num_workers=workers, collate_fn=_sort)
     with tqdm(total=len(data), unit='image', disable=None, leave=False) as bar:
-        for idxs,x,bad in dl:
+        for idxs,x,bad in _batches(data, bs, workers):
             if idxs: probs[idxs] = (p := self(x)).numpy()
             if idxs and each: each(idxs, x, p)
             problems |= bad
@@ -310,18 +318,19 @@ def overlay_writer(self:Predictor,
     return write
 
 # %% ../nbs/15_predict.ipynb #3fb9826a
-def _labelled(p, data, label_cols, split, skip_bad):
+def _labelled(p, data, label_cols, split, skip_bad, cache_gb):
     "The table of labelled images, in the classes of a predictor, and which of them to take"
     recipe = Recipe.from_toml(p.recipe)
-    if _same(data, recipe.data): t = read_table(recipe.data, recipe.label_cols, p.size, recipe.seed, skip_bad=skip_bad)
+    own = _same(data, recipe.data)
+    if own: t = read_table(recipe.data, recipe.label_cols, p.size, recipe.seed, skip_bad=skip_bad, cache_gb=cache_gb)
     else: t = _source(data, label_cols or (p.classes if p.multilabel and str(data).lower().endswith('.csv') else ()))
     if t.multilabel!=p.multilabel: raise InputError(f"data: {data} has {'several labels' if t.multilabel else 'one label'} an image, the run has not")
     alien = set(t.classes)-set(p.classes)
     if alien or (t.multilabel and set(t.classes)!=set(p.classes)):
         raise InputError(f"data: {data} has the classes {', '.join(t.classes)}; those of the run are {', '.join(p.classes)}")
     t = replace(t, classes=p.classes, df=t.df if 'patient' in t.df else t.df.assign(patient=t.df.image))
-    t = replace(t, df=_of_split(t.df, split, data))
-    return _check_files(t, skip_bad) if isinstance(t.open, FileOpener) else t
+    t = replace(t, df=_of_split(t.df, split, data), size=p.size)
+    return t if own or not isinstance(t.open, FileOpener) else _check_files(t, skip_bad, cache_gb)[0]
 
 def _same(a, b): return str(a)==b or (Path(a).exists() and Path(b).exists() and Path(a).resolve()==Path(b).resolve())
 
@@ -347,6 +356,7 @@ def evaluate(
     workers:int|None=None, # Processes that read images; by default as many as the images are worth
     skip_bad:bool=False, # Leave out files that can't be read, instead of complaining
     precision:str='fp32', # As in `load_predictor`
+    cache_gb:float=20., # Gigabytes of disk for the decoded images of files, of all tables together; 0 keeps none
     say:Callable=print, # Called with each line of text that a person at a screen would read
 ) -> Path: # The folder, with predictions, figures, tables and pictures
     "How good a run is on labelled images"
@@ -358,7 +368,7 @@ def evaluate(
         if split not in (None, *SPLIT_CHOICES): raise not_allowed('split', split, SPLIT_CHOICES)
         if out: _free(out)
         p = load_predictor(run, precision=precision)
-        t = _labelled(p, data, label_cols, split, skip_bad)
+        t = _labelled(p, data, label_cols, split, skip_bad, cache_gb)
         probs,_ = p.run(t.df.image, t.open, bs, workers)
         folder = Path(out) if out else _beside(run, 'evaluations', t.name)
         folder.mkdir(parents=True)
