@@ -5,9 +5,12 @@ from medprog.attention import *
 from medprog.stages import *
 from medprog.unfreeze import *
 from medprog.rates import *
+from medprog.optimizer import *
+from medprog.precision import *
 from medprog.losses import *
 from medprog.mixup import *
 from medprog.resize import *
+from medprog.features import *
 from medprog.phantom import *
 from medprog.data import *
 from medprog.metrics import *

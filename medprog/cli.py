@@ -8,7 +8,7 @@ import argparse,difflib,sys,warnings
 from dataclasses import dataclass,fields
 from pathlib import Path
 from fastcore.docments import docments
-from .recipe import Recipe,_whole
+from .recipe import PRECISIONS,Recipe,_whole
 from .schedule import InputError,check_rules,not_allowed,plan_text
 
 # %% auto #0
@@ -89,6 +89,7 @@ class _Evaluate:
     batch_size:int=64 # Images in a batch
     workers:int|None=None # Processes that read images; by default as many as the images are worth
     skip_bad:bool=False # Leave out images that can't be read, instead of stopping
+    precision:str='fp32' # Of the arithmetic: fp32, as for the figures of the run; bf16 or fp16; or auto: bf16 where the processor or card has it
 
 @dataclass(frozen=True)
 class _Predict:
@@ -100,6 +101,7 @@ class _Predict:
     overlays:bool=False # Also a picture of each image with its maps: Grad-CAM and attention
     batch_size:int=64 # Images in a batch
     workers:int|None=None # Processes that read images; by default as many as the images are worth
+    precision:str='fp32' # Of the arithmetic: fp32, bf16, fp16, or auto: bf16 where the processor or card has it
 
 @dataclass(frozen=True)
 class _Export:
@@ -119,8 +121,8 @@ def _run_of(o):
     return str(runs[-1].parent)
 
 def _checked(o):
-    "Options whose numbers are possible"
-    check_rules(o, {k: v for k,v in dict(batch_size=_whole(1), workers=_whole(0, optional=True)).items() if hasattr(o, k)}, {})
+    "Options that are possible"
+    check_rules(o, {k: v for k,v in dict(batch_size=_whole(1), workers=_whole(0, optional=True)).items() if hasattr(o, k)}, dict(precision=PRECISIONS))
     return o
 
 # %% ../nbs/17_cli.ipynb #3238558a
@@ -141,13 +143,13 @@ def _plan(recipe):
 def _evaluate(o):
     run = _run_of(_checked(o))
     from medprog.predict import evaluate
-    evaluate(run, o.data, o.label_cols, o.split, o.groups or None, o.out, o.batch_size, o.workers, o.skip_bad)
+    evaluate(run, o.data, o.label_cols, o.split, o.groups or None, o.out, o.batch_size, o.workers, o.skip_bad, o.precision)
 
 def _predict(o):
     if not o.data: raise InputError("data: nothing is given; --data FOLDER, a CSV or a file")
     run = _run_of(_checked(o))
     from medprog.predict import predict
-    predict(run, o.data, o.out, o.batch_size, o.workers, o.overlays)
+    predict(run, o.data, o.out, o.batch_size, o.workers, o.overlays, o.precision)
 
 def _export(o):
     run = _run_of(o)

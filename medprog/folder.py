@@ -81,7 +81,7 @@ def fingerprint(
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 # %% ../nbs/13a_folder.ipynb #9c803c55
-_FREE = ('logdir','name','workers','checkpoint_minutes','near_duplicates')     # these may differ
+_FREE = ('logdir','name','workers','checkpoint_minutes','near_duplicates','cache_gb')     # these may differ
 
 def check_same(
     recipe:Recipe, # Of the run that wants to go on

@@ -19,7 +19,7 @@ from fastcore.basics import noop,patch
 from .attention import evaluating,spatial_maps
 from .explain import overlay
 from .files import writing
-from .resize import resize_batch
+from .resize import has_features,image_side,resize_batch
 from .schedule import STAGES,Phase,Schedule
 from .stages import ScheduleCallback,Stage,get_stages
 
@@ -48,7 +48,7 @@ class History(Callback):
 
     def before_epoch(self): self.start = time.perf_counter()
     def after_batch(self):
-        if self.training: self.size,self.lrs = min(self.xb[0].shape[-2:]),[h['lr'] for h in self.opt.hypers]
+        if self.training: self.size,self.lrs = image_side(self.learn),[h['lr'] for h in self.opt.hypers]
 
     def after_epoch(self):
         self.rows.append([self.epoch, self.schedule.phase_at(self.epoch).unfreeze, *self.learn.final_record,
@@ -300,7 +300,7 @@ def _knobs(self:RunWriter):
     "What moves with the epochs, by name"
     (alpha,smoothing),phase = self.schedule.mixing_at(self.epoch),self.schedule.phase_at(self.epoch)
     return {'epoch': self.epoch, 'stages': len(phase.stages), 'parameters': _n_learning(self.model),
-            'size': min(self.xb[0].shape[-2:]), self.schedule.mixing: alpha, 'smoothing': smoothing}
+            'size': image_side(self.learn), self.schedule.mixing: alpha, 'smoothing': smoothing}
 
 def _n_learning(model): return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
@@ -312,7 +312,7 @@ def _mark_phase(self:RunWriter, now):
     now.phase = phase
     learn = f"{' '.join(reversed(phase.stages))} learn, {_n_learning(self.model):,} parameters"
     now.writer.add_text('phase', f"epoch {self.epoch}: **{phase.unfreeze}** ({learn})", now.step)
-    now.writer.add_images('batch', _pictures(self.xb[0], self.dls), now.step)
+    if not has_features(self.learn): now.writer.add_images('batch', _pictures(self.xb[0], self.dls), now.step)
 
 def _pictures(x, dls, n=8, side=112):
     "The first `n` images of a batch, small, as they were before they were normalised (n, 1 or 3, h, w)"

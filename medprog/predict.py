@@ -25,6 +25,7 @@ from tqdm import tqdm
 from .data import SPLITS,ArrayOpener,FileOpener,OpenImage,Squeeze,_arrays,_check_files,_images,_read_csv,_reading,_source,read_table
 from .evaluation import decide,evaluation_lines,make_predictions,read_predictions,write_evaluation
 from .explain import explain_maps,overlay
+from .precision import autocasting,find_precision
 from .recipe import Recipe
 from .report import write_report
 from .schedule import InputError,is_number,not_allowed,read_toml
@@ -57,6 +58,7 @@ class Predictor:
     recipe:str # `recipe.toml` of the run: how it was made, its classes and the size of its images
     chosen:dict=field(default_factory=dict) # What the validation split decided: `from_validation` of `metrics.json`
     name:str='model' # What to call it
+    precision:str='fp32' # Of the arithmetic: fp32, bf16 or fp16
 
     def __post_init__(self):
         object.__setattr__(self, 'made', _made(self.recipe, f'recipe of {self.name}'))
@@ -88,18 +90,19 @@ def __call__(self:Predictor,
     images:Tensor, # RGB as bytes, `(n, 3, size, size)`
 ) -> Tensor: # Probabilities `(n, classes)`, on the CPU
     "How probable each class is"
-    with torch.inference_mode(): logits = self.model(self.normalise(images)).float()
+    with torch.inference_mode(), autocasting(self.model, self.precision): logits = self.model(self.normalise(images)).float()
     return (logits.sigmoid() if self.multilabel else logits.softmax(1)).cpu()
 
 # %% ../nbs/15_predict.ipynb #a969c5a0
 def load_predictor(
     path:str|Path, # A run's folder, or a `.safetensors` file that `Predictor.save` wrote
     device:str|torch.device|None=None, # By default the GPU if there is one
+    precision:str='fp32', # Of the arithmetic: fp32, bf16, fp16, or auto: bf16 where the processor or card has it, else fp32
 ) -> Predictor:
     "The network of a run, ready to use; `InputError` if there is none"
     path,device = Path(path),device or default_device()
     if not os.path.exists(path): raise InputError(f"run: {path}: no such folder or file")
-    predictor = _from_run(path) if path.is_dir() else _from_safetensors(path)
+    predictor = replace(_from_run(path) if path.is_dir() else _from_safetensors(path), precision=find_precision(precision, device))
     predictor.model.eval().to(device)
     n = predictor(torch.zeros(1, 3, predictor.size, predictor.size, dtype=torch.uint8)).shape[1]
     if n!=len(predictor.classes): raise InputError(f"run: the network of {path} has {n} outputs, and its recipe names {len(predictor.classes)} classes")
@@ -261,12 +264,13 @@ def predict(
     bs:int=64, # Images in a batch
     workers:int|None=None, # Processes that read images; by default as many as the images are worth
     overlays:bool=False, # Also a picture of each image with its maps: Grad-CAM and attention
+    precision:str='fp32', # As in `load_predictor`
     say:Callable=print, # Called with each line of text that a person at a screen would read
 ) -> Path: # The CSV: `image`, `patient` if known, `prediction`, a `p_` column a class
     "Write the probabilities of new images; those that can't be read are listed in a CSV of their own"
     rows,open,name = _new_images(data)
     path = _free(out) if out else _beside(run, 'predictions', name, '.csv')
-    p = run if isinstance(run, Predictor) else load_predictor(run)
+    p = run if isinstance(run, Predictor) else load_predictor(run, precision=precision)
     pictures = path.with_name(f'{path.stem}-overlays')
     probs,bad = p.run(rows.image, open, bs, workers, p.overlay_writer(rows.image, pictures) if overlays else None)
     if len(bad)==len(rows): raise InputError(f"data: none of {len(rows)} images can be read: {bad[0]}")
@@ -340,6 +344,7 @@ def evaluate(
     bs:int=64, # Images in a batch
     workers:int|None=None, # Processes that read images; by default as many as the images are worth
     skip_bad:bool=False, # Leave out files that can't be read, instead of complaining
+    precision:str='fp32', # As in `load_predictor`
     say:Callable=print, # Called with each line of text that a person at a screen would read
 ) -> Path: # The folder, with predictions, figures, tables and pictures
     "How good a run is on labelled images"
@@ -350,7 +355,7 @@ def evaluate(
     else:
         if split not in (None, *SPLIT_CHOICES): raise not_allowed('split', split, SPLIT_CHOICES)
         if out: _free(out)
-        p = load_predictor(run)
+        p = load_predictor(run, precision=precision)
         t = _labelled(p, data, label_cols, split, skip_bad)
         probs,_ = p.run(t.df.image, t.open, bs, workers)
         folder = Path(out) if out else _beside(run, 'evaluations', t.name)

@@ -6,12 +6,13 @@
 from __future__ import annotations
 from torch import Tensor
 import torch.nn.functional as F
+from fastai.learner import Learner
 from .mixup import Mixing
 from .schedule import InputError
 from .stages import ScheduleCallback
 
 # %% auto #0
-__all__ = ['resize_batch', 'ProgressiveResizing']
+__all__ = ['resize_batch', 'has_features', 'image_side', 'scheduled_size', 'ProgressiveResizing']
 
 # %% ../nbs/08_resize.ipynb #4c592a7f
 def resize_batch(
@@ -21,14 +22,35 @@ def resize_batch(
     "Images of another size, bilinear and antialiased"
     return x if tuple(x.shape[-2:])==tuple(size) else F.interpolate(x, size, mode='bilinear', antialias=True)
 
+# %% ../nbs/08_resize.ipynb #6a957a56
+def has_features(
+    learn:Learner, # In a fit
+) -> bool:
+    "Does its batch hold what frozen stages put out, in place of images?"
+    return getattr(learn, 'feature_side', None) is not None
+
+def image_side(
+    learn:Learner, # In a fit
+) -> int:
+    "Shorter side of the images that its batch was made from, in pixels"
+    return learn.feature_side if has_features(learn) else min(learn.xb[0].shape[-2:])
+
 # %% ../nbs/08_resize.ipynb #49f73c89
+def scheduled_size(
+    x:Tensor, # Full images (n, channels, h, w)
+    schedule:Schedule, # Fitted, also to their size
+    epoch:int, # Of the fit
+) -> Tensor: # Of the size that the schedule says
+    "Training images as an epoch has them"
+    if not schedule.resizes: return x
+    shape = x.shape[-2:]
+    if min(shape)!=schedule.size: raise InputError(f"schedule {schedule.name}: is fitted to images of {schedule.size} px, but the batch has {min(shape)}; "
+                                                   f"use schedule.fitted(epochs, size={min(shape)})")
+    return resize_batch(x, [round(o*schedule.side(epoch)/schedule.size) for o in shape])
+
 class ProgressiveResizing(ScheduleCallback):
     "Shrinks the training images to the size that the schedule says"
     order = Mixing.order-1   # before mixing, which then has fewer pixels to mix
 
     def before_batch(self):
-        s,shape = self.schedule,self.x.shape[-2:]
-        if not s.resizes: return
-        if min(shape)!=s.size: raise InputError(f"schedule {s.name}: is fitted to images of {s.size} px, but the batch has {min(shape)}; "
-                                                f"use schedule.fitted(epochs, size={min(shape)})")
-        self.learn.xb = (resize_batch(self.x, [round(o*s.side(self.epoch)/s.size) for o in shape]), *self.xb[1:])
+        if self.schedule.resizes and not has_features(self.learn): self.learn.xb = (scheduled_size(self.x, self.schedule, self.epoch), *self.xb[1:])

@@ -24,7 +24,7 @@ from fastai.learner import Learner
 from fastai.torch_core import set_seed
 from fastai.vision.core import imagenet_stats
 from fastai.vision.learner import vision_learner
-from fastcore.basics import patch
+from fastcore.basics import noop,patch
 from fastcore.foundation import L
 from fastcore.imports import IN_NOTEBOOK
 from fastcore.meta import delegates
@@ -32,6 +32,7 @@ from .checkpoint import BestWeights,Checkpoint,FiniteLoss,PlateauAdvance,Stop,St
 from .data import SPLITS,image_dls,read_table
 from .evaluation import evaluation_lines,make_predictions,surprise,write_evaluation
 from .explain import explain_maps,plot_explanations
+from .features import FeatureCache,seed_from
 from .files import write_safely
 from .folder import check_free,check_same,find_run,fingerprint,is_finished,run_folder
 from .losses import balanced_weights,soft_loss
@@ -110,6 +111,7 @@ def fit_progressive(self:Learner,
     lr:float|str|None=None, # Base learning rate, the head's; a number, or find; the strategy's own by default
     wd:float|None=None, # Weight decay
     precision:str|None=None, # Of the arithmetic: auto, fp32, bf16 or fp16; by default the learner's, which is fp32 if nobody said so
+    cache_features:int=0, # Compute what frozen stages put out once, for so many views of each image, and train on that ([08a_features](08a_features.ipynb))
     monitor:str='auroc', # With `advance='plateau'`: the metric, or valid_loss, that tells whether something has become better
     cbs=None, # More callbacks, for this fit
     **kwargs,
@@ -119,9 +121,13 @@ def fit_progressive(self:Learner,
     precision = find_precision(precision or getattr(self, 'precision', 'fp32'), self.dls.device)
     with autocasting(self.model, precision):
         if lr=='find': s = replace(s, lr=self.suggest_lr(s))
-        unfreeze,more = GradualUnfreezing(s),[PlateauAdvance(s, monitor)]*(s.advance=='plateau')+[LossScaling()]*(precision=='fp16')
-        try: self.fit(epochs, s.lr, wd=wd, cbs=L(cbs)+[unfreeze, StageRates(s), ProgressiveResizing(s), Mixing(s), *more])
-        finally: unfreeze.restore()   # fastai calls nothing of a callback after a KeyboardInterrupt
+        cbs = [*L(cbs), GradualUnfreezing(s), StageRates(s), ProgressiveResizing(s), Mixing(s)]
+        if cache_features: cbs.append(FeatureCache(s, cache_features))
+        if precision=='fp16': cbs.append(LossScaling())
+        if s.advance=='plateau': cbs.append(PlateauAdvance(s, monitor))
+        try: self.fit(epochs, s.lr, wd=wd, cbs=cbs)
+        finally:
+            for cb in cbs: getattr(cb, 'restore', noop)()   # fastai calls nothing of a callback after a KeyboardInterrupt
 
 # %% ../nbs/14_train.ipynb #04d41326
 def _loss(dls, loss_func, class_weights):
@@ -180,9 +186,7 @@ class SeedEpochs(Callback):
         self.seed = seed
 
     def before_epoch(self):
-        s = int(np.random.SeedSequence([self.seed, self.epoch]).generate_state(1)[0])
-        random.seed(s), np.random.seed(s), torch.manual_seed(s)
-        self.dls.train.rng = random.Random(s)   # fastai shuffles by a generator of its own
+        self.dls.train.rng = random.Random(seed_from(self.seed, self.epoch))   # fastai shuffles by a generator of its own
 
 # %% ../nbs/14_train.ipynb #d0bd8e23
 def _version(package):
@@ -293,6 +297,7 @@ def _fit(learn, recipe, schedule, folder, state, say):
     with Stop() as stop:
         ckpt = Checkpoint(folder, state, recipe.checkpoint_minutes, stop)
         cbs = [SeedEpochs(recipe.seed), history, writer, FiniteLoss(), ckpt]+[best]*(recipe.keep=='best' or recipe.patience is not None)
+        if recipe.cache_features: cbs.append(FeatureCache(schedule, recipe.cache_features, recipe.seed, recipe.cache_gb, folder))
         try:
             with ckpt.begin()(learn): learn.fit_progressive(recipe.epochs, schedule, wd=recipe.weight_decay, monitor=recipe.monitor, cbs=cbs)
         except Stopped as e: raise Stopped(e.signal, f"stopped, and saved in {folder}; the same command with --name {folder.name} --resume goes on") from None
