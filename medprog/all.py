@@ -1,5 +1,6 @@
 "Everything public, to be imported beside `fastai.vision.all`"
 from medprog.schedule import *
+from medprog.files import *
 from medprog.recipe import *
 from medprog.attention import *
 from medprog.stages import *
@@ -12,7 +13,10 @@ from medprog.mixup import *
 from medprog.resize import *
 from medprog.features import *
 from medprog.phantom import *
+from medprog.images import *
+from medprog.cache import *
 from medprog.data import *
+from medprog.loaders import *
 from medprog.metrics import *
 from medprog.evaluation import *
 from medprog.explain import *

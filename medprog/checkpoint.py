@@ -4,7 +4,7 @@
 
 # %% ../nbs/13_checkpoint.ipynb #53ab07b8
 from __future__ import annotations
-import ctypes,errno,hashlib,io,os,signal,sys,threading,time
+import ctypes,errno,multiprocessing,os,signal,sys,threading,time,zlib
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -15,16 +15,19 @@ from fastai.callback.core import Callback,CancelEpochException,CancelFitExceptio
 from fastai.data.core import DataLoaders
 from fastai.learner import Learner,Recorder
 from fastai.torch_core import get_random_states,set_random_states
+from fastcore.basics import patch
 from fastcore.foundation import L
-from .files import write_safely
+from .files import writing
 from .schedule import InputError,Schedule,not_allowed
+from .stages import is_fit
 
 # %% auto #0
 __all__ = ['save_state', 'load_state', 'drop_states', 'learner_state', 'restore_learner', 'fit_from', 'Checkpoint', 'Stopped',
            'Stop', 'end_workers_with_run', 'FiniteLoss', 'BestWeights', 'PlateauAdvance']
 
 # %% ../nbs/13_checkpoint.ipynb #43d71432
-_MAGIC = b'medprog checkpoint 1\n'
+_MAGIC = b'medprog checkpoint 2\n'
+_HEAD = len(_MAGIC)+9                                    # eight digits of the checksum and a new line
 
 def _plain(o):
     "`o` without numpy's numbers, which can't be read with `weights_only`"
@@ -32,21 +35,41 @@ def _plain(o):
     if isinstance(o, (list,tuple)): return type(o)(map(_plain, o)) if type(o) in (list,tuple) else list(map(_plain, o))
     return o.item() if isinstance(o, np.generic) else o
 
+class _Summed:
+    "Hands on what is written to file `f`, and sums it up"
+    def __init__(self, f): self.f,self.sum,self.error = f,0,None
+    def flush(self): self.f.flush()
+    def write(self, data):
+        if self.error: return len(data)
+        try: self.f.write(data)
+        except BaseException as e: self.error = e        # for later: torch would put one of its own in its place
+        self.sum = zlib.crc32(data, self.sum)
+        return len(data)
+
+# %% ../nbs/13_checkpoint.ipynb #ea336929
 def pack(
     state:dict, # Of tensors, numbers, text, and lists, tuples and dicts of them
-) -> bytes:
-    "A state with its checksum in front"
-    torch.save(_plain(state), f:=io.BytesIO())
-    return _MAGIC+hashlib.sha256(f.getbuffer()).hexdigest().encode()+b'\n'+f.getvalue()
+    path:str|Path, # Of the file
+):
+    "Write a state with its checksum in front"
+    with open(path, 'wb') as f:
+        f.write(_MAGIC+bytes(_HEAD-len(_MAGIC)))
+        torch.save(_plain(state), out := _Summed(f))
+        if out.error: raise out.error
+        f.seek(len(_MAGIC))
+        f.write(b'%08x\n' % out.sum)
 
 def unpack(
-    data:bytes, # As `pack` makes them
+    path:str|Path, # Of a file that `pack` has written
 ) -> dict:
-    "The state in `data`; `ValueError` if it is torn or of another version"
-    head = len(_MAGIC)+65
-    if data[:len(_MAGIC)]!=_MAGIC: raise ValueError('it is of another version, or no checkpoint')
-    if hashlib.sha256(memoryview(data)[head:]).hexdigest().encode()!=data[len(_MAGIC):head-1]: raise ValueError('it is torn')
-    return torch.load(io.BytesIO(data[head:]), map_location='cpu', weights_only=True)
+    "The state in a file; `ValueError` if it is torn or of another version"
+    with open(path, 'rb') as f:
+        if f.read(len(_MAGIC))!=_MAGIC: raise ValueError('it is of another version, or no checkpoint')
+        said,found = f.read(_HEAD-len(_MAGIC)),0
+        for data in iter(partial(f.read, 2**20), b''): found = zlib.crc32(data, found)
+        if said!=b'%08x\n' % found: raise ValueError('it is torn')
+        f.seek(_HEAD)
+        return torch.load(f, map_location='cpu', weights_only=True)
 
 # %% ../nbs/13_checkpoint.ipynb #f9dbc5ac
 _LAST,_BEFORE = 'checkpoint.pt','checkpoint-before.pt'
@@ -56,7 +79,7 @@ def save_state(
     state:dict, # As `pack` takes it
 ):
     "Write the checkpoint of a run, and keep the one before"
-    write_safely(Path(folder)/_LAST, pack(state), Path(folder)/_BEFORE)
+    with writing(Path(folder)/_LAST, Path(folder)/_BEFORE) as part: pack(state, part)
 
 def load_state(
     folder:str|Path, # Of the run
@@ -64,7 +87,7 @@ def load_state(
     "Read the checkpoint of a run; `InputError` if there are some and none can be read"
     notes,last = [],Path(folder)/_LAST
     for path in (last, Path(folder)/_BEFORE):
-        try: state = unpack(path.read_bytes())
+        try: state = unpack(path)
         except FileNotFoundError: continue
         except Exception as e: notes.append(f"{path} can't be used: {e}")      # torch has many
         else:
@@ -168,38 +191,46 @@ class Checkpoint(Callback):
     def __init__(self,
         folder:str|Path, # Of the run
         state:dict|None=None, # To begin with, as `load_state` gives it
-        minutes:float=10., # Inside an epoch, save after so many
+        minutes:float=10., # Save after so many at the latest, inside an epoch, too; 0: after each batch
         stop:Stop|None=None, # Tells whether somebody asked to stop
     ):
         self.folder,self.state,self.seconds,self.stop = Path(folder),state,60*minutes,stop
 
     def before_fit(self):
-        self.run = not (hasattr(self.learn, 'lr_finder') or hasattr(self.learn, 'gather_preds'))
+        self.run = is_fit(self.learn)
         if self.run and self.state: restore_learner(self.learn, self.state)
-        self.state,self.saved = None,time.monotonic()
+        self.state,self.saved,self.wait = None,time.monotonic(),0.       # the first epoch is saved
 
     def after_batch(self):
-        due = self.training and self.iter+1<self.n_iter and time.monotonic()-self.saved>=self.seconds     # the end of the epoch is near, then
+        due = self.training and self.iter+1<self.n_iter and self._passed(self.seconds)     # the end of the epoch is near, then
         if self.asked or due:
             self._save(self.epoch, self.iter+1 if self.training else len(self.dls.train))     # validation changes nothing
         if self.asked: raise self.stop.error()
 
     def after_epoch(self):
-        self._save(self.epoch+1)
+        due = self.epoch+1<self.n_epoch and self._passed(min(self.wait, self.seconds))     # the end of the fit is near, then
+        if self.asked or due: self._save(self.epoch+1)
         if self.asked: raise self.stop.error()
+
+    def after_fit(self): self._save(self.n_epoch)
 
     @property
     def asked(self): return self.stop is not None and self.stop.signal is not None
-
-    def _save(self, epoch, batch=0):
-        for cb in self.learn.cbs: getattr(cb, 'flush', lambda: None)()               # what they have written so far belongs to it
-        at = dict(epoch=epoch, batch=batch, random=random_state() if batch else None, pct_train=self.pct_train)
-        save_state(self.folder, dict(at=at, **learner_state(self.learn)))
-        self.saved = time.monotonic()
+    def _passed(self, seconds): return time.monotonic()-self.saved>=seconds
 
     def begin(self):
         "A context in which a fit of a learner begins where the state says; to be called before the fit"
         return partial(fit_from, **(self.state['at'] if self.state else dict(epoch=0)))
+
+# %% ../nbs/13_checkpoint.ipynb #083747c5
+@patch
+def _save(self:Checkpoint, epoch, batch=0):
+    start = time.monotonic()
+    for cb in self.learn.cbs: getattr(cb, 'flush', lambda: None)()
+    at = dict(epoch=epoch, batch=batch, random=random_state() if batch else None, pct_train=self.pct_train)
+    save_state(self.folder, dict(at=at, **learner_state(self.learn)))
+    self.saved = time.monotonic()
+    self.wait = 20*(self.saved-start)
 
 # %% ../nbs/13_checkpoint.ipynb #eb0c5659
 class Stopped(KeyboardInterrupt):
@@ -229,11 +260,12 @@ def end_workers_with_run(
     dls:DataLoaders, # Of the run
 ):
     "Worker processes of `dls` end when the process does that started them, however it ends"
-    for dl in dls.loaders: dl.wif = _end_with_parent
+    for dl in dls.loaders: dl.wif = partial(_end_with_run, os.getpid())
 
-def _end_with_parent():
+def _end_with_run(run):
     if not sys.platform.startswith('linux'): return
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)           # PR_SET_PDEATHSIG
+    if multiprocessing.get_start_method()=='fork' and os.getppid()!=run: os._exit(1)
 
 # %% ../nbs/13_checkpoint.ipynb #ed9123ea
 class FiniteLoss(Callback):
@@ -244,7 +276,7 @@ class FiniteLoss(Callback):
         if torch.isfinite(self.learn.loss).all(): return
         rates = ', '.join(f"{h['lr']:.2g}" for h in self.opt.hypers)
         raise InputError(f"loss is {float(self.learn.loss.mean())} in epoch {self.epoch}, batch {self.iter} (learning rates {rates}): {self._why()}; "
-                         "the weights before this batch were good, and the checkpoint has those of the last epoch")
+                         "the weights before this batch were good, and the checkpoint is from before it")
 
     def _why(self):
         if not all(torch.isfinite(o).all() for o in self.xb): return "the images of this batch hold values that are no numbers"
@@ -283,8 +315,8 @@ def _signed(monitor, value): return -float(value) if monitor.endswith('loss') el
 
 # %% ../nbs/13_checkpoint.ipynb #7238274a
 class BestWeights(Callback):
-    "Keeps the weights of the best epoch in the folder of the run"
-    order,kept = Recorder.order+2,('best','epochs')      # before the checkpoint, which remembers which they are
+    "Keeps the weights of the best epoch, and has them in the folder of the run when a checkpoint asks for them"
+    order,kept = Recorder.order+2,('best','best_epoch','saved')      # before the checkpoint, which remembers which they are
 
     def __init__(self,
         folder:str|Path, # Of the run
@@ -293,7 +325,8 @@ class BestWeights(Callback):
         patience:int|None=None, # End the fit after so many epochs of the last phase without a better one
     ):
         self.folder,self.schedule,self.monitor,self.patience = Path(folder),schedule,monitor,patience
-        self.best,self.epochs = None,[]                   # the figure, and the epochs that were the best so far
+        self.best,self.best_epoch,self.saved = None,None,[]              # the figure, its epoch, and those that the last states ask for
+        self.weights,self.is_new = None,False                            # those of the best epoch if it was in this fit; are they only here?
 
     def before_fit(self):
         self.column = _column(self.recorder, self.monitor)
@@ -303,23 +336,33 @@ class BestWeights(Callback):
         if np.isfinite(value) and (self.best is None or value>self.best): self._keep(value)
         if self.patience and self._waited()>=self.patience: raise CancelFitException
 
-    def _file(self, epoch): return self.folder/f'checkpoint-best-{epoch}.pt'
-
     def _keep(self, value):
-        self.best,self.epochs = value,[*self.epochs[-2:], self.epoch]        # a checkpoint may be two epochs old
-        write_safely(self._file(self.epoch), pack(dict(model=self.model.state_dict())))
-        for o in self.folder.glob('checkpoint-best-*.pt'):
-            if o not in map(self._file, self.epochs): o.unlink()
+        self.best,self.best_epoch,self.is_new = value,self.epoch,True
+        self.weights = {k: v.detach().to('cpu', copy=True) for k,v in self.model.state_dict().items()}
 
     def _waited(self):
         "Epochs of the last phase since the best one"
-        return self.epoch-max(self.epochs[-1] if self.epochs else -1, self.schedule.phases[-1].start-1)
+        best = -1 if self.best_epoch is None else self.best_epoch
+        return self.epoch-max(best, self.schedule.phases[-1].start-1)
 
     def load(self, learn) -> int|None: # The epoch; None if there was no best one
         "Give a learner the best weights, after the fit"
-        if not self.epochs: return None
-        learn.model.load_state_dict(unpack(self._file(self.epochs[-1]).read_bytes())['model'])
-        return self.epochs[-1]
+        if self.best_epoch is not None: learn.model.load_state_dict(self.weights or unpack(self._file(self.best_epoch))['model'])
+        return self.best_epoch
+
+# %% ../nbs/13_checkpoint.ipynb #aa74a0cc
+@patch
+def _file(self:BestWeights, epoch): return self.folder/f'checkpoint-best-{epoch}.pt'
+
+@patch
+def flush(self:BestWeights):
+    "What the state that is about to be written asks for is on the disk then"
+    if self.best_epoch is None: return
+    if self.is_new:
+        with writing(self._file(self.best_epoch)) as part: pack(dict(model=self.weights), part)
+    self.is_new,self.saved = False,[*self.saved[-2:], self.best_epoch]
+    for o in self.folder.glob('checkpoint-best-*.pt'):
+        if o not in map(self._file, self.saved): o.unlink()
 
 # %% ../nbs/13_checkpoint.ipynb #70b22a48
 class PlateauAdvance(Callback):

@@ -4,11 +4,11 @@
 
 # %% ../nbs/17_cli.ipynb #2de0ee9e
 from __future__ import annotations
-import argparse,difflib,sys,warnings
+import argparse,difflib,os,sys,warnings
 from dataclasses import dataclass,fields
 from pathlib import Path
 from fastcore.docments import docments
-from .recipe import PRECISIONS,Recipe,_whole
+from .recipe import PRECISIONS,Recipe,_whole,source_kind
 from .schedule import InputError,check_rules,not_allowed,plan_text
 
 # %% auto #0
@@ -114,6 +114,7 @@ class _Export:
 # %% ../nbs/17_cli.ipynb #289498df
 def _run_of(o):
     "The run that was named, or the newest that has come to its end"
+    if o.run and not os.path.exists(o.run): raise InputError(f"run: {o.run}: no such folder or file")
     if o.run: return o.run
     runs = sorted(Path(o.logdir).glob('*/metrics.json'), key=lambda p: p.stat().st_mtime)
     if not runs: raise InputError(f"run: no finished run in {o.logdir}; give --run FOLDER")
@@ -128,7 +129,7 @@ def _checked(o):
 # %% ../nbs/17_cli.ipynb #3238558a
 def _train(o):
     recipe = Recipe(**{f.name: getattr(o, f.name) for f in fields(Recipe)})
-    recipe.schedule                     # a mistake in the schedule is said before torch is imported
+    recipe.schedule, recipe.check_there(o.resume)      # mistakes are said before torch is imported, which takes seconds
     from medprog.train import train
     train(recipe, resume=o.resume)
 
@@ -142,12 +143,15 @@ def _plan(recipe):
 
 def _evaluate(o):
     run = _run_of(_checked(o))
+    if o.data: source_kind(o.data, o.label_cols)
     from medprog.predict import evaluate
     evaluate(run, o.data, o.label_cols, o.split, o.groups or None, o.out, o.batch_size, o.workers, o.skip_bad, o.precision)
 
 def _predict(o):
     if not o.data: raise InputError("data: nothing is given; --data FOLDER, a CSV or a file")
-    run = _run_of(_checked(o))
+    _checked(o)
+    if not os.path.exists(os.path.expanduser(o.data)): raise InputError(f"data: {o.data}: no such folder or file")
+    run = _run_of(o)
     from medprog.predict import predict
     predict(run, o.data, o.out, o.batch_size, o.workers, o.overlays, o.precision)
 

@@ -71,15 +71,18 @@ def skipping(
     finally:
         for m in prefix: m.__dict__.pop('forward', None)
 
-def check_chain(model, prefix, x):
-    "Complain if a model can't go on from the output of its `prefix`; returns that output"
+def check_chain(
+    model:nn.Module,
+    prefix:list[nn.Module], # As `frozen_prefix` gives it
+    x:Tensor, # Some images
+) -> tuple[list[nn.Module],Tensor]: # The part of `prefix` that puts out features (n, channels, h, w), and what it makes of `x`
+    "Up to where the outputs of `prefix` can be kept; `InputError` if `model` can't go on from there"
     with evaluating(model), torch.no_grad():
-        whole,out = model(x),prefix_output(model, prefix, x)
-        if not isinstance(out, Tensor) or out.ndim!=4:
-            raise InputError(f"cache_features: {type(prefix[-1]).__name__} doesn't put out features (n, channels, h, w); leave it out")
-        with skipping(prefix): again = model(out)
+        out = whole = model(x)
+        while prefix and not (isinstance(out := prefix_output(model, prefix, x), Tensor) and out.ndim==4): prefix = prefix[:-1]
+        with skipping(prefix): again = model(out) if prefix else whole
     if not torch.equal(whole, again): raise InputError(f"cache_features: {type(model).__name__} is no chain of modules, so it can't go on from {type(prefix[-1]).__name__}; leave it out")
-    return out
+    return prefix,out
 
 # %% ../nbs/08a_features.ipynb #202b1404
 _IN_MEMORY = 2**30
@@ -204,16 +207,18 @@ class FeatureCache(ScheduleCallback):
 def _prepare(self:FeatureCache, phase):
     "Throw away what isn't valid any more; is there anything to keep, and room for it?"
     tfms = [(type(o).__name__, str(vars(o))) for p in (self.dls.train.after_item, self.dls.train.after_batch) for o in p.fs]
-    key = (list(map(id, self.prefix)), _checksum(self.prefix), tfms) if self.prefix else None
+    key = (phase.start, list(map(id, self.prefix)), _checksum(self.prefix), tfms) if self.prefix else None
     if key!=self.key: self.stores,self.key,self.n = {},key,self._fitting(phase) if self.prefix else 0
-    if not self.n: self.prefix = []
+    self.prefix = self.prefix[:self.n_kept] if self.n else []
     return self.n>0
 
 @patch
 def _fitting(self:FeatureCache, phase):
     "How many views there are room and use for"
     with drawn_from(self.seed): x = self.dls.valid.one_batch()[0][:2].to(next(self.model.parameters()).device)
-    out = check_chain(self.model, self.prefix, x)
+    kept,out = check_chain(self.model, self.prefix, x)
+    self.n_kept = len(kept)
+    if not kept: return 0
     each = out[0].numel()*_kept_as(out, False).itemsize*len(self.dls.train_ds)
     left = min(self.gb*1e9, .9*shutil.disk_usage(self.folder or tempfile.gettempdir()).free)-out[0].numel()*out.dtype.itemsize*len(self.dls.valid_ds)
     n = min(self.views, phase.end-phase.start)

@@ -9,11 +9,11 @@ from dataclasses import fields,replace
 from itertools import chain,count
 from pathlib import Path
 from .data import ImageTable
-from .recipe import Recipe
+from .recipe import Recipe,check_free
 from .schedule import InputError,get_schedule,read_toml
 
 # %% auto #0
-__all__ = ['run_name', 'check_free', 'run_folder', 'find_run', 'is_finished', 'fingerprint', 'check_same']
+__all__ = ['run_name', 'run_folder', 'find_run', 'is_finished', 'fingerprint', 'check_same']
 
 # %% ../nbs/13a_folder.ipynb #46b8247a
 def run_name(
@@ -33,13 +33,6 @@ def _extras(recipe):
     return [k for k,v in have.items() if v]
 
 # %% ../nbs/13a_folder.ipynb #90dc970d
-def check_free(
-    recipe:Recipe,
-):
-    "A name that was given is not taken"
-    if recipe.name and (path := Path(recipe.logdir)/recipe.name).exists():
-        raise InputError(f"name: {path} exists and belongs to another run; give another --name, or --resume to go on with it")
-
 def run_folder(
     recipe:Recipe, # Says where, and perhaps the name
     source:str, # What the data is called, for the name

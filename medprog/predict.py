@@ -22,9 +22,11 @@ from PIL import Image
 from safetensors import SafetensorError,safe_open
 from safetensors.torch import load_file,save_file
 from tqdm import tqdm
-from .data import SPLITS,ArrayOpener,FileOpener,OpenImage,Squeeze,_arrays,_check_files,_images,_read_csv,_reading,_source,read_table
+from .data import SPLITS,ArrayOpener,FileOpener,_arrays,_check_files,_images,_read_csv,_source,read_table
 from .evaluation import decide,evaluation_lines,make_predictions,read_predictions,write_evaluation
 from .explain import explain_maps,overlay
+from .images import _reading
+from .loaders import OpenImage,Squeeze
 from .precision import autocasting,find_precision
 from .recipe import Recipe
 from .report import write_report
@@ -103,7 +105,7 @@ def load_predictor(
     path,device = Path(path),device or default_device()
     if not os.path.exists(path): raise InputError(f"run: {path}: no such folder or file")
     predictor = replace(_from_run(path) if path.is_dir() else _from_safetensors(path), precision=find_precision(precision, device))
-    predictor.model.eval().to(device)
+    predictor.model.eval().to(device, memory_format=torch.channels_last)     # as in training: the same roundings
     n = predictor(torch.zeros(1, 3, predictor.size, predictor.size, dtype=torch.uint8)).shape[1]
     if n!=len(predictor.classes): raise InputError(f"run: the network of {path} has {n} outputs, and its recipe names {len(predictor.classes)} classes")
     return predictor

@@ -4,7 +4,7 @@
 
 # %% ../nbs/01_recipe.ipynb #25bbf345
 from __future__ import annotations
-import re
+import os,re
 from dataclasses import dataclass,fields,asdict,replace
 from pathlib import Path
 import tomlkit
@@ -13,7 +13,8 @@ from .schedule import (ADVANCES,CURVES,FITS,FROZEN_BN,LIMITS,MIN_SIZE,MIXINGS,ST
                               get_profile,get_schedule,is_number,read_toml)
 
 # %% auto #0
-__all__ = ['ARCHS', 'ATTENTION_TYPES', 'CLASS_WEIGHTS', 'PRECISIONS', 'Recipe', 'resolve_schedule']
+__all__ = ['ARCHS', 'ATTENTION_TYPES', 'CLASS_WEIGHTS', 'PRECISIONS', 'Recipe', 'resolve_schedule', 'source_kind',
+           'check_weights', 'check_free']
 
 # %% ../nbs/01_recipe.ipynb #529173ef
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Recipe:
     keep:str='best' # The weights of the best epoch of the whole run (best), or of the last (last)
     advance:str|None=None # Phases end at their epochs (epochs), or also when nothing has become better (plateau); the strategy's own by default
     patience:int|None=None # Epochs without a better one that end the last phase (by default none do), and with plateau any phase
-    checkpoint_minutes:float=10. # Save the state after each epoch, and inside one after so many minutes
+    checkpoint_minutes:float=10. # Save the state after so many minutes at the latest; 0: after each batch
     skip_bad:bool=False # Leave out images that can't be read, instead of stopping
     near_duplicates:bool=False # Look for images in different splits that look alike, and say so
     cache_gb:float=20. # Gigabytes of disk for decoded images, and for what frozen stages put out; 0: decode each time
@@ -167,3 +168,44 @@ def from_toml(cls:Recipe,
     check_keys(d, tuple(o.name for o in fields(Recipe)), name)
     try: return Recipe(**d)
     except InputError as e: raise InputError(f"{name}: {e}") from None
+
+# %% ../nbs/01_recipe.ipynb #81c9f064
+def source_kind(
+    data:str|Path, # As in a recipe
+    label_cols:tuple[str,...]=(), # Only a CSV has them
+) -> str: # csv, phantom, medmnist, folder or npz
+    "What kind of source `data` is; `InputError` if it is none"
+    kind = str(data).partition(':')[0]
+    path = Path(os.path.expanduser(data)).absolute()        # unlike Path's, never raises
+    is_csv = os.path.isfile(path) and path.suffix.lower()=='.csv'
+    if label_cols and not is_csv: raise InputError(f"label_cols: {', '.join(label_cols)}, but {data} is not a CSV")
+    if is_csv: return 'csv'
+    if kind in ('phantom', 'medmnist'): return kind
+    if os.path.isdir(path): return 'folder'
+    if os.path.isfile(path) and path.suffix.lower()=='.npz': return 'npz'
+    raise InputError(f"data: {str(data)!r} is not {'a source' if os.path.exists(path) else 'there'}; give phantom, "
+                     "a folder of class folders, a CSV, an .npz file, or medmnist:NAME")
+
+# %% ../nbs/01_recipe.ipynb #acf06edb
+def check_weights(
+    weights:str|Path, # As in a recipe
+):
+    "A file of weights that is given is there"
+    if str(weights) not in ('auto', 'imagenet', 'none') and not os.path.isfile(weights):
+        raise InputError(f"weights: there is no file {weights}; give a file, imagenet, none or auto")
+
+def check_free(
+    recipe:Recipe,
+):
+    "A name that is given is not taken"
+    if recipe.name and (path := Path(recipe.logdir)/recipe.name).exists():
+        raise InputError(f"name: {path} exists and belongs to another run; give another --name, or --resume to go on with it")
+
+@patch
+def check_there(self:Recipe,
+    resume:bool=False, # Does its run go on, if it was begun?
+):
+    "What this recipe names is there, and the name of its run is free"
+    if not resume: check_free(self)
+    source_kind(self.data, self.label_cols)
+    check_weights(self.weights)

@@ -13,6 +13,7 @@ from torch import nn
 from fastai.callback.core import Callback
 from fastai.learner import Learner
 from .attention import attention_module,evaluating
+from .recipe import check_weights
 from .schedule import STAGES,InputError,Schedule,not_allowed
 
 # %% auto #0
@@ -151,6 +152,13 @@ def _channels(model, module, size):
         raise InputError(f"{type(model).__name__}: attention needs features (n, channels, h, w) behind {type(module).__name__}, which gives none")
     return seen[-1].shape[1]
 
+# %% ../nbs/03_stages.ipynb #e4e9b1a8
+def is_fit(
+    learn:Learner, # As a callback's `before_fit` finds it
+) -> bool:
+    "Is this a fit, and neither `lr_find` nor `get_preds`?"
+    return not (hasattr(learn, 'lr_finder') or hasattr(learn, 'gather_preds'))
+
 # %% ../nbs/03_stages.ipynb #06a2970a
 class ScheduleCallback(Callback):
     "Base of the callbacks that apply a `Schedule`; they overwrite `start`, which is called before a fit"
@@ -161,7 +169,7 @@ class ScheduleCallback(Callback):
         self.schedule = schedule
 
     def before_fit(self):
-        self.run = not (hasattr(self.learn, 'lr_finder') or hasattr(self.learn, 'gather_preds'))
+        self.run = is_fit(self.learn)
         if not self.run: return
         if self.schedule.epochs!=self.n_epoch:
             raise InputError(f"schedule {self.schedule.name}: is fitted to {self.schedule.epochs} epochs, but the fit has {self.n_epoch}; "
@@ -206,7 +214,7 @@ def _load_tensors(path):
 
 def _read_weights(path):
     "Named tensors of a file; an `InputError` says what it holds instead"
-    if not os.path.isfile(path): raise InputError(f"weights: there is no file {path}; give a file, imagenet, none or auto")
+    check_weights(path)
     try: d = _load_tensors(path)
     except Exception as e: raise InputError(f"weights: {path} can't be read as tensors: {' '.join(str(e).split())[:200]}") from None
     for k in ('state_dict','model'): d = d[k] if isinstance(d, dict) and isinstance(d.get(k), dict) else d

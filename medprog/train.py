@@ -29,12 +29,13 @@ from fastcore.foundation import L
 from fastcore.imports import IN_NOTEBOOK
 from fastcore.meta import delegates
 from .checkpoint import BestWeights,Checkpoint,FiniteLoss,PlateauAdvance,Stop,Stopped,drop_states,end_workers_with_run,explained,load_state
-from .data import SPLITS,image_dls,read_table
+from .data import SPLITS,read_table
 from .evaluation import evaluation_lines,make_predictions,surprise,write_evaluation
 from .explain import explain_maps,plot_explanations
 from .features import FeatureCache,seed_from
 from .files import write_safely
-from .folder import check_free,check_same,find_run,fingerprint,is_finished,run_folder
+from .folder import check_same,find_run,fingerprint,is_finished,run_folder
+from .loaders import image_dls
 from .losses import balanced_weights,soft_loss
 from .metrics import AUROC,Accuracy,F1
 from .mixup import Mixing
@@ -42,7 +43,7 @@ from .monitor import History,RunWriter,_pictures,plot_history,plot_rates,write_f
 from .optimizer import FusedAdam
 from .precision import LossScaling,autocasting,find_precision
 from .rates import StageRates
-from .recipe import CLASS_WEIGHTS,Recipe,resolve_schedule
+from .recipe import CLASS_WEIGHTS,Recipe,check_free,resolve_schedule
 from .report import write_report
 from .resize import ProgressiveResizing
 from .schedule import STAGES,Schedule,not_allowed,plan_text,read_toml
@@ -332,7 +333,7 @@ def train(
     if folder and is_finished(folder): return _finished(folder, say)
     set_seed(recipe.seed)
     table = read_table(recipe.data, recipe.label_cols, size=recipe.size, seed=recipe.seed, skip_bad=recipe.skip_bad,
-                       near_duplicates=recipe.near_duplicates)
+                       near_duplicates=recipe.near_duplicates, cache_gb=recipe.cache_gb)
     if resume and not recipe.name: folder = find_run(recipe, table.name)
     if folder and is_finished(folder): return _finished(folder, say)
     state,made = _take_up(recipe, folder, table, say) if folder else (None, {})

