@@ -8,7 +8,7 @@ import argparse,difflib,os,sys,warnings
 from dataclasses import dataclass,fields
 from pathlib import Path
 from fastcore.docments import docments
-from .recipe import PRECISIONS,Recipe,_whole,source_kind
+from .recipe import PRECISIONS,Recipe,_RULES,_whole,source_kind
 from .schedule import InputError,check_rules,not_allowed,plan_text
 
 # %% auto #0
@@ -90,6 +90,7 @@ class _Evaluate:
     workers:int|None=None # Processes that read images; by default as many as the images are worth
     skip_bad:bool=False # Leave out images that can't be read, instead of stopping
     precision:str='fp32' # Of the arithmetic: fp32, as for the figures of the run; bf16 or fp16; or auto: bf16 where the processor or card has it
+    cache_gb:float=20. # Gigabytes of disk for decoded images; 0: keep none
 
 @dataclass(frozen=True)
 class _Predict:
@@ -123,7 +124,8 @@ def _run_of(o):
 
 def _checked(o):
     "Options that are possible"
-    check_rules(o, {k: v for k,v in dict(batch_size=_whole(1), workers=_whole(0, optional=True)).items() if hasattr(o, k)}, dict(precision=PRECISIONS))
+    rules = dict(batch_size=_whole(1), workers=_whole(0, optional=True), cache_gb=_RULES['cache_gb'])
+    check_rules(o, {k: v for k,v in rules.items() if hasattr(o, k)}, dict(precision=PRECISIONS))
     return o
 
 # %% ../nbs/17_cli.ipynb #3238558a
@@ -145,7 +147,7 @@ def _evaluate(o):
     run = _run_of(_checked(o))
     if o.data: source_kind(o.data, o.label_cols)
     from medprog.predict import evaluate
-    evaluate(run, o.data, o.label_cols, o.split, o.groups or None, o.out, o.batch_size, o.workers, o.skip_bad, o.precision)
+    evaluate(run, o.data, o.label_cols, o.split, o.groups or None, o.out, o.batch_size, o.workers, o.skip_bad, o.precision, o.cache_gb)
 
 def _predict(o):
     if not o.data: raise InputError("data: nothing is given; --data FOLDER, a CSV or a file")
