@@ -8,6 +8,7 @@ from medprog.unfreeze import *
 from medprog.rates import *
 from medprog.optimizer import *
 from medprog.precision import *
+from medprog.memory import *
 from medprog.losses import *
 from medprog.mixup import *
 from medprog.resize import *

@@ -246,7 +246,7 @@ def _compute(self:FeatureCache, split, dl, seed):
         for b in dl.new(shuffle=False, drop_last=False, get_idxs=lambda: list(range(n))):
             self.side = min(b[0].shape[-2:])
             x = scheduled_size(b[0], self.schedule, self.epoch) if split=='train' else b[0]
-            out = prefix_output(self.model, self.prefix, x)
+            out = prefix_output(self.model, self.prefix, x.as_subclass(Tensor))     # fastai's types slow each operation down
             store = store or FeatureStore(n, out, split=='valid', self.folder)
             store.put(i, out.cpu(), tuple(o.cpu() for o in b[1:]))
             i += len(out)

@@ -138,7 +138,7 @@ def _parse(text, name, kind=dict):
     return o
 
 # %% ../nbs/15_predict.ipynb #4dce92f9
-_HOW = ("RGB as a viewer shows it (EXIF rotation applied, DICOM by its window), resized to size x size (bilinear, aspect not kept), "
+_HOW = ("RGB as a viewer shows it (EXIF rotation applied, DICOM by its window), resized to size x size (bilinear, aspect not kept; large JPEGs decoded at a reduced size of twice that or more), "
         "divided by 255, minus mean, by std; softmax over the outputs, for multilabel a sigmoid of each")
 
 @patch

@@ -37,6 +37,7 @@ from .files import write_safely
 from .folder import check_same,find_run,fingerprint,is_finished,run_folder
 from .loaders import image_dls
 from .losses import balanced_weights,soft_loss
+from .memory import keeping_memory
 from .metrics import AUROC,Accuracy,F1
 from .mixup import Mixing
 from .monitor import History,RunWriter,_pictures,plot_history,plot_rates,write_figures
@@ -120,7 +121,7 @@ def fit_progressive(self:Learner,
     "Fit for `epochs`, with the stages, rates, image sizes and mixing that the schedule says"
     s = self._schedule(strategy, epochs, lr=None if lr=='find' else lr, **kwargs)
     precision = find_precision(precision or getattr(self, 'precision', 'fp32'), self.dls.device)
-    with autocasting(self.model, precision):
+    with autocasting(self.model, precision), keeping_memory():
         if lr=='find': s = replace(s, lr=self.suggest_lr(s))
         cbs = [*L(cbs), GradualUnfreezing(s), StageRates(s), ProgressiveResizing(s), Mixing(s)]
         if cache_features: cbs.append(FeatureCache(s, cache_features))
