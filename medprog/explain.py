@@ -68,13 +68,14 @@ def explain_maps(
 # %% ../nbs/11b_explain.ipynb #321e6f55
 def overlay(
     images:Tensor, # (n, 3 or 1, h, w), between 0 and 1
-    maps:Tensor, # (n, h, w), between 0 and 1
+    maps:Tensor, # (n, h, w), between 0 and 1, or of another size
     cmap:str='viridis', # The name of one of matplotlib's colour maps
     alpha:float=.5, # How much of the colours; the rest is image
 ) -> Tensor: # (n, 3, h, w), between 0 and 1, on the CPU
     "Maps as colours over images"
     from matplotlib import colormaps
     images,maps = (o.detach().as_subclass(Tensor).float().cpu() for o in (images, maps))
+    if maps.shape[1:]!=images.shape[2:]: maps = nn.functional.interpolate(maps[:,None], images.shape[2:], mode='bilinear')[:,0]
     return (1-alpha)*images + alpha*torch.from_numpy(colormaps[cmap](maps)[...,:3]).float().permute(0, 3, 1, 2)
 
 # %% ../nbs/11b_explain.ipynb #4fe2eee4
