@@ -19,7 +19,7 @@ import PIL,pydicom
 from PIL import Image
 from fastcore.basics import noop,patch
 from .files import writing
-from .images import _Content,_check_file,_decode,_reading,open_image,squeeze
+from .images import _Content,_check_file,_decode,_reading,squeeze
 from .schedule import InputError
 
 # %% auto #0

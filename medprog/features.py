@@ -16,14 +16,15 @@ from fastai.layers import AdaptiveConcatPool2d
 from fastai.torch_core import get_random_states,set_random_states,to_device
 from fastcore.basics import GetAttr,chunked,patch
 from .attention import evaluating
+from .precision import forward_as
 from .resize import scheduled_size
 from .schedule import InputError
 from .stages import ScheduleCallback
 from .unfreeze import GradualUnfreezing
 
 # %% auto #0
-__all__ = ['frozen_prefix', 'prefix_output', 'skipping', 'check_chain', 'FeatureStore', 'FeatureLoader', 'drawn_from',
-           'seed_from', 'FeatureCache']
+__all__ = ['frozen_prefix', 'prefix_output', 'skipping', 'check_chain', 'FeatureStore', 'FeatureLoader', 'random_kept',
+           'drawn_from', 'seed_from', 'FeatureCache']
 
 # %% ../nbs/08a_features.ipynb #7fe699a6
 _POOLS = nn.AdaptiveAvgPool2d,nn.AdaptiveMaxPool2d,AdaptiveConcatPool2d
@@ -66,10 +67,9 @@ def skipping(
     prefix:list[nn.Module], # Of a model
 ):
     "Within, the model takes what `prefix` puts out in place of images"
-    for m in prefix: m.forward = _same
-    try: yield
-    finally:
-        for m in prefix: m.__dict__.pop('forward', None)
+    with ExitStack() as stack:
+        for m in prefix: stack.enter_context(forward_as(m, _same))
+        yield
 
 def check_chain(
     model:nn.Module,
@@ -92,7 +92,7 @@ def _room(n_bytes, folder):
     if n_bytes<=_IN_MEMORY: return torch.empty(n_bytes, dtype=torch.uint8)
     with tempfile.TemporaryFile(dir=folder) as f:
         if hasattr(os, 'posix_fallocate'): os.posix_fallocate(f.fileno(), 0, n_bytes)
-        return torch.from_numpy(np.memmap(f, np.uint8, 'r+' if hasattr(os, 'posix_fallocate') else 'w+', shape=(n_bytes,)))
+        return torch.from_numpy(np.memmap(f, np.uint8, 'w+', shape=(n_bytes,)))
 
 def _kept_as(out, exact): return out.dtype if exact or out.dtype.itemsize==2 else torch.float16
 
@@ -141,14 +141,20 @@ class FeatureLoader(GetAttr):
 
 # %% ../nbs/08a_features.ipynb #afdf70ba
 @contextmanager
+def random_kept():
+    "Within, random numbers may be drawn; afterwards it goes on as if none had been"
+    states = get_random_states()
+    try: yield
+    finally: set_random_states(**states)
+
+@contextmanager
 def drawn_from(
     *numbers:int, # Say it all
 ):
     "Within, what is random comes from `numbers`; afterwards it goes on as if nothing had been drawn"
-    states = get_random_states()
-    seed_from(*numbers)
-    try: yield
-    finally: set_random_states(**states)
+    with random_kept():
+        seed_from(*numbers)
+        yield
 
 def seed_from(
     *numbers:int, # Such as seed and epoch

@@ -39,7 +39,6 @@ def _sync(path):
 def write_safely(
     path:str|Path, # Has the old content or the new one at any moment
     data:bytes,
-    previous:str|Path|None=None, # Where to keep the old content
 ):
     "Write a file so that a crash at any moment leaves a whole one"
-    with writing(path, previous) as part: part.write_bytes(data)
+    with writing(path) as part: part.write_bytes(data)

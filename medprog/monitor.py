@@ -13,11 +13,12 @@ import torch
 from torch import Tensor,nn
 from fastai.callback.core import Callback
 from fastai.learner import Recorder
-from fastai.torch_core import get_random_states,rank_distrib,set_random_states,to_device
+from fastai.torch_core import rank_distrib,to_device
 from fastai.data.transforms import Normalize
 from fastcore.basics import noop,patch
 from .attention import evaluating,spatial_maps
 from .explain import overlay
+from .features import random_kept
 from .files import writing
 from .resize import has_features,image_side,resize_batch
 from .schedule import STAGES,Phase,Schedule
@@ -115,10 +116,7 @@ def undisturbed(
     model:nn.Module, # Of any modes: those of frozen stages may differ
 ):
     "`model` in evaluation mode and without gradients; afterwards its modes and all random numbers are as they were"
-    states = get_random_states()
-    try:
-        with evaluating(model): yield model
-    finally: set_random_states(**states)
+    with random_kept(), evaluating(model): yield model
 
 # %% ../nbs/12_monitor.ipynb #f557cb13
 class Activations(NamedTuple):

@@ -4,8 +4,9 @@
 
 # %% ../nbs/05b_precision.ipynb #7c9332ea
 from __future__ import annotations
-from contextlib import contextmanager
+from contextlib import contextmanager,nullcontext
 from functools import partial
+from typing import Callable
 import torch
 from torch import nn
 from fastai.callback.core import Callback,CancelStepException
@@ -15,7 +16,7 @@ from .recipe import PRECISIONS
 from .schedule import not_allowed
 
 # %% auto #0
-__all__ = ['has_bf16', 'find_precision', 'autocasting', 'LossScaling']
+__all__ = ['has_bf16', 'find_precision', 'forward_as', 'autocasting', 'LossScaling']
 
 # %% ../nbs/05b_precision.ipynb #2c5118aa
 def has_bf16(
@@ -45,6 +46,19 @@ def _half_forward(forward, dtype, model, *args, **kwargs):
     return to_float(out)
 
 @contextmanager
+def forward_as(
+    module:nn.Module,
+    forward:Callable, # Takes what the module's own takes
+):
+    "Within, `module` computes `forward`; afterwards what it computed before"
+    found = module.__dict__.get('forward')
+    module.forward = forward
+    try: yield
+    finally:
+        del module.forward
+        if found is not None: module.forward = found
+
+@contextmanager
 def autocasting(
     model:nn.Module, # Whose forward pass to change
     precision:str, # fp32, bf16 or fp16
@@ -52,11 +66,10 @@ def autocasting(
     "Within, `model` computes in `precision` and puts out float32"
     matmul = torch.get_float32_matmul_precision()
     if torch.cuda.is_available(): torch.set_float32_matmul_precision('high')
-    if precision in _HALF: model.forward = partial(_half_forward, model.forward, _HALF[precision], model)
-    try: yield
-    finally:
-        model.__dict__.pop('forward', None)
-        torch.set_float32_matmul_precision(matmul)
+    half = partial(_half_forward, model.forward, _HALF[precision], model) if precision in _HALF else None
+    try:
+        with forward_as(model, half) if half else nullcontext(): yield
+    finally: torch.set_float32_matmul_precision(matmul)
 
 # %% ../nbs/05b_precision.ipynb #aac1af9d
 class LossScaling(Callback):

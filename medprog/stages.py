@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
-import os,pickle,socket,warnings
+import pickle,socket,warnings
 import torch
 from torch import nn
 from fastai.callback.core import Callback

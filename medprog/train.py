@@ -12,7 +12,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Callable
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 import torch,torchvision
 from torch.optim.swa_utils import update_bn
