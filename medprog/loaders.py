@@ -10,8 +10,9 @@ from typing import Callable
 import numpy as np
 import pandas as pd
 import torch
+import torch.nn.functional as F
 from PIL import Image
-from fasttransform import Transform,compose_tfms
+from fasttransform import Transform
 from fastai.data.block import CategoryBlock,DataBlock,MultiCategoryBlock,TransformBlock
 from fastai.data.core import DataLoaders
 from fastai.data.transforms import ColReader,IntToFloatTensor,Normalize
@@ -54,11 +55,26 @@ class Squeeze(Transform):
     def encodes(self, o:PILImage): return PILImage(squeeze(o, self.size))
 
 # %% ../nbs/10a_loaders.ipynb #ff6c9c76
+def _grid(mat, h, w):
+    "`F.affine_grid` of `mat` (n x 2 x 3), corners aligned: a sum of a row and a column, as it has no depth"
+    ys,xs = (torch.linspace(-1, 1, n, device=mat.device) for n in (h, w))
+    grid = mat.new_empty(len(mat), h, w, 2)
+    for k in range(2): torch.add((mat[:,k,0,None]*xs + mat[:,k,2,None])[:,None], (mat[:,k,1,None]*ys)[...,None], out=grid[...,k])
+    return grid
+
 class Augment(Transform):
     "Gentle random changes of a training batch"
     order,split_idx = IntToFloatTensor.order+1,0   # on numbers from 0 to 1; of the training set only
     def __init__(self): self.tfms = aug_transforms(max_rotate=10, max_zoom=1.1, max_lighting=.2, max_warp=0)
-    def encodes(self, x:TensorImage): return compose_tfms(x, self.tfms, split_idx=0)
+    def encodes(self, x:TensorImage):
+        affine,light = self.tfms
+        x = x.as_subclass(torch.Tensor)
+        affine.before_call(x, 0)
+        x = F.grid_sample(x, _grid(affine.mat, *x.shape[-2:]), padding_mode=affine.pad_mode, align_corners=True)
+        light.before_call(x, 0)
+        x.logit_(1e-7)
+        for f in light.fs: f(x)                    # in place
+        return TensorImage(x.sigmoid_())
 
 # %% ../nbs/10a_loaders.ipynb #ce01eae9
 def _n_workers(open, size, device):
