@@ -414,6 +414,7 @@ def read_table(
     test_pct:float=.15, # And to a missing `test`
     skip_bad:bool=False, # Leave out files that can't be read, instead of complaining
     check:bool=True, # Open every file once to see whether it can be read, and look for copies
+    resplit:int|None=None, # Forget the splits of the source, and split by patient, with this number in place of `seed`
     near_duplicates:bool=False, # Also look for images in different splits that look alike
     cache_gb:float=0., # Gigabytes of disk for the decoded images of files, of all tables together; 0 decodes them in every epoch
 ) -> ImageTable:
@@ -426,6 +427,7 @@ def read_table(
     df,notes = t.df,t.notes
     if 'patient' not in df:
         df,notes = df.assign(patient=df.image),(*notes, "no patients given: every image counts as a patient of its own")
+    if resplit is not None: df,seed,notes = df.assign(split='train'),resplit,(*notes, *(['the splits of the source are left out']*('split' in df)))
     t = replace(t, df=df if 'split' in df else df.assign(split='train'))
     _check_given(t)
     pcts = {s: pct for s,pct in dict(valid=valid_pct, test=test_pct).items() if not (t.df.split==s).any()}

@@ -13,7 +13,7 @@ from .recipe import Recipe,check_free
 from .schedule import InputError,get_schedule,read_toml
 
 # %% auto #0
-__all__ = ['run_name', 'run_folder', 'find_run', 'is_finished', 'fingerprint', 'check_same']
+__all__ = ['run_name', 'run_folder', 'find_run', 'is_finished', 'fingerprint', 'check_recipe', 'check_same']
 
 # %% ../nbs/13a_folder.ipynb #46b8247a
 def run_name(
@@ -29,7 +29,7 @@ def _extras(recipe):
     "Short names of what `recipe` adds to its strategy"
     s,own = recipe.schedule,get_schedule(recipe.progressive_strategy)
     have = {recipe.attention_type: recipe.attention_type!='none', s.mixing: s.mixup and not own.mixup, 'smooth': s.smoothing and not own.smoothing,
-            'resize': s.resizes and not own.resizes, 'weighted': recipe.class_weights!='none'}
+            'resize': s.resizes and not own.resizes, 'weighted': recipe.class_weights!='none', f'split{recipe.resplit}': recipe.resplit is not None}
     return [k for k,v in have.items() if v]
 
 # %% ../nbs/13a_folder.ipynb #90dc970d
@@ -76,18 +76,28 @@ def fingerprint(
 # %% ../nbs/13a_folder.ipynb #9c803c55
 _FREE = ('logdir','name','workers','checkpoint_minutes','near_duplicates','cache_gb')     # these may differ
 
-def check_same(
-    recipe:Recipe, # Of the run that wants to go on
+def check_recipe(
+    recipe:Recipe, # Of the run that is wanted
     folder:Path, # With a `recipe.toml`
-    table:ImageTable, # Of its images
 ) -> dict: # What the run had found out
-    "An `InputError` if the run in `folder` is another one"
+    "An `InputError` if the run in `folder` has another recipe"
     text = (folder/'recipe.toml').read_text(encoding='utf-8')
     was,made = Recipe.from_toml(text, f'{folder}/recipe.toml'),read_toml(text, f'{folder}/recipe.toml').get('made', {})
     values = {o.name: (getattr(was, o.name), getattr(recipe, o.name)) for o in fields(Recipe) if o.name not in _FREE}
     differ = [f"{k} was {a!r} and now is {b!r}" for k,(a,b) in values.items() if a!=b]
     schedule = replace(recipe.schedule, size=made.get('size'), lr=made.get('lr', recipe.schedule.lr))
     if not differ and read_toml(schedule.to_toml(), 'schedule')!=made.get('schedule'): differ = [f"the strategy {recipe.progressive_strategy} has changed since"]
-    if not differ and fingerprint(table)!=made.get('fingerprint'): differ = [f"the images, labels or splits of {recipe.data} have changed since"]
-    if differ: raise InputError(f"{folder} belongs to another recipe: {'; '.join(differ)}; give what it had, or another --name")
+    if differ: raise _another(folder, '; '.join(differ))
+    return made
+
+def _another(folder, why): return InputError(f"{folder} belongs to another recipe: {why}; give what it had, or another --name")
+
+def check_same(
+    recipe:Recipe, # Of the run that wants to go on
+    folder:Path, # With a `recipe.toml`
+    table:ImageTable, # Of its images
+) -> dict: # What the run had found out
+    "An `InputError` if the run in `folder` is another one"
+    made = check_recipe(recipe, folder)
+    if fingerprint(table)!=made.get('fingerprint'): raise _another(folder, f"the images, labels or splits of {recipe.data} have changed since")
     return made

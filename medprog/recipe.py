@@ -22,17 +22,18 @@ class Recipe:
     "Every knob of a run"
     data:str='phantom' # phantom, a folder of class folders, a CSV, an .npz in MedMNIST's form, or medmnist:NAME
     label_cols:tuple[str,...]=() # The 0/1 columns of a multi-label CSV
-    progressive_strategy:str='balanced' # none, conservative, balanced, medical_optimized, aggressive, or a TOML file
+    progressive_strategy:str='balanced' # none, conservative, balanced, medical_optimized, aggressive, head_only, lp_ft, fine_tune, or a TOML file
     epochs:int=30 # How many epochs to train for
     schedule_fit:str='exact' # Phases at their own epochs (exact), or stretched in proportion to the budget (scale)
     lr:float|str|None=None # Base learning rate, the head's; a number, or find (by the LR finder); the strategy's own by default
     lr_profile:str|None=None # Learning rates of the other stages: uniform, transfer or medical; the strategy's own by default
-    curve:str|None=None # Rates over time: cosine, constant or one_cycle; the strategy's own by default
+    curve:str|None=None # Rates over time: cosine, constant, one_cycle or fine_tune; the strategy's own by default
     frozen_bn:str|None=None # Batch norm of frozen stages: eval (left alone) or adapt; the strategy's own by default
     batch_size:int=32 # Images in a batch
     size:int|None=None # Side of the images in pixels; by default 224 for files, 64 for phantom, npz between 64 and 224
     weight_decay:float=.01 # Of AdamW
     seed:int=0 # Of everything random: splits, weights, batches, augmentation
+    resplit:int|None=None # Forget the splits of the data and split by patient, with this number in place of the seed
     arch:str='resnet50' # One of torchvision's ResNets
     weights:str='auto' # imagenet, a local file, none, or auto: imagenet if it can be had
     attention_type:str='none' # Attention put behind a stage, the identity to begin with: none, cbam or medical
@@ -93,7 +94,7 @@ _YES_NO = (lambda o: isinstance(o, bool), 'true or false')
 _RULES = dict(
     data=(_is_text, 'a name or a path'), progressive_strategy=(_is_text, 'a name or a TOML file'),
     label_cols=(_are_texts, 'names of columns'),
-    epochs=_whole(1), batch_size=_whole(2), seed=_whole(0), size=_whole(MIN_SIZE, optional=True), workers=_whole(0, optional=True), patience=_whole(1, optional=True), cache_features=_whole(0),
+    epochs=_whole(1), batch_size=_whole(2), seed=_whole(0), resplit=_whole(0, optional=True), size=_whole(MIN_SIZE, optional=True), workers=_whole(0, optional=True), patience=_whole(1, optional=True), cache_features=_whole(0),
     lr=(lambda o: o is None or o=='find' or (is_number(o) and o>0), "a number above 0, or find"),
     **dict.fromkeys(('weight_decay', 'checkpoint_minutes', 'cache_gb'), (lambda o: is_number(o) and o>=0, "a number, 0 or more")),
     weights=(_is_text, 'auto, imagenet, none or a file'),
@@ -109,7 +110,7 @@ def resolve_schedule(
     fit:str='exact', # How to meet it: exact or scale
     lr:float|None=None, # Base learning rate, the head's; like all below, the strategy's own by default
     profile:str|dict|tuple|None=None, # Learning rates of the stages, relative to it
-    curve:str|None=None, # Rates over time: cosine, constant or one_cycle
+    curve:str|None=None, # Rates over time: cosine, constant, one_cycle or fine_tune
     warmup:float|None=None, # Epochs over which a stage that joins warms up
     frozen_bn:str|None=None, # Batch norm of frozen stages: eval or adapt
     size_start:float|None=None, # Size of the images at the start, a share of the full one

@@ -13,8 +13,8 @@ import tomlkit
 from fastcore.basics import patch
 
 # %% auto #0
-__all__ = ['STAGES', 'MIN_SIZE', 'PROFILES', 'CURVES', 'FROZEN_BN', 'MIXINGS', 'MIXING_BY', 'ADVANCES', 'LIMITS', 'STRATEGIES',
-           'FITS', 'InputError', 'is_number', 'not_allowed', 'check_rules', 'Phase', 'Profile', 'get_profile',
+__all__ = ['STAGES', 'MIN_SIZE', 'PROFILES', 'CURVES', 'FROZEN_BN', 'MIXINGS', 'MIXING_BY', 'ADVANCES', 'FITS', 'LIMITS',
+           'STRATEGIES', 'InputError', 'is_number', 'not_allowed', 'check_rules', 'Phase', 'Profile', 'get_profile',
            'Schedule', 'cosine', 'one_cycle', 'plan_text', 'read_toml', 'check_keys', 'get_schedule']
 
 # %% ../nbs/00_schedule.ipynb #e26f5a07
@@ -107,8 +107,8 @@ def get_profile(
     return Profile(**{k: float(v) for k,v in d.items()})
 
 # %% ../nbs/00_schedule.ipynb #0f85d662
-CURVES,FROZEN_BN,MIXINGS,MIXING_BY = ('cosine', 'constant', 'one_cycle'),('eval', 'adapt'),('mixup', 'cutmix'),('image', 'batch')
-ADVANCES = ('epochs', 'plateau')
+CURVES,FROZEN_BN,MIXINGS,MIXING_BY = ('cosine', 'constant', 'one_cycle', 'fine_tune'),('eval', 'adapt'),('mixup', 'cutmix'),('image', 'batch')
+ADVANCES,FITS = ('epochs', 'plateau'),('exact', 'scale')
 
 @dataclass(frozen=True)
 class Schedule:
@@ -117,7 +117,7 @@ class Schedule:
     phases:tuple[Phase,...] # In order, from epoch 0, without gaps
     profile:Profile=PROFILES['transfer'] # Multiplier of `lr` for each stage
     lr:float=1e-3 # Base learning rate: the head's, for AdamW
-    curve:Literal['cosine','constant','one_cycle']='cosine' # cosine and constant over the run, one_cycle in each phase
+    curve:Literal['cosine','constant','one_cycle','fine_tune']='cosine' # cosine and constant over the run, one_cycle in each phase, fine_tune as fastai's
     warmup:float=1. # Epochs over which a stage that joins later warms up
     frozen_bn:Literal['eval','adapt']='eval' # Batch norm of frozen stages: left alone, or goes on learning
     size_start:float=1. # Size of the images at the start, as a share of the full one
@@ -130,6 +130,7 @@ class Schedule:
     rising:bool=False # Mixing and smoothing rise with the size of the images, from none to all
     advance:Literal['epochs','plateau']='epochs' # A phase ends at its epoch, or also when nothing has become better in it
     patience:int=3 # With plateau: epochs of a phase without a better figure that end it
+    fit:Literal['exact','scale']|None=None # How it meets any budget: phases at their epochs, or in proportion; None: as is asked for
     epochs:int|None=None # The budget it has been fitted to
     size:int|None=None # Full size of the images it has been fitted to: their shorter side, in pixels
     unreached:tuple[Phase,...]=() # Phases that the budget doesn't reach
@@ -146,6 +147,7 @@ LIMITS = dict(
     size_start=(lambda o: is_number(o) and 0<o<=1, 'a share of the full size, above 0 and at most 1'),
     size_until=(lambda o: is_number(o) and 0<=o<=1, 'a share of the epochs, 0 to 1'),
     size_step=(lambda o: type(o) is int and o>0, 'a whole number of pixels, 1 or more'),
+    fit=(lambda o: o in (None, *FITS), f"{' or '.join(FITS)}, or leave it out"),
     patience=(lambda o: type(o) is int and o>0, 'a whole number of epochs, 1 or more'),
     mixup=(lambda o: is_number(o) and o>=0, 'a number, 0 or more'),
     smoothing=(lambda o: is_number(o) and 0<=o<1, 'a share, 0 or more and below 1'),
@@ -186,6 +188,9 @@ STRATEGIES = {o.name: o for o in (
     Schedule('medical_optimized', _phases(('head',0), ('layer4',8), ('layer3',15), ('layer2',25), ('all',35)),
              PROFILES['medical'], lr=1e-4),
     Schedule('aggressive', _phases(('head',0), ('layer4',2), ('layer3',4), ('layer2',6), ('all',8))),
+    Schedule('head_only', _phases(('head',0)), PROFILES['uniform']),
+    Schedule('lp_ft', (Phase('head',0,1), Phase('all',1,5)), PROFILES['uniform'], fit='scale'),
+    Schedule('fine_tune', _phases(('head',0), ('all',1)), Profile(*(10**(i/2-2) for i in range(5))), curve='fine_tune', frozen_bn='adapt', fit='exact'),
 )}
 
 # %% ../nbs/00_schedule.ipynb #ef010081
@@ -203,7 +208,7 @@ def _scaled(self:Schedule, epochs):
     lengths.append(last.epochs if last.end is not None else lengths[-1] if lengths else 1)
     if epochs<len(lengths):
         raise InputError(f"epochs: {self.name} has {len(lengths)} phases and can't be scaled to {epochs}; "
-                         f"give at least {len(lengths)} epochs, or fit it 'exact'")
+                         f"give at least {len(lengths)} epochs"+("" if self.fit else ", or fit it 'exact'"))
     parts = _apportion(lengths, epochs)
     return replace(self, phases=tuple(replace(o, start=e-n, end=e) for o,n,e in zip(self.phases, parts, accumulate(parts))))
 
@@ -217,12 +222,10 @@ def _cut(self:Schedule, epochs):
     return replace(self, phases=phases, unreached=tuple(o for o in self.phases if o.start>=epochs))
 
 # %% ../nbs/00_schedule.ipynb #5f33759e
-FITS = ('exact', 'scale')
-
 @patch
 def fitted(self:Schedule,
     epochs:int, # The budget: how many epochs the run has
-    fit:Literal['exact','scale']='exact', # Keep the epochs as written, or stretch the phases in proportion
+    fit:Literal['exact','scale']='exact', # Keep the epochs as written, or stretch the phases in proportion; a schedule may have its own way
     size:int|None=None, # Shorter side of the run's images, in pixels, where it is known already
 ) -> Schedule: # With `epochs` set and every phase closed
     "This schedule for a run of `epochs`; its phases add up to them"
@@ -231,7 +234,7 @@ def fitted(self:Schedule,
     if fit not in FITS: raise not_allowed('schedule fit', fit, FITS)
     if self.epochs==epochs: return self
     if self.epochs is not None: raise InputError(f"schedule {self.name}: is already fitted to {self.epochs} epochs, not {epochs}")
-    return replace(self._scaled(epochs) if fit=='scale' else self._cut(epochs), epochs=epochs)
+    return replace(self._scaled(epochs) if (self.fit or fit)=='scale' else self._cut(epochs), epochs=epochs)
 
 # %% ../nbs/00_schedule.ipynb #e14675d1
 @patch(as_prop=True)
@@ -291,6 +294,9 @@ def rate(self:Schedule,
     "Learning rate of `stage` at time `t`; 0 while it is frozen, unless its batch norm adapts"
     phase,since,peak = self.phase_at(int(t)),self.joined(stage, int(t)),self.lr*getattr(self.profile, stage)
     if since is None and self.frozen_bn=='eval': return 0.
+    if self.curve=='fine_tune':
+        x = (t-phase.start)/phase.epochs
+        return peak/2*one_cycle(x, .3, 5) if phase.start else (self.lr/10 if since is None else peak)*one_cycle(x, .99)
     if self.curve=='one_cycle': return peak*one_cycle((t-phase.start)/phase.epochs)
     warm = 1. if not since or t-since>=self.warmup else .1 + .9*(t-since)/self.warmup
     return peak*warm*(cosine(t/self.epochs) if self.curve=='cosine' else 1.)
@@ -349,8 +355,8 @@ def ended(self:Schedule,
     starts = [o.start-gain for o in later]
     moved = [replace(o, start=s, end=end) for o,s,end in zip(later, starts, [*starts[1:], None])]
     before = tuple(o for o in self.phases if o.start<phase.start)
-    open_ = replace(self, phases=(*before, replace(phase, end=epoch+1), *moved), unreached=(), epochs=None)
-    return open_.fitted(self.epochs)
+    open_ = replace(self, phases=(*before, replace(phase, end=epoch+1), *moved), unreached=())
+    return open_._cut(self.epochs)
 
 # %% ../nbs/00_schedule.ipynb #ce56e5bb
 def _span(values):
@@ -370,13 +376,16 @@ def moving(self:Schedule) -> dict: # By name, a value for each epoch of the run
 
 # %% ../nbs/00_schedule.ipynb #509d5fbe
 @patch
+def _top(self:Schedule, phase): return self.lr/2 if self.curve=='fine_tune' and phase.start else self.lr
+
+@patch
 def plan(self:Schedule):
     "A DataFrame with a row a phase: epochs, the stages that learn, their peak learning rates (0: frozen), image sizes and mixing"
     import pandas as pd
     moving = self.moving() if self.epochs else {}
     def row(o, reached=True):
         learns = ' '.join(reversed(o.stages)) if reached else 'never reached' if self.advance=='epochs' else 'if others end early'
-        lrs = {f'lr_{s}': self.lr*m if reached and s in o.stages else 0. for s,m in zip(STAGES, self.profile)}
+        lrs = {f'lr_{s}': self._top(o)*m if reached and s in o.stages else 0. for s,m in zip(STAGES, self.profile)}
         more = {k: _span(v[o.start:o.end]) if reached else '' for k,v in moving.items()}
         return dict(phase=o.unfreeze, start=o.start, end=o.end, epochs=(o.end and o.epochs) if reached else 0, learns=learns, **lrs, **more)
     rows = [row(o) for o in self.phases] + [row(o, False) for o in self.unreached]
@@ -422,7 +431,7 @@ def plot(self:Schedule,
         ax.vlines(o.start, -.5, 4.5, color='w', lw=2)
         ax.text((o.start+o.end)/2, 4.6, o.unfreeze, ha='center', va='bottom', fontsize=9)
         for i,s in enumerate(STAGES):
-            ax.text((o.start+o.end)/2, i, f"{self.lr*self.profile[i]:.3g}" if s in o.stages else 'frozen', ha='center', va='center',
+            ax.text((o.start+o.end)/2, i, f"{self._top(o)*self.profile[i]:.3g}" if s in o.stages else 'frozen', ha='center', va='center',
                     fontsize=8, bbox=dict(fc='w', ec='none', alpha=.6, pad=1))
     for i,values in enumerate(moving.values()): _plot_row(ax, -1-i, values)
     ax.set(yticks=range(-len(moving), 5), yticklabels=[*reversed(moving), *STAGES], ylim=(-.5-len(moving), 4.5), xlabel='epoch')
@@ -431,7 +440,7 @@ def plot(self:Schedule,
     return ax
 
 # %% ../nbs/00_schedule.ipynb #536fb10a
-_HELP = dict(lr="base learning rate: the head's (AdamW)", curve=f"one of {', '.join(CURVES)}",
+_HELP = dict(fit='exact or scale: how the phases meet any budget', lr="base learning rate: the head's (AdamW)", curve=f"one of {', '.join(CURVES)}",
              warmup='epochs over which a stage that joins warms up',
              frozen_bn='batch norm of frozen stages: eval (left alone) or adapt (goes on learning)',
              profile=f"multiplier of lr for each stage: {', '.join(PROFILES)}, or a table of the five",
@@ -449,6 +458,7 @@ def to_toml(self:Schedule) -> str:
     inline = tomlkit.inline_table()
     inline.update(self.profile._asdict())
     for k,text in _HELP.items():
+        if getattr(self, k) is None: continue
         item = tomlkit.item((profile or inline) if k=='profile' else getattr(self, k))
         doc.append(k, item.comment(text))
     doc.add(tomlkit.nl())

@@ -46,7 +46,7 @@ from .rates import StageRates
 from .recipe import CLASS_WEIGHTS,Recipe,check_free,resolve_schedule
 from .report import write_report
 from .resize import ProgressiveResizing
-from .schedule import STAGES,Schedule,not_allowed,plan_text,read_toml
+from .schedule import STAGES,InputError,Schedule,not_allowed,plan_text,read_toml
 from .stages import add_attention,find_weights,get_stages,load_weights,stage_splitter
 from .unfreeze import GradualUnfreezing,set_modes,set_phase
 
@@ -236,7 +236,9 @@ def _plot_looks(learn, preds, attention_after, n=3):
     names = ['Grad-CAM', *(f'attention: {s}' for s in STAGES if s in attention_after)]
     said = [f"{preds.classes[p.argmax()]} {p.max():.2f}" for p in preds.probs[which]]
     titles = [f"truth: {t or 'none'}; said: {s}" for t,s in zip(preds.df.target.iloc[which], said)]
-    return plot_explanations(_pictures(x, learn.dls, len(x), 160), dict(zip(names, explain_maps(learn.model, x).values())), titles)
+    try: maps = explain_maps(learn.model, x, layer=None if learn.splitter is stage_splitter else get_stages(learn)[3].modules[-1])
+    except InputError: return None                            # a network of one's own, whose stages put out no maps
+    return plot_explanations(_pictures(x, learn.dls, len(x), 160), dict(zip(names, maps.values())), titles)
 
 # %% ../nbs/14_train.ipynb #6982b466
 def _write_results(learn, table, recipe, folder, epoch):
@@ -245,7 +247,9 @@ def _write_results(learn, table, recipe, folder, epoch):
     valid.df.to_csv(folder/'predictions_valid.csv', index=False)
     metrics = write_evaluation(folder, preds, valid, facts=dict(weights_of_epoch=epoch))
     history = folder/'history.csv'
-    for name,fig in dict(history=plot_history(history), rates=plot_rates(history), explain=_plot_looks(learn, preds, recipe.attention_after)).items():
+    figures = dict(history=plot_history(history), rates=plot_rates(history), explain=_plot_looks(learn, preds, recipe.attention_after))
+    for name,fig in figures.items():
+        if fig is None: continue
         fig.savefig(folder/f'{name}.png', dpi=120)
         plt.close(fig)
     learn.export((folder/'model.pkl').absolute())
@@ -321,30 +325,41 @@ def _finished(folder, say):
     say(f"{folder} has come to its end; there is nothing to go on with. Its report: {folder/'report.html'}")
     return folder
 
+# %% ../nbs/14_train.ipynb #0db7d077
+def _learner(recipe, dls, precision, make=None):
+    "The `Learner` of a run: the recipe's own, or what `make` makes"
+    if not make: return progressive_learner(dls, recipe.arch, recipe.weights, attention=recipe.attention_type, attention_after=recipe.attention_after,
+                                            class_weights=recipe.class_weights, precision=precision)
+    learn = make(dls)
+    learn.metrics,learn.precision = learn.metrics or L(AUROC(), F1(), Accuracy()),find_precision(precision, dls.device)
+    learn.weights = f"{make.__module__}.{make.__qualname__}"
+    get_stages(learn)                                         # says so if there are none
+    return learn
+
 # %% ../nbs/14_train.ipynb #6e1db237
 def train(
     recipe:Recipe, # What to do
     say:Callable=print, # Called with each line of text that a person at a screen would read
     resume:bool=False, # Go on with the run of this recipe, if it was begun
+    learner:Callable[[DataLoaders],Learner]|None=None, # Makes the `Learner` for a network of your own, with five stages; the recipe's network, weights, attention and class weights mean nothing then
 ) -> Path: # The run's folder
     "Train as `recipe` says and leave everything about the run in a folder"
     schedule,folder = recipe.schedule,find_run(recipe) if resume and recipe.name else None
     if not resume: check_free(recipe)
     if folder and is_finished(folder): return _finished(folder, say)
     set_seed(recipe.seed)
-    table = read_table(recipe.data, recipe.label_cols, size=recipe.size, seed=recipe.seed, skip_bad=recipe.skip_bad,
+    table = read_table(recipe.data, recipe.label_cols, size=recipe.size, seed=recipe.seed, skip_bad=recipe.skip_bad, resplit=recipe.resplit,
                        near_duplicates=recipe.near_duplicates, cache_gb=recipe.cache_gb)
     if resume and not recipe.name: folder = find_run(recipe, table.name)
     if folder and is_finished(folder): return _finished(folder, say)
     state,made = _take_up(recipe, folder, table, say) if folder else (None, {})
-    with explained(folder or recipe.logdir, recipe.batch_size, table.size): return _train(recipe, replace(schedule, size=int(table.size)), table, folder, state, made, say)
+    with explained(folder or recipe.logdir, recipe.batch_size, table.size): return _train(recipe, replace(schedule, size=int(table.size)), table, folder, state, made, say, learner)
 
-def _train(recipe, schedule, table, folder, state, made, say):
+def _train(recipe, schedule, table, folder, state, made, say, learner):
     "Train on `table`, in `folder` if there is one, with what a run that goes on had `made` out"
     dls = image_dls(table, bs=recipe.batch_size, num_workers=recipe.workers)
     end_workers_with_run(dls)
-    learn = progressive_learner(dls, recipe.arch, recipe.weights, attention=recipe.attention_type, attention_after=recipe.attention_after,
-                                class_weights=recipe.class_weights, precision=made.get('precision', recipe.precision))
+    learn = _learner(recipe, dls, made.get('precision', recipe.precision), learner)
     say('\n'.join([f"data: {recipe.data}", table.counts().to_string(), *table.notes, '']))
     with _quiet(learn):
         if recipe.lr=='find': schedule = replace(schedule, lr=made.get('lr') or learn.suggest_lr(schedule))
