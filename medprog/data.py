@@ -18,11 +18,11 @@ from fastcore.basics import patch
 from .cache import _each,look_cached
 from .images import _is_dicom,_open,_reading,_to_rgb,open_image
 from .phantom import CLASSES,phantom_image,phantom_table
-from .recipe import source_kind
+from .recipe import Recipe,source_kind
 from .schedule import MIN_SIZE,InputError,not_allowed
 
 # %% auto #0
-__all__ = ['SPLITS', 'ImageTable', 'FileOpener', 'PhantomOpener', 'ArrayOpener', 'read_table']
+__all__ = ['SPLITS', 'ImageTable', 'FileOpener', 'PhantomOpener', 'ArrayOpener', 'read_table', 'recipe_table']
 
 # %% ../nbs/10_data.ipynb #a7061289
 SPLITS = ('train', 'valid', 'test')
@@ -414,7 +414,7 @@ def read_table(
     test_pct:float=.15, # And to a missing `test`
     skip_bad:bool=False, # Leave out files that can't be read, instead of complaining
     check:bool=True, # Open every file once to see whether it can be read, and look for copies
-    resplit:int|None=None, # Forget the splits of the source, and split by patient, with this number in place of `seed`
+    resplit:bool=False, # Forget the splits of the source, and deal its patients out anew by `seed`
     near_duplicates:bool=False, # Also look for images in different splits that look alike
     cache_gb:float=0., # Gigabytes of disk for the decoded images of files, of all tables together; 0 decodes them in every epoch
 ) -> ImageTable:
@@ -427,7 +427,7 @@ def read_table(
     df,notes = t.df,t.notes
     if 'patient' not in df:
         df,notes = df.assign(patient=df.image),(*notes, "no patients given: every image counts as a patient of its own")
-    if resplit is not None: df,seed,notes = df.assign(split='train'),resplit,(*notes, *(['the splits of the source are left out']*('split' in df)))
+    if resplit and 'split' in df: df,notes = df.drop(columns='split'),(*notes, 'the splits of the source are left out')
     t = replace(t, df=df if 'split' in df else df.assign(split='train'))
     _check_given(t)
     pcts = {s: pct for s,pct in dict(valid=valid_pct, test=test_pct).items() if not (t.df.split==s).any()}
@@ -435,3 +435,13 @@ def read_table(
         t = replace(t, df=t.df.assign(split=_carve(t, seed, pcts)))
         notes = *notes, f"{' and '.join(pcts)} carved out of train by patient, with seed {seed}"
     return replace(t, notes=notes+_check_splits(t)+_note_twice(t, digests, check, near_duplicates))
+
+# %% ../nbs/10_data.ipynb #96c40136
+def recipe_table(
+    recipe:Recipe, # Says which data, how large, and how it is split
+    **kwargs, # As for `read_table`, in place of what the recipe says
+) -> ImageTable:
+    "The table of images of a recipe"
+    seed = recipe.seed if recipe.split_seed is None else recipe.split_seed
+    own = {k: getattr(recipe, k) for k in ('label_cols', 'size', 'resplit', 'skip_bad', 'near_duplicates', 'cache_gb')}
+    return read_table(recipe.data, **{**own, 'seed': seed, **kwargs})

@@ -29,7 +29,7 @@ def _extras(recipe):
     "Short names of what `recipe` adds to its strategy"
     s,own = recipe.schedule,get_schedule(recipe.progressive_strategy)
     have = {recipe.attention_type: recipe.attention_type!='none', s.mixing: s.mixup and not own.mixup, 'smooth': s.smoothing and not own.smoothing,
-            'resize': s.resizes and not own.resizes, 'weighted': recipe.class_weights!='none', f'split{recipe.resplit}': recipe.resplit is not None}
+            'resize': s.resizes and not own.resizes, 'weighted': recipe.class_weights!='none', f'split{recipe.split_seed}': recipe.split_seed is not None, 'resplit': recipe.resplit}
     return [k for k,v in have.items() if v]
 
 # %% ../nbs/13a_folder.ipynb #90dc970d

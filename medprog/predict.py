@@ -23,7 +23,7 @@ from safetensors import SafetensorError,safe_open
 from safetensors.torch import load_file,save_file
 from tqdm import tqdm
 from .cache import _ahead
-from .data import SPLITS,ArrayOpener,FileOpener,_arrays,_check_files,_images,_read_csv,_source,read_table
+from .data import SPLITS,ArrayOpener,FileOpener,_arrays,_check_files,_images,_read_csv,_source,recipe_table
 from .evaluation import decide,evaluation_lines,make_predictions,read_predictions,write_evaluation
 from .explain import explain_maps,overlay
 from .images import _reading,squeeze
@@ -322,7 +322,7 @@ def _labelled(p, data, label_cols, split, skip_bad, cache_gb):
     "The table of labelled images, in the classes of a predictor, and which of them to take"
     recipe = Recipe.from_toml(p.recipe)
     own = _same(data, recipe.data)
-    if own: t = read_table(recipe.data, recipe.label_cols, p.size, recipe.seed, skip_bad=skip_bad, cache_gb=cache_gb)
+    if own: t = recipe_table(recipe, size=p.size, skip_bad=skip_bad, cache_gb=cache_gb, near_duplicates=False)
     else: t = _source(data, label_cols or (p.classes if p.multilabel and str(data).lower().endswith('.csv') else ()))
     if t.multilabel!=p.multilabel: raise InputError(f"data: {data} has {'several labels' if t.multilabel else 'one label'} an image, the run has not")
     alien = set(t.classes)-set(p.classes)

@@ -33,7 +33,8 @@ class Recipe:
     size:int|None=None # Side of the images in pixels; by default 224 for files, 64 for phantom, npz between 64 and 224
     weight_decay:float=.01 # Of AdamW
     seed:int=0 # Of everything random: splits, weights, batches, augmentation
-    resplit:int|None=None # Forget the splits of the data and split by patient, with this number in place of the seed
+    split_seed:int|None=None # Of the splits that the data doesn't give; the seed by default
+    resplit:bool=False # Forget the splits of the data, and deal its patients out anew
     arch:str='resnet50' # One of torchvision's ResNets
     weights:str='auto' # imagenet, a local file, none, or auto: imagenet if it can be had
     attention_type:str='none' # Attention put behind a stage, the identity to begin with: none, cbam or medical
@@ -94,12 +95,12 @@ _YES_NO = (lambda o: isinstance(o, bool), 'true or false')
 _RULES = dict(
     data=(_is_text, 'a name or a path'), progressive_strategy=(_is_text, 'a name or a TOML file'),
     label_cols=(_are_texts, 'names of columns'),
-    epochs=_whole(1), batch_size=_whole(2), seed=_whole(0), resplit=_whole(0, optional=True), size=_whole(MIN_SIZE, optional=True), workers=_whole(0, optional=True), patience=_whole(1, optional=True), cache_features=_whole(0),
+    epochs=_whole(1), batch_size=_whole(2), seed=_whole(0), split_seed=_whole(0, optional=True), size=_whole(MIN_SIZE, optional=True), workers=_whole(0, optional=True), patience=_whole(1, optional=True), cache_features=_whole(0),
     lr=(lambda o: o is None or o=='find' or (is_number(o) and o>0), "a number above 0, or find"),
     **dict.fromkeys(('weight_decay', 'checkpoint_minutes', 'cache_gb'), (lambda o: is_number(o) and o>=0, "a number, 0 or more")),
     weights=(_is_text, 'auto, imagenet, none or a file'),
     attention_after=(lambda o: _are_texts(o) and len(o) and len(set(o))==len(o) and set(o)<=set(STAGES[:-1]), f"one or more of {', '.join(STAGES[:-1])}"),
-    **dict.fromkeys(('skip_bad', 'near_duplicates', 'use_mixup', 'use_label_smoothing', 'use_progressive_resizing', 'rising'), _YES_NO),
+    **dict.fromkeys(('skip_bad', 'resplit', 'near_duplicates', 'use_mixup', 'use_label_smoothing', 'use_progressive_resizing', 'rising'), _YES_NO),
     logdir=(_is_text, 'a folder'),
     name=(_is_name, 'the name of a folder, not a path'))
 
