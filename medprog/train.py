@@ -28,7 +28,7 @@ from fastcore.foundation import L
 from fastcore.imports import IN_NOTEBOOK
 from fastcore.meta import delegates
 from .checkpoint import BestWeights,Checkpoint,FiniteLoss,PlateauAdvance,Stop,Stopped,drop_states,end_workers_with_run,explained,load_state
-from .data import SPLITS,recipe_table
+from .data import SPLITS,read_table
 from .evaluation import evaluation_lines,make_predictions,surprise,write_evaluation
 from .explain import explain_maps,plot_explanations
 from .features import FeatureCache,seed_from
@@ -348,7 +348,8 @@ def train(
     if not resume: check_free(recipe)
     if folder and is_finished(folder): return _finished(folder, say)
     set_seed(recipe.seed)
-    table = recipe_table(recipe)
+    table = read_table(recipe.data, recipe.label_cols, size=recipe.size, seed=recipe.seed, skip_bad=recipe.skip_bad, resplit=recipe.resplit,
+                       near_duplicates=recipe.near_duplicates, cache_gb=recipe.cache_gb)
     if resume and not recipe.name: folder = find_run(recipe, table.name)
     if folder and is_finished(folder): return _finished(folder, say)
     state,made = _take_up(recipe, folder, table, say) if folder else (None, {})
