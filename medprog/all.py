@@ -2,6 +2,7 @@
 from medprog.schedule import *
 from medprog.files import *
 from medprog.recipe import *
+from medprog.sweep import *
 from medprog.attention import *
 from medprog.stages import *
 from medprog.unfreeze import *
@@ -29,3 +30,6 @@ from medprog.folder import *
 from medprog.train import *
 from medprog.predict import *
 from medprog.export import *
+from medprog.outcome import *
+from medprog.comparison import *
+from medprog.compare import *
