@@ -10,9 +10,10 @@ from pathlib import Path
 from fastcore.docments import docments
 from .recipe import PRECISIONS,Recipe,_RULES,_whole,source_kind
 from .schedule import InputError,check_rules,not_allowed,plan_text
+from .sweep import ADD_ONS,ARMS,Sweep
 
 # %% auto #0
-__all__ = ['main', 'train_main', 'evaluate_main', 'predict_main', 'plan_main', 'export_main']
+__all__ = ['main', 'train_main', 'evaluate_main', 'predict_main', 'compare_main', 'plan_main', 'export_main']
 
 # %% ../nbs/17_cli.ipynb #5885cc39
 class _Parser(argparse.ArgumentParser):
@@ -23,15 +24,20 @@ def _lr(s):
     try: return float(s)
     except ValueError: return s
 
-def _text(default): return ','.join(default) if isinstance(default, tuple) else default
+def _text(default): return ','.join(f'{o:g}' if isinstance(o, float) else o for o in default) if isinstance(default, tuple) else default
+
+def _listed(s, kind=str): return tuple(kind(o.strip()) for o in s.split(',') if o.strip())
+def _numbers(s): return _listed(s, float)
 
 def _add_flags(parser, options):
     "A flag for each field of a dataclass, with its comment as the help"
     docs = {k: v for c in reversed(options.__mro__[:-1]) for k,v in docments(c).items() if v}     # the module has them, a notebook can't know them
     kinds = dict(int=(int,'N'), float=(float,'X'))
     for f in fields(options):
+        if f.name in getattr(options, 'without', ()): continue
         kw = dict(dest=f.name, default=argparse.SUPPRESS, help=docs.get(f.name, '') + ('' if f.default in (None, (), False) else f" (default: {_text(f.default)})"))
-        if f.type.startswith('tuple'): kw |= dict(type=lambda s: tuple(o.strip() for o in s.split(',')), metavar='A,B,...')
+        if f.type=='tuple[float,...]': kw |= dict(type=_numbers, metavar='X,Y,...')
+        elif f.type.startswith('tuple'): kw |= dict(type=_listed, metavar='A,B,...')
         elif f.type=='bool': kw |= dict(action='store_true')
         elif f.name=='lr': kw |= dict(type=_lr, metavar='X')
         else: kw |= dict(zip(('type','metavar'), kinds.get(f.type.split('|')[0].strip(), (str,'...'))))
@@ -74,6 +80,24 @@ class _Train(Recipe):
 class _Plan(Recipe):
     "What a training with the same flags would do, phase by phase."
     toml:bool=False # Write the schedule as TOML, to be changed and given to --progressive-strategy
+
+@dataclass(frozen=True)
+class _Compare(Recipe):
+    "Strategies beside each other: each with the same seeds and learning rates to choose from, paired statistics, and a report. The other flags are what all runs have in common."
+    strategies:tuple[str,...]=ARMS # Arms, each with what is added to it, as in balanced+mixup or mine.toml+cbam
+    add:tuple[str,...]=() # Each of these alone, added to full fine-tuning, is an arm too: mixup, cutmix, smoothing, resizing, cbam, medical, weighted, transfer, adapt, plateau, cached
+    seeds:int=5 # How many runs of each arm are compared, with seeds from --seed on
+    lrs:tuple[float,...]=(1e-4,3e-4,1e-3,3e-3) # Learning rates that each arm chooses from, by the validation split; one: the same for all; with '': each strategy's own, or --lr
+    tune_seeds:int=2 # With how many of the seeds they are tried
+    resample:bool=False # Deal out the patients anew for each seed, instead of one split for all
+    equal_time:bool=False # Also let each arm have as many epochs as fit into the time of full fine-tuning
+    margin:float=.005 # Of AUROC: an arm that is worse by less is not worse
+    engine:str='here' # One run after another (here), in several processes (processes), or on a Ray cluster (ray)
+    jobs:int|None=None # Runs at a time
+    threads:int|None=None # Cores for each run; by default they are shared out
+    address:str|None=None # Of a Ray cluster; by default one is started here
+    keep_models:bool=False # Keep the network of each run
+    without = ('progressive_strategy',)
 
 # %% ../nbs/17_cli.ipynb #8b24c73c
 @dataclass(frozen=True)
@@ -143,6 +167,15 @@ def _plan(recipe):
     if s.resizes and not s.size: print("\nsize is a share of the full one; --size shows it in pixels")
     if s.warning: print(f"\n{s.warning}")
 
+def _compare(o):
+    recipe = Recipe(**{f.name: getattr(o, f.name) for f in fields(Recipe)})
+    lrs = () if o.lr is not None and o.lrs==_Compare.lrs else o.lrs            # --lr is for all arms
+    Sweep(recipe, (*o.strategies, *(f'none+{a}' for a in o.add)), o.seeds, lrs, o.tune_seeds, margin=o.margin)
+    recipe.check_there(resume=True)
+    if o.engine not in ENGINES: raise not_allowed('engine', o.engine, ENGINES)
+    from medprog.compare import compare
+    compare(recipe, o.strategies, o.add, o.seeds, lrs, o.tune_seeds, o.resample, o.equal_time, o.margin, None, o.engine, o.jobs, o.threads, o.address, o.keep_models)
+
 def _evaluate(o):
     run = _run_of(_checked(o))
     if o.data: source_kind(o.data, o.label_cols)
@@ -162,7 +195,7 @@ def _export(o):
     from medprog.export import export
     export(run, o.format, o.out)
 
-_MODES = dict(train=(_Train, _train), evaluate=(_Evaluate, _evaluate), predict=(_Predict, _predict), plan=(_Plan, _plan), export=(_Export, _export))
+_MODES = dict(train=(_Train, _train), compare=(_Compare, _compare), evaluate=(_Evaluate, _evaluate), predict=(_Predict, _predict), plan=(_Plan, _plan), export=(_Export, _export))
 
 # %% ../nbs/17_cli.ipynb #1f5f507e
 def _warn_in_a_line(message, category, filename, lineno, file=None, line=None):
@@ -188,5 +221,6 @@ def main(
 def train_main(): "`medprog_train`"; return main(mode='train')
 def evaluate_main(): "`medprog_evaluate`"; return main(mode='evaluate')
 def predict_main(): "`medprog_predict`"; return main(mode='predict')
+def compare_main(): "`medprog_compare`"; return main(mode='compare')
 def plan_main(): "`medprog_plan`"; return main(mode='plan')
 def export_main(): "`medprog_export`"; return main(mode='export')

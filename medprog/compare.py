@@ -24,7 +24,7 @@ from .train import train
 # %% auto #0
 __all__ = ['run_job', 'compare']
 
-# %% ../nbs/16_compare.ipynb #bcbabec1
+# %% ../nbs/16_compare.ipynb #18034c6f
 def run_job(
     recipe:Recipe, # With a name
     learner:Callable|None=None, # As for `train`
@@ -33,7 +33,7 @@ def run_job(
     "Carry out a run of a sweep, or what is left of it"
     folder = Path(recipe.logdir)/recipe.name
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with locked(folder.with_name(f'{folder.name}.lock')):
+    with locked(folder):
         if is_finished(folder): check_recipe(recipe, folder)
         else:
             with open(folder.with_name(f'{folder.name}.log'), 'a', encoding='utf-8') as log:

@@ -221,4 +221,5 @@ def compare_arms(
     seen = zip(judged.diff_sd.replace(0, np.nan), judged.pairs)         # without a spread nothing is known
     visible = [smallest_visible(sd, n, n_tests, test_train=test_train) for sd,n in seen]
     judged.insert(len(judged.columns)-1, 'visible', visible)
+    judged['verdict'] = judged.verdict.astype(object)               # also without a row
     return res.join(judged).rename_axis('arm').fillna(dict(verdict=''))

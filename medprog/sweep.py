@@ -95,7 +95,8 @@ class Job(NamedTuple):
     @property
     def name(self) -> str: # Of its folder
         strategy,*adds = self.arm.split('+')
-        return '-'.join(['+'.join([Path(strategy).stem, *adds]), *([f'lr{self.lr:g}']*(self.lr is not None)), f'{self.epochs}epochs', f'seed{self.seed}'])
+        rate = [] if self.lr is None else [f'lr{self.lr:g}']
+        return '-'.join(['+'.join([Path(strategy).stem, *adds]), *rate, f'{self.epochs}epochs', f'seed{self.seed}'])
 
 @patch
 def job_recipe(self:Sweep, job:Job, folder:str|Path) -> Recipe:
