@@ -29,3 +29,4 @@ from medprog.folder import *
 from medprog.train import *
 from medprog.predict import *
 from medprog.export import *
+from medprog.engines import *
