@@ -81,7 +81,7 @@ def _work(task, i, threads):
         except _FAILURES as e: return cloudpickle.dumps(_failed(i, e))
         except KeyboardInterrupt: return None
 
-# %% ../nbs/15b_engines.ipynb #15354bba
+# %% ../nbs/15b_engines.ipynb #10d20223
 _GRACE = 30.                                             # seconds
 
 def _begin(owner):
@@ -90,9 +90,6 @@ def _begin(owner):
 
 def _end_with_owner(owner):
     with suppress(EOFError, OSError): owner.recv()       # nothing is ever sent
-    _end_self()
-
-def _end_self():
     os.kill(os.getpid(), signal.SIGTERM)
     _working.acquire(timeout=_GRACE)
     os.kill(os.getpid(), getattr(signal, 'SIGKILL', signal.SIGTERM))
@@ -200,23 +197,12 @@ def _init(ray, address, **kwargs): ray.init(address=address, log_to_driver=False
 
 def _no_answer(address, e): return InputError(f"address: no Ray cluster answers at {address} ({' '.join(str(e).split())})")
 
-# %% ../nbs/15b_engines.ipynb #e5907a33
-def _work_on_ray(task, i, threads):
-    done = threading.Event()
-    threading.Thread(target=_end_with_parent, args=(os.getppid(), done), daemon=True).start()
-    try: return _work(task, i, threads)
-    finally: done.set()
-
-def _end_with_parent(parent, done):
-    while not done.wait(1):
-        if os.getppid()!=parent: return _end_self()
-
-# %% ../nbs/15b_engines.ipynb #eec9bf06
+# %% ../nbs/15b_engines.ipynb #5c74b9ca
 class _Ray:
     "A cluster that the process is connected to"
     def __init__(self, ray, n, threads, gpus, ours):
         self.ray,self.n,self.threads,self.ours = ray,n,threads,ours
-        self.work = ray.remote(num_cpus=threads, num_gpus=gpus, max_retries=0)(_work_on_ray)
+        self.work = ray.remote(num_cpus=threads, num_gpus=gpus, max_retries=0)(_work)
 
     def begin(self, task, i): return self.work.remote(task, i, self.threads)
     def done(self, jobs): return self.ray.wait(jobs, timeout=1)[0]
