@@ -31,6 +31,7 @@ from medprog.folder import *
 from medprog.train import *
 from medprog.predict import *
 from medprog.export import *
+from medprog.engines import *
 from medprog.outcome import *
 from medprog.comparison import *
 from medprog.compare import *
