@@ -23,6 +23,7 @@ from medprog.metrics import *
 from medprog.evaluation import *
 from medprog.explain import *
 from medprog.page import *
+from medprog.paired import *
 from medprog.monitor import *
 from medprog.report import *
 from medprog.checkpoint import *
