@@ -25,6 +25,7 @@ from medprog.explain import *
 from medprog.page import *
 from medprog.paired import *
 from medprog.monitor import *
+from medprog.arms import *
 from medprog.report import *
 from medprog.checkpoint import *
 from medprog.folder import *
