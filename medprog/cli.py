@@ -28,6 +28,7 @@ def _text(default): return ','.join(f'{o:g}' if isinstance(o, float) else o for 
 
 def _listed(s, kind=str): return tuple(kind(o.strip()) for o in s.split(',') if o.strip())
 def _numbers(s): return _listed(s, float)
+_numbers.__name__ = 'numbers'                           # what argparse calls it
 
 def _add_flags(parser, options):
     "A flag for each field of a dataclass, with its comment as the help"
@@ -36,7 +37,7 @@ def _add_flags(parser, options):
     for f in fields(options):
         if f.name in getattr(options, 'without', ()): continue
         kw = dict(dest=f.name, default=argparse.SUPPRESS, help=docs.get(f.name, '') + ('' if f.default in (None, (), False) else f" (default: {_text(f.default)})"))
-        if f.type=='tuple[float,...]': kw |= dict(type=_numbers, metavar='X,Y,...')
+        if f.type.startswith('tuple[float'): kw |= dict(type=_numbers, metavar='X,Y,...')
         elif f.type.startswith('tuple'): kw |= dict(type=_listed, metavar='A,B,...')
         elif f.type=='bool': kw |= dict(action='store_true')
         elif f.name=='lr': kw |= dict(type=_lr, metavar='X')
@@ -172,6 +173,7 @@ def _compare(o):
     lrs = () if o.lr is not None and o.lrs==_Compare.lrs else o.lrs            # --lr is for all arms
     Sweep(recipe, (*o.strategies, *(f'none+{a}' for a in o.add)), o.seeds, lrs, o.tune_seeds, margin=o.margin)
     recipe.check_there(resume=True)
+    from medprog.engines import ENGINES
     if o.engine not in ENGINES: raise not_allowed('engine', o.engine, ENGINES)
     from medprog.compare import compare
     compare(recipe, o.strategies, o.add, o.seeds, lrs, o.tune_seeds, o.resample, o.equal_time, o.margin, None, o.engine, o.jobs, o.threads, o.address, o.keep_models)

@@ -40,6 +40,10 @@ def arm_recipe(
 # %% ../nbs/01a_sweep.ipynb #1282ec6f
 _ASKED = ('arms', 'seeds', 'lrs', 'tune_seeds', 'resample', 'equal_time', 'margin')
 
+def _arm_name(arm):
+    strategy,*adds = arm.split('+')
+    return '+'.join([Path(strategy).stem, *adds])
+
 @dataclass(frozen=True)
 class Sweep:
     "What is compared, and how"
@@ -54,11 +58,13 @@ class Sweep:
 
     def __post_init__(self):
         object.__setattr__(self, 'arms', tuple(dict.fromkeys((BASELINE, *self.arms))))
-        object.__setattr__(self, 'lrs', tuple(map(float, self.lrs)))
+        object.__setattr__(self, 'lrs', tuple(float(o) if is_number(o) else o for o in self.lrs))
         check_rules(self, _SWEEP_RULES, {})
         if self.recipe.lr is not None and self.lrs: raise InputError(f"lr: {self.recipe.lr} is given for all arms, and lrs to choose from; give one of them (lrs may be empty)")
         if self.tune_seeds>self.seeds: raise InputError(f"tune_seeds: {self.tune_seeds} of {self.seeds} seeds are not allowed; give at most as many")
         for o in self.arms: arm_recipe(o, self.recipe)
+        names = [_arm_name(o) for o in self.arms]
+        if twice := [a for a,n in zip(self.arms, names) if names.count(n)>1]: raise InputError(f"arms: {' and '.join(twice)} would have the same name; rename one of the files")
 
 _SWEEP_RULES = dict(
     seeds=(lambda o: type(o) is int and o>=2, 'a whole number, 2 or more: one run tells nothing about chance'),
@@ -94,9 +100,8 @@ class Job(NamedTuple):
 
     @property
     def name(self) -> str: # Of its folder
-        strategy,*adds = self.arm.split('+')
         rate = [] if self.lr is None else [f'lr{self.lr:g}']
-        return '-'.join(['+'.join([Path(strategy).stem, *adds]), *rate, f'{self.epochs}epochs', f'seed{self.seed}'])
+        return '-'.join([_arm_name(self.arm), *rate, f'{self.epochs}epochs', f'seed{self.seed}'])
 
 @patch
 def job_recipe(self:Sweep, job:Job, folder:str|Path) -> Recipe:
