@@ -24,7 +24,7 @@ setup(
     include_package_data=True,
     python_requires=f">={cfg['min_python']}",
     install_requires=words('requirements'),
-    extras_require={'dicom': words('dicom_requirements'), 'onnx': words('onnx_requirements'), 'dev': words('dev_requirements')},
+    extras_require={'dicom': words('dicom_requirements'), 'onnx': words('onnx_requirements'), 'distributed': words('distributed_requirements'), 'dev': words('dev_requirements')},
     long_description=Path(__file__).with_name('README.md').read_text(encoding='utf-8'),
     long_description_content_type='text/markdown',
     entry_points={'console_scripts': [o.strip() for o in cfg['console_scripts'].splitlines() if o.strip()],

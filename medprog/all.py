@@ -26,6 +26,7 @@ from medprog.monitor import *
 from medprog.report import *
 from medprog.checkpoint import *
 from medprog.folder import *
+from medprog.distributed import *
 from medprog.train import *
 from medprog.predict import *
 from medprog.export import *
