@@ -56,11 +56,15 @@ class Team:
     @property
     def is_main(self): return self.rank==0
 
-# %% ../nbs/13b_distributed.ipynb #3e7bb922
+# %% ../nbs/13b_distributed.ipynb #cd456547
+_MPI = ('OMPI_COMM_WORLD_SIZE', 'PMI_SIZE', 'MV2_COMM_WORLD_SIZE')
+
 @lru_cache
 def find_team() -> Team:
     "The team of this process"
     n = n_launched()
+    if n==1 and 'ACCELERATE_MIXED_PRECISION' in os.environ and any(int(os.environ.get(o, 1))>1 for o in _MPI):
+        raise InputError("accelerate launch uses MPI here, which is not supported; launch with --multi_gpu, which also serves for CPUs")
     if n==1: return Team()
     state = _connected(n)
     if state.device.type=='cpu': default_device(False)                                  # also where there are GPUs: --cpu means it
@@ -292,14 +296,14 @@ def finish(self:GradientSum):
 def close(self:GradientSum):
     for o in self.hooks: o.remove()
 
-# %% ../nbs/13b_distributed.ipynb #3b3452fb
+# %% ../nbs/13b_distributed.ipynb #6fb8714b
 class TrainTogether(Callback):
     "Lets the processes of a team train one network; alone it does nothing"
     order = Mixing.order-.5             # images have their size, and are not mixed
     def __init__(self,
         team:Team|None=None, # That of this process by default
     ):
-        self.team,self.stack,self.plain = team or find_team(),ExitStack(),None
+        self.team,self.stack,self.sum = team or find_team(),ExitStack(),None
 
     def before_fit(self):
         self.run = self.team.n>1 and is_fit(self.learn)
@@ -309,12 +313,13 @@ class TrainTogether(Callback):
         self.dls.train.rng.setstate(self.team.once(self.dls.train.rng.getstate))
         for o in self.model.state_dict().values(): o.copy_(_of_main(o))
         self.stack.enter_context(whole_batches(self.model, self.team))
+        self.stack.callback(setattr, self.learn, 'model', self.model)
         self.learning,self.plain = [],self.model
 
     def before_train(self):
         learning = [p for p in self.model.parameters() if p.requires_grad]
         if list(map(id, learning))!=list(map(id, self.learning)):
-            if self.learning: self.sum.close()
+            if self.sum: self.sum.close()
             self.learning,self.sum = learning,GradientSum(learning)
         self.learn.dl = PartLoader(self.dl, self.team)
 
@@ -325,11 +330,9 @@ class TrainTogether(Callback):
 
     def restore(self):
         "Leave the model as it was found; an interrupted fit has to be told"
-        if self.plain is None: return
-        self.learn.model,self.plain = self.plain,None
-        if self.learning: self.sum.close()
-        self.learning,self.sum = [],None
         self.stack.close()
+        if self.sum: self.sum.close()
+        self.sum = self.plain = None
 
 # %% ../nbs/13b_distributed.ipynb #e21f5f20
 @patch
@@ -378,7 +381,7 @@ def random_of_main(
     cuda = state['torch_cuda_state']
     return {**state, 'torch_cuda_state': cuda[:1]*torch.cuda.device_count()} if cuda else state
 
-# %% ../nbs/13b_distributed.ipynb #f724f4aa
+# %% ../nbs/13b_distributed.ipynb #51034203
 class StopTogether(Stop):
     "Notes Ctrl-C or SIGTERM in any process of a team"
     noted = agreed = 0
@@ -408,11 +411,9 @@ class Follower(Checkpoint):
     def _save(self, epoch, batch=0): "The main process does"
 
 @contextmanager
-def others_missed(
-    folder, # Of the run
-):
+def others_missed():
     "Within, the end of another process is an `InputError`"
     try: yield
     except RuntimeError as e:
         if not any(o in str(e) for o in ('gloo', 'NCCL', 'Connection closed by peer', 'Connection reset by peer')): raise
-        raise InputError(f"another process of this training has ended, see above; --resume goes on with {folder}") from None
+        raise InputError("another process of this training has ended, and said why if it could; the same command with --resume goes on") from None

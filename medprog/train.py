@@ -343,7 +343,7 @@ def train(
     if resume and not recipe.name: folder = team.once(find_run, recipe, table.name)
     if folder and team.once(is_finished, folder): return team.once(_finished, folder, say)
     state,made = team.once(_take_up, recipe, folder, table, say) if folder else (None, {})
-    with explained(folder or recipe.logdir, recipe.batch_size, table.size), others_missed(folder or recipe.logdir): return _train(recipe, replace(schedule, size=int(table.size)), table, folder, state, made, say)
+    with explained(folder or recipe.logdir, recipe.batch_size, table.size), others_missed(): return _train(recipe, replace(schedule, size=int(table.size)), table, folder, state, made, say)
 
 def _train(recipe, schedule, table, folder, state, made, say):
     "Train on `table`, in `folder` if there is one, with what a run that goes on had `made` out"
