@@ -194,7 +194,7 @@ def part_drawn(
     finally:
         for o in tfms: del o.part
 
-# %% ../nbs/13b_distributed.ipynb #25fb6b80
+# %% ../nbs/13b_distributed.ipynb #31a4c6f1
 class _Mean(torch.autograd.Function):
     "The mean of a tensor over all processes"
     @staticmethod
@@ -206,6 +206,7 @@ def _mean(x):
     dist.all_reduce(x := x.clone(memory_format=torch.contiguous_format))
     return x/dist.get_world_size()
 
+# %% ../nbs/13b_distributed.ipynb #cb861b5e
 def whole_batch_norm(
     m:nn.Module, # A batch norm in training mode
     n:int, # Processes
@@ -296,7 +297,7 @@ def finish(self:GradientSum):
 def close(self:GradientSum):
     for o in self.hooks: o.remove()
 
-# %% ../nbs/13b_distributed.ipynb #6fb8714b
+# %% ../nbs/13b_distributed.ipynb #e8fbc92d
 class TrainTogether(Callback):
     "Lets the processes of a team train one network; alone it does nothing"
     order = Mixing.order-.5             # images have their size, and are not mixed
@@ -316,13 +317,6 @@ class TrainTogether(Callback):
         self.stack.callback(setattr, self.learn, 'model', self.model)
         self.learning,self.plain = [],self.model
 
-    def before_train(self):
-        learning = [p for p in self.model.parameters() if p.requires_grad]
-        if list(map(id, learning))!=list(map(id, self.learning)):
-            if self.sum: self.sum.close()
-            self.learning,self.sum = learning,GradientSum(learning)
-        self.learn.dl = PartLoader(self.dl, self.team)
-
     def before_validate(self): self.learn.dl = PartLoader(self.dl, self.team)
     def after_backward(self): self.sum.finish()
     def after_epoch(self): self.team.check_same(**{f'weights after epoch {self.epoch}': _checksum([self.model])})
@@ -333,6 +327,15 @@ class TrainTogether(Callback):
         self.stack.close()
         if self.sum: self.sum.close()
         self.sum = self.plain = None
+
+# %% ../nbs/13b_distributed.ipynb #22448e19
+@patch
+def before_train(self:TrainTogether):
+    learning = [p for p in self.model.parameters() if p.requires_grad]
+    if list(map(id, learning))!=list(map(id, self.learning)):
+        if self.sum: self.sum.close()
+        self.learning,self.sum = learning,GradientSum(learning)
+    self.learn.dl = PartLoader(self.dl, self.team)
 
 # %% ../nbs/13b_distributed.ipynb #e21f5f20
 @patch
@@ -381,7 +384,7 @@ def random_of_main(
     cuda = state['torch_cuda_state']
     return {**state, 'torch_cuda_state': cuda[:1]*torch.cuda.device_count()} if cuda else state
 
-# %% ../nbs/13b_distributed.ipynb #51034203
+# %% ../nbs/13b_distributed.ipynb #abd40c3f
 class StopTogether(Stop):
     "Notes Ctrl-C or SIGTERM in any process of a team"
     noted = agreed = 0
@@ -402,6 +405,7 @@ class StopTogether(Stop):
         dist.barrier(self.team.control)              # the state is saved
         return Stopped(self.agreed)
 
+# %% ../nbs/13b_distributed.ipynb #7ab1bf05
 class Follower(Checkpoint):
     "A `Checkpoint` that another process writes"
     def __init__(self, folder, state=None, *args, **kwargs):
