@@ -29,6 +29,7 @@ from medprog.arms import *
 from medprog.report import *
 from medprog.checkpoint import *
 from medprog.folder import *
+from medprog.distributed import *
 from medprog.train import *
 from medprog.predict import *
 from medprog.export import *

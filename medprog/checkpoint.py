@@ -202,15 +202,15 @@ class Checkpoint(Callback):
         self.state,self.saved,self.wait = None,time.monotonic(),0.       # the first epoch is saved
 
     def after_batch(self):
-        due = self.training and self.iter+1<self.n_iter and self._passed(self.seconds)     # the end of the epoch is near, then
-        if self.asked or due:
+        due,asked = self.training and self.iter+1<self.n_iter and self._passed(self.seconds),self.asked     # the end of the epoch is near, then
+        if asked or due:
             self._save(self.epoch, self.iter+1 if self.training else len(self.dls.train))     # validation changes nothing
-        if self.asked: raise self.stop.error()
+        if asked: raise self.stop.error()
 
     def after_epoch(self):
-        due = self.epoch+1<self.n_epoch and self._passed(min(self.wait, self.seconds))     # the end of the fit is near, then
-        if self.asked or due: self._save(self.epoch+1)
-        if self.asked: raise self.stop.error()
+        due,asked = self.epoch+1<self.n_epoch and self._passed(min(self.wait, self.seconds)),self.asked     # the end of the fit is near, then
+        if asked or due: self._save(self.epoch+1)
+        if asked: raise self.stop.error()
 
     def after_fit(self): self._save(self.n_epoch)
 

@@ -4,7 +4,7 @@
 
 # %% ../nbs/17_cli.ipynb #2de0ee9e
 from __future__ import annotations
-import argparse,difflib,os,sys,warnings
+import argparse,difflib,os,sys,time,warnings
 from dataclasses import dataclass,fields
 from pathlib import Path
 from fastcore.docments import docments
@@ -203,6 +203,11 @@ _MODES = dict(train=(_Train, _train), compare=(_Compare, _compare), evaluate=(_E
 def _warn_in_a_line(message, category, filename, lineno, file=None, line=None):
     if Path(filename).parent.name=='medprog': print(f"warning: {message}", file=sys.stderr)
 
+def _say_last(text):
+    "Why this process ends; of several the main one says it, as they end together, or one that has a reason of its own"
+    if rank := int(os.environ.get('RANK', 0)): time.sleep(3)
+    print(f"process {rank}: {text}" if rank else text, file=sys.stderr)
+
 def main(
     argv:list[str]|None=None, # The arguments; by default those of the process
     mode:str|None=None, # What to do; by default as `--mode` says
@@ -211,12 +216,14 @@ def main(
     warnings.showwarning = _warn_in_a_line
     try:
         do,options = _parse(argv, _MODES, mode)
+        if do is not _train and 'RANK' in os.environ and os.environ.get('WORLD_SIZE', '1')!='1': raise InputError("only a training runs in several processes; start this without a launcher")
         do(options)
     except InputError as e:
-        print(f"medprog: {' '.join(str(e).split())}", file=sys.stderr)
+        _say_last(f"medprog: {' '.join(str(e).split())}")
         return 2
     except KeyboardInterrupt as e:      # a training that was asked to stop says how to go on, and by which signal
-        print(f"\nmedprog: {e}" if str(e) else "\nmedprog: interrupted; what was written stays", file=sys.stderr)
+        if int(os.environ.get('RANK', 0)): time.sleep(1)        # the main process has said it
+        else: print(f"\nmedprog: {e}" if str(e) else "\nmedprog: interrupted; what was written stays", file=sys.stderr)
         return 128+getattr(e, 'signal', 2)
     return 0
 

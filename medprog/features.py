@@ -8,6 +8,7 @@ import os,random,shutil,tempfile,warnings,zlib
 from contextlib import ExitStack,contextmanager
 from itertools import chain
 from pathlib import Path
+from typing import Callable
 import numpy as np
 import torch
 from torch import Tensor,nn
@@ -183,9 +184,10 @@ class FeatureCache(ScheduleCallback):
         seed:int=0, # Of the augmentation
         gb:float=20., # Gigabytes that may be taken
         folder:str|Path|None=None, # For what is too much for memory
+        agree:Callable=_same, # Of the number of views that there is room for, to the one that all processes have
     ):
         super().__init__(schedule)
-        self.views,self.seed,self.gb,self.folder = views,seed,gb,folder
+        self.views,self.seed,self.gb,self.folder,self.agree = views,seed,gb,folder,agree
         self.stores,self.key,self.now,self.prefix = {},None,ExitStack(),[]
 
     def before_train(self):
@@ -214,7 +216,7 @@ def _prepare(self:FeatureCache, phase):
     "Throw away what isn't valid any more; is there anything to keep, and room for it?"
     tfms = [(type(o).__name__, str(vars(o))) for p in (self.dls.train.after_item, self.dls.train.after_batch) for o in p.fs]
     key = (phase.start, list(map(id, self.prefix)), _checksum(self.prefix), tfms) if self.prefix else None
-    if key!=self.key: self.stores,self.key,self.n = {},key,self._fitting(phase) if self.prefix else 0
+    if key!=self.key: self.stores,self.key,self.n = {},key,self.agree(self._fitting(phase)) if self.prefix else 0
     self.prefix = self.prefix[:self.n_kept] if self.n else []
     return self.n>0
 

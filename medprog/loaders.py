@@ -65,15 +65,20 @@ def _grid(mat, h, w):
 class Augment(Transform):
     "Gentle random changes of a training batch"
     order,split_idx = IntToFloatTensor.order+1,0   # on numbers from 0 to 1; of the training set only
+    part = 0,1                                     # which part of a batch it is given, of how many: what is random is drawn for the whole
     def __init__(self): self.tfms = aug_transforms(max_rotate=10, max_zoom=1.1, max_lighting=.2, max_warp=0)
     def encodes(self, x:TensorImage):
         affine,light = self.tfms
         x = x.as_subclass(torch.Tensor)
-        affine.before_call(x, 0)
-        x = F.grid_sample(x, _grid(affine.mat, *x.shape[-2:]), padding_mode=affine.pad_mode, align_corners=True)
-        light.before_call(x, 0)
+        (i,n),k = self.part,len(x)
+        whole,mine = x[:1].expand(n*k, -1, -1, -1),slice(i*k, (i+1)*k)
+        affine.before_call(whole, 0)
+        x = F.grid_sample(x, _grid(affine.mat[mine], *x.shape[-2:]), padding_mode=affine.pad_mode, align_corners=True)
+        light.before_call(whole, 0)
         x.logit_(1e-7)
-        for f in light.fs: f(x)                    # in place
+        for f in light.fs:
+            f.change = f.change[mine]
+            f(x)                                   # in place
         return TensorImage(x.sigmoid_())
 
 # %% ../nbs/10a_loaders.ipynb #ce01eae9

@@ -28,7 +28,8 @@ from fastcore.foundation import L
 from fastcore.imports import IN_NOTEBOOK
 from fastcore.meta import delegates
 from .checkpoint import BestWeights,Checkpoint,FiniteLoss,PlateauAdvance,Stop,Stopped,drop_states,end_workers_with_run,explained,load_state
-from .data import SPLITS,read_table
+from .data import SPLITS,recipe_table
+from .distributed import Follower,StopTogether,TrainTogether,alone,check_divides,find_team,others_missed
 from .evaluation import evaluation_lines,make_predictions,surprise,write_evaluation
 from .explain import explain_maps,plot_explanations
 from .features import FeatureCache,seed_from
@@ -209,7 +210,7 @@ def _made(learn, table, schedule):
     "What a run found out for itself, for its recipe"
     return dict(date=time.strftime('%Y-%m-%d %H:%M:%S'), weights=learn.weights, precision=learn.precision, lr=schedule.lr, size=int(table.size), classes=list(table.classes),
                 multilabel=table.multilabel, parameters=sum(p.numel() for p in learn.model.parameters()), **_weights_of(learn, table), **_sizes(table),
-                notes=list(table.notes), fingerprint=fingerprint(table), device=str(learn.dls.device), threads=torch.get_num_threads(), processor=platform.processor() or platform.machine(),
+                notes=list(table.notes), fingerprint=fingerprint(table), device=str(learn.dls.device), processes=find_team().n, threads=torch.get_num_threads(), processor=platform.processor() or platform.machine(),
                 versions=dict(python=platform.python_version(), **{o: _version(o) for o in ('medprog','fastai','fastcore','torch','torchvision','numpy')}),
                 schedule=read_toml(schedule.to_toml(), 'schedule'))
 
@@ -282,7 +283,7 @@ def _summary(folder, metrics, weights, monitor):
 @contextmanager
 def _quiet(learn):
     "No lines of fastai's own, no bar where nobody would see it, and no second warning about phases that aren't reached"
-    bar = nullcontext() if IN_NOTEBOOK or sys.stdout.isatty() else learn.no_bar()
+    bar = nullcontext() if (IN_NOTEBOOK or sys.stdout.isatty()) and find_team().is_main else learn.no_bar()
     with learn.no_logging(), bar, warnings.catch_warnings():
         warnings.filterwarnings('ignore', '.* never reach phase')
         yield
@@ -295,19 +296,20 @@ def _hparams(recipe, schedule, learn):
 # %% ../nbs/14_train.ipynb #a6bf5a03
 def _fit(learn, recipe, schedule, folder, state, say):
     "Train, from `state` on if there is one; the epoch whose weights the network has then"
+    team = find_team()
     history = History(schedule, folder/'history.csv', show=lambda row: say(_epoch_line(row)))
     writer,best = RunWriter(schedule, folder, _hparams(recipe, schedule, learn)),BestWeights(folder, schedule, recipe.monitor, recipe.patience)
-    if not state:
+    if not state and team.is_main:
         for o in folder.glob('events.out.tfevents.*'): o.unlink()
-    with Stop() as stop:
-        ckpt = Checkpoint(folder, state, recipe.checkpoint_minutes, stop)
-        cbs = [SeedEpochs(recipe.seed), history, writer, FiniteLoss(), ckpt]+[best]*(recipe.keep=='best' or recipe.patience is not None)
-        if recipe.cache_features: cbs.append(FeatureCache(schedule, recipe.cache_features, recipe.seed, recipe.cache_gb, folder))
+    with (Stop() if team.n==1 else StopTogether(team)) as stop:
+        ckpt = (Checkpoint if team.is_main else Follower)(folder, state, recipe.checkpoint_minutes, stop)
+        cbs = [SeedEpochs(recipe.seed), TrainTogether(team), FiniteLoss(), ckpt]+[history, writer]*team.is_main+[best]*(recipe.keep=='best' or recipe.patience is not None)
+        if recipe.cache_features: cbs.append(FeatureCache(schedule, recipe.cache_features, recipe.seed, recipe.cache_gb/team.n_local, folder if folder.is_dir() else None, team.least))
         try:
             with ckpt.begin()(learn): learn.fit_progressive(recipe.epochs, schedule, wd=recipe.weight_decay, monitor=recipe.monitor, cbs=cbs)
         except Stopped as e: raise Stopped(e.signal, f"stopped, and saved in {folder}; the same command with --name {folder.name} --resume goes on") from None
         finally: writer.close()
-    return best.load(learn) if recipe.keep=='best' else None
+    return best.load(learn) if recipe.keep=='best' and team.is_main else None
 
 # %% ../nbs/14_train.ipynb #c68de9f2
 def _take_up(recipe, folder, table, say):
@@ -316,6 +318,8 @@ def _take_up(recipe, folder, table, say):
     made = check_same(recipe, folder, table)
     state,notes = load_state(folder)
     at = state['at'] if state else dict(epoch=0, batch=0)
+    was,n = made.get('processes', 1),find_team().n
+    if was!=n: notes.append(f"{folder} was begun in {was} process{'es'*(was>1)} and goes on in {n}: with the same images and random numbers, but last digits may differ")
     say('\n'.join([*notes, f"{folder}: going on in epoch {at['epoch']}, batch {at['batch']}"]))
     return state,made
 
@@ -344,32 +348,37 @@ def train(
     learner:Callable[[DataLoaders],Learner]|None=None, # Makes the `Learner` for a network of your own, with five stages; the recipe's network, weights, attention and class weights mean nothing then
 ) -> Path: # The run's folder
     "Train as `recipe` says and leave everything about the run in a folder"
-    schedule,folder = recipe.schedule,find_run(recipe) if resume and recipe.name else None
-    if not resume: check_free(recipe)
-    if folder and is_finished(folder): return _finished(folder, say)
+    team = find_team()                                    # its main process has the folder, and speaks
+    if not team.is_main: say = noop
+    schedule,folder = recipe.schedule,team.once(find_run, recipe) if resume and recipe.name else None
+    if not resume: team.once(check_free, recipe)
+    if folder and team.once(is_finished, folder): return team.once(_finished, folder, say)
     set_seed(recipe.seed)
-    table = read_table(recipe.data, recipe.label_cols, size=recipe.size, seed=recipe.seed, skip_bad=recipe.skip_bad, resplit=recipe.resplit,
-                       near_duplicates=recipe.near_duplicates, cache_gb=recipe.cache_gb)
-    if resume and not recipe.name: folder = find_run(recipe, table.name)
-    if folder and is_finished(folder): return _finished(folder, say)
-    state,made = _take_up(recipe, folder, table, say) if folder else (None, {})
-    with explained(folder or recipe.logdir, recipe.batch_size, table.size): return _train(recipe, replace(schedule, size=int(table.size)), table, folder, state, made, say, learner)
+    with team.first(): table = recipe_table(recipe)
+    if resume and not recipe.name: folder = team.once(find_run, recipe, table.name)
+    if folder and team.once(is_finished, folder): return team.once(_finished, folder, say)
+    state,made = team.once(_take_up, recipe, folder, table, say) if folder else (None, {})
+    with explained(folder or recipe.logdir, recipe.batch_size, table.size), others_missed():
+        return _train(recipe, replace(schedule, size=int(table.size)), table, folder, state, made, say, learner)
 
 def _train(recipe, schedule, table, folder, state, made, say, learner):
     "Train on `table`, in `folder` if there is one, with what a run that goes on had `made` out"
-    dls = image_dls(table, bs=recipe.batch_size, num_workers=recipe.workers)
+    team,dls = find_team(),image_dls(table, bs=recipe.batch_size, num_workers=recipe.workers)
+    check_divides(dls.train, team)
     end_workers_with_run(dls)
-    learn = _learner(recipe, dls, made.get('precision', recipe.precision), learner)
+    with team.first(): learn = _learner(recipe, dls, made.get('precision', recipe.precision), learner)
+    team.check_same(images=fingerprint(table), weights=learn.weights, precision=learn.precision)
     say('\n'.join([f"data: {recipe.data}", table.counts().to_string(), *table.notes, '']))
     with _quiet(learn):
-        if recipe.lr=='find': schedule = replace(schedule, lr=made.get('lr') or learn.suggest_lr(schedule))
+        if recipe.lr=='find': schedule = replace(schedule, lr=made.get('lr') or team.once(learn.suggest_lr, schedule))
         plan = learn.plan(recipe.epochs, schedule)
         say('\n'.join(filter(None, [f"{schedule.name}, base learning rate {schedule.lr:.3g}, {learn.precision}", plan_text(plan), schedule.warning]))+'\n')
-        folder = folder or run_folder(recipe, table.name)
-        if not made: _write_plan(learn, table, schedule, plan, recipe, folder)
+        folder = folder or team.once(run_folder, recipe, table.name)
+        if not made: team.once(_write_plan, learn, table, schedule, plan, recipe, folder)
         say(_epoch_line({}, head=True))
         epoch = _fit(learn, recipe, schedule, folder, state, say)
-    metrics = _write_results(learn, table, recipe, folder, epoch)
+    if not team.is_main: return folder
+    with alone(): metrics = _write_results(learn, table, recipe, folder, epoch)
     write_figures(folder, {k: v['value'] for k,v in metrics.items() if isinstance(v, dict) and 'value' in v})
     drop_states(folder)
     say(_summary(folder, metrics, learn.weights, recipe.monitor))
