@@ -11,12 +11,15 @@ from medprog.losses import soft_loss
 from medprog.optimizer import FusedAdam
 from medprog.stages import StageSplitter
 
+def _few(df, n_train):
+    "Rows with about `n_train` training images, of whole patients"
+    order = df[df.split=='train'].groupby('patient').size().sample(frac=1, random_state=0).cumsum()
+    return df[(df.split!='train') | df.patient.isin(order.index[order<=n_train])]
+
 def small_copy(csv, folder, size, n_train=500):
     "Images of a CSV as an `.npz` of `size` pixels, with about `n_train` training images of whole patients"
     t = read_table(csv)
-    df = t.df
-    order = df[df.split=='train'].groupby('patient').size().sample(frac=1, random_state=0).cumsum()
-    df = df[(df.split!='train') | df.patient.isin(order.index[order<=n_train])]
+    df = _few(t.df, n_train)
     arrays = {}
     for ours,theirs in dict(train='train', valid='val', test='test').items():
         part = df[df.split==ours]
@@ -24,7 +27,6 @@ def small_copy(csv, folder, size, n_train=500):
         arrays[f'{theirs}_labels'] = (part.label==t.classes[1]).astype(int).to_numpy()
     np.savez(folder/'chest.npz', **arrays)
     return read_table(folder/'chest.npz', size=size)
-
 
 splitter = StageSplitter(early=('conv_stem','bn1','blocks.0','blocks.1'), layer2=('blocks.2',), layer3=('blocks.3','blocks.4'),
                          layer4=('blocks.5','blocks.6','conv_head','bn2'))
@@ -40,3 +42,10 @@ def network(n_classes=2):
 def learner(dls):
     "A `Learner` of it"
     return Learner(dls, network(dls.c), loss_func=soft_loss(dls.train_ds.loss_func), splitter=splitter, opt_func=FusedAdam)
+
+def chest_500(chest, folder, n_train=500):
+    "A CSV of the X-rays in `chest` with about `n_train` training images of whole patients; validation is the rest's own, test the official one"
+    df = _few(read_table(chest/'labels.csv', check=False).df, n_train)
+    path = Path(folder)/'chest_500.csv'
+    df.assign(image=[str((chest/o).resolve()) for o in df.image]).to_csv(path, index=False)
+    return str(path)
