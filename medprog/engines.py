@@ -243,13 +243,14 @@ def end(self:_Ray, jobs):
 
 # %% ../nbs/15b_engines.ipynb #8a48b170
 @contextmanager
-def _interrupted_by_sigterm():
-    def interrupt(number, frame): raise KeyboardInterrupt(number)
+def _noting(noted):
+    "Within, Ctrl-C and SIGTERM are noted, and interrupt nothing"
     main = threading.current_thread() is threading.main_thread()          # nobody else may listen
-    before = signal.signal(signal.SIGTERM, interrupt) if main else None
+    def note(number, frame): noted.append(number)
+    before = {o: signal.signal(o, note) for o in (signal.SIGINT, signal.SIGTERM)} if main else {}
     try: yield
     finally:
-        if main: signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+        for k,o in before.items(): signal.signal(k, o or signal.SIG_DFL)
 
 # %% ../nbs/15b_engines.ipynb #d29126b8
 class _Queue:
@@ -270,7 +271,7 @@ class _Queue:
 
     def collect(self):
         "Wait a second, and give what came of jobs that are done"
-        with _interrupted_by_sigterm(): done = self.pool.done(list(self.running)) if self.running else ()
+        done = self.pool.done(list(self.running)) if self.running else ()
         for o in done:
             i = self.running.pop(o)
             try:
@@ -282,15 +283,15 @@ class _Queue:
 
 # %% ../nbs/15b_engines.ipynb #caf41607
 def _run(make, f, jobs, retries):
-    pool = make()
+    pool,noted = make(),[]
     queue = _Queue(pool, f, jobs, retries)
     try:
         while queue.todo or queue.running:
-            out = list(queue.fill())
-            out += queue.collect()
-            out += queue.fill()
+            with _noting(noted): out = [*queue.fill(), *queue.collect(), *queue.fill()]
+            if noted: raise KeyboardInterrupt(noted[0])
             yield from out
-    finally: pool.end(list(queue.running))
+    finally:
+        with _noting([]): pool.end(list(queue.running))
 
 # %% ../nbs/15b_engines.ipynb #e0bc8e92
 ENGINES = ('here', 'processes', 'ray')
