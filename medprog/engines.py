@@ -246,8 +246,9 @@ def end(self:_Ray, jobs):
 def _noting(noted):
     "Within, Ctrl-C and SIGTERM are noted, and interrupt nothing"
     main = threading.current_thread() is threading.main_thread()          # nobody else may listen
+    heard = [o for o in (signal.SIGINT, signal.SIGTERM) if main and signal.getsignal(o)!=signal.SIG_IGN]      # who works in the background may be deaf to Ctrl-C
     def note(number, frame): noted.append(number)
-    before = {o: signal.signal(o, note) for o in (signal.SIGINT, signal.SIGTERM)} if main else {}
+    before = {o: signal.signal(o, note) for o in heard}
     try: yield
     finally:
         for k,o in before.items(): signal.signal(k, o or signal.SIG_DFL)
