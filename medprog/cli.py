@@ -10,7 +10,7 @@ from pathlib import Path
 from fastcore.docments import docments
 from .recipe import PRECISIONS,Recipe,_RULES,_whole,source_kind
 from .schedule import InputError,check_rules,not_allowed,plan_text
-from .sweep import ADD_ONS,ARMS,Sweep
+from .sweep import ARMS,BASELINE,LRS,Sweep
 
 # %% auto #0
 __all__ = ['main', 'train_main', 'evaluate_main', 'predict_main', 'compare_main', 'plan_main', 'export_main']
@@ -88,7 +88,7 @@ class _Compare(Recipe):
     strategies:tuple[str,...]=ARMS # Arms, each with what is added to it, as in balanced+mixup or mine.toml+cbam
     add:tuple[str,...]=() # Each of these alone, added to full fine-tuning, is an arm too: mixup, cutmix, smoothing, resizing, cbam, medical, weighted, transfer, adapt, plateau, cached
     seeds:int=5 # How many runs of each arm are compared, with seeds from --seed on
-    lrs:tuple[float,...]=(1e-4,3e-4,1e-3,3e-3) # Learning rates that each arm chooses from, by the validation split; one: the same for all; with '': each strategy's own, or --lr
+    lrs:tuple[float,...]=LRS # Learning rates that each arm chooses from, by the validation split; one: the same for all; with '': each strategy's own, or --lr
     tune_seeds:int=2 # With how many of the seeds they are tried
     resample:bool=False # Deal out the patients anew for each seed, instead of one split for all
     equal_time:bool=False # Also let each arm have as many epochs as fit into the time of full fine-tuning
@@ -154,8 +154,10 @@ def _checked(o):
     return o
 
 # %% ../nbs/17_cli.ipynb #3238558a
+def _recipe(o): return Recipe(**{f.name: getattr(o, f.name) for f in fields(Recipe)})
+
 def _train(o):
-    recipe = Recipe(**{f.name: getattr(o, f.name) for f in fields(Recipe)})
+    recipe = _recipe(o)
     recipe.schedule, recipe.check_there(o.resume)      # mistakes are said before torch is imported, which takes seconds
     from medprog.train import train
     train(recipe, resume=o.resume)
@@ -169,9 +171,9 @@ def _plan(recipe):
     if s.warning: print(f"\n{s.warning}")
 
 def _compare(o):
-    recipe = Recipe(**{f.name: getattr(o, f.name) for f in fields(Recipe)})
-    lrs = () if o.lr is not None and o.lrs==_Compare.lrs else o.lrs            # --lr is for all arms
-    Sweep(recipe, (*o.strategies, *(f'none+{a}' for a in o.add)), o.seeds, lrs, o.tune_seeds, margin=o.margin)
+    recipe = _recipe(o)
+    lrs = () if o.lr is not None and o.lrs==LRS else o.lrs            # --lr is for all arms
+    Sweep(recipe, (*o.strategies, *(f'{BASELINE}+{a}' for a in o.add)), o.seeds, lrs, o.tune_seeds, margin=o.margin)
     recipe.check_there(resume=True)
     from medprog.engines import ENGINES
     if o.engine not in ENGINES: raise not_allowed('engine', o.engine, ENGINES)

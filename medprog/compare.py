@@ -5,7 +5,7 @@
 # %% ../nbs/16_compare.ipynb #a26501b1
 from __future__ import annotations
 import json,time,warnings
-from dataclasses import fields,replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Callable
@@ -13,11 +13,11 @@ from .comparison import comparison_lines,write_comparison
 from .data import recipe_table
 from .engines import Failed,locked,run_all
 from .files import write_safely
-from .folder import _FREE,check_recipe,is_finished
+from .folder import check_recipe,differing,is_finished
 from .recipe import Recipe
 from .schedule import InputError
 from .outcome import Comparison,_row,_times,read_comparison
-from .sweep import ARMS,BASELINE,Job,Sweep,arm_recipe
+from .sweep import ADD_ONS,ARMS,BASELINE,LRS,Job,Sweep,arm_recipe
 from .train import train
 
 # %% auto #0
@@ -71,8 +71,7 @@ def _begin(sweep):
     folder = Path(r.logdir)/(r.name or f"compare-{Path(r.data).stem.replace(':', '-')}-{r.arch}-{r.epochs}")
     if (folder/'sweep.toml').is_file():
         was = Sweep.from_toml((folder/'sweep.toml').read_text(encoding='utf-8'), f'{folder}/sweep.toml')
-        differ = [o.name for o in fields(Recipe) if o.name not in _FREE and getattr(was.recipe, o.name)!=getattr(r, o.name)]
-        differ += ['resample']*(was.resample!=sweep.resample)
+        differ = differing(was.recipe, r)+['resample']*(was.resample!=sweep.resample)
         if differ: raise InputError(f"{folder} belongs to another comparison: it has another {', '.join(differ)}; give what it had, or another --name")
     elif folder.exists() and any(folder.iterdir()): raise InputError(f"name: {folder} exists and is no comparison; give another --name")
     folder.mkdir(parents=True, exist_ok=True)
@@ -92,7 +91,7 @@ def _equal_time(sweep, runs, folder):
     return known
 
 # %% ../nbs/16_compare.ipynb #7834d659
-_OF_NETWORK = ('cbam', 'medical', 'weighted')
+_OF_NETWORK = [k for k,o in ADD_ONS.items() if o.keys() & {'attention_type', 'class_weights'}]
 
 def _check_own(sweep):
     wrong = [a for a in sweep.arms if set(a.split('+')[1:]) & set(_OF_NETWORK)]
@@ -104,7 +103,7 @@ def compare(
     strategies:tuple[str,...]=ARMS, # The arms; each with what is added to it, as in balanced+mixup
     add:tuple[str,...]=(), # Each of these alone, added to full fine-tuning, is an arm too
     seeds:int=5, # How many runs of each arm are compared
-    lrs:tuple[float,...]=(1e-4,3e-4,1e-3,3e-3), # Learning rates that each arm chooses from; none: each strategy's own, or the recipe's
+    lrs:tuple[float,...]=LRS, # Learning rates that each arm chooses from; none: each strategy's own, or the recipe's
     tune_seeds:int=2, # With how many of the seeds they are tried
     resample:bool=False, # Deal out the patients anew for each seed, instead of one split for all
     equal_time:bool=False, # Also let each arm have as many epochs as fit into the time of full fine-tuning

@@ -442,6 +442,5 @@ def recipe_table(
     **kwargs, # As for `read_table`, in place of what the recipe says
 ) -> ImageTable:
     "The table of images of a recipe"
-    seed = recipe.seed if recipe.split_seed is None else recipe.split_seed
     own = {k: getattr(recipe, k) for k in ('label_cols', 'size', 'resplit', 'skip_bad', 'near_duplicates', 'cache_gb')}
-    return read_table(recipe.data, **{**own, 'seed': seed, **kwargs})
+    return read_table(recipe.data, **{**own, 'seed': recipe.seed_of_splits, **kwargs})

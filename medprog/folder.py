@@ -13,7 +13,7 @@ from .recipe import Recipe,check_free
 from .schedule import InputError,get_schedule,read_toml
 
 # %% auto #0
-__all__ = ['run_name', 'run_folder', 'find_run', 'is_finished', 'fingerprint', 'check_recipe', 'check_same']
+__all__ = ['run_name', 'run_folder', 'find_run', 'is_finished', 'fingerprint', 'differing', 'check_recipe', 'check_same']
 
 # %% ../nbs/13a_folder.ipynb #46b8247a
 def run_name(
@@ -76,6 +76,13 @@ def fingerprint(
 # %% ../nbs/13a_folder.ipynb #9c803c55
 _FREE = ('logdir','name','workers','checkpoint_minutes','near_duplicates','cache_gb')     # these may differ
 
+def differing(
+    a:Recipe,
+    b:Recipe,
+) -> list[str]: # Without where a run is, how often it is saved, and the like
+    "The knobs that two recipes have otherwise"
+    return [o.name for o in fields(Recipe) if o.name not in _FREE and getattr(a, o.name)!=getattr(b, o.name)]
+
 def check_recipe(
     recipe:Recipe, # Of the run that is wanted
     folder:Path, # With a `recipe.toml`
@@ -83,8 +90,7 @@ def check_recipe(
     "An `InputError` if the run in `folder` has another recipe"
     text = (folder/'recipe.toml').read_text(encoding='utf-8')
     was,made = Recipe.from_toml(text, f'{folder}/recipe.toml'),read_toml(text, f'{folder}/recipe.toml').get('made', {})
-    values = {o.name: (getattr(was, o.name), getattr(recipe, o.name)) for o in fields(Recipe) if o.name not in _FREE}
-    differ = [f"{k} was {a!r} and now is {b!r}" for k,(a,b) in values.items() if a!=b]
+    differ = [f"{k} was {getattr(was, k)!r} and now is {getattr(recipe, k)!r}" for k in differing(was, recipe)]
     schedule = replace(recipe.schedule, size=made.get('size'), lr=made.get('lr', recipe.schedule.lr))
     if not differ and read_toml(schedule.to_toml(), 'schedule')!=made.get('schedule'): differ = [f"the strategy {recipe.progressive_strategy} has changed since"]
     if differ: raise _another(folder, '; '.join(differ))

@@ -147,6 +147,11 @@ def knobs(self:Recipe) -> dict: # As `resolve_schedule` takes them
                 rising=self.rising or None, advance=self.advance, patience=self.patience, size=self.size)
 
 @patch(as_prop=True)
+def seed_of_splits(self:Recipe) -> int:
+    "What splits go by that the data doesn't give"
+    return self.seed if self.split_seed is None else self.split_seed
+
+@patch(as_prop=True)
 def schedule(self:Recipe) -> Schedule:
     "The fitted schedule of this recipe"
     return resolve_schedule(self.progressive_strategy, self.epochs, **self.knobs())

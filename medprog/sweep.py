@@ -13,7 +13,7 @@ from .recipe import Recipe
 from .schedule import InputError,check_keys,check_rules,is_number,not_allowed,read_toml
 
 # %% auto #0
-__all__ = ['ADD_ONS', 'BASELINE', 'ARMS', 'arm_recipe', 'Sweep', 'Job']
+__all__ = ['ADD_ONS', 'BASELINE', 'ARMS', 'LRS', 'arm_recipe', 'Sweep', 'Job']
 
 # %% ../nbs/01a_sweep.ipynb #0fc1f84b
 ADD_ONS = dict(mixup=dict(use_mixup=True), cutmix=dict(mixing='cutmix'), smoothing=dict(use_label_smoothing=True), resizing=dict(use_progressive_resizing=True),
@@ -21,6 +21,7 @@ ADD_ONS = dict(mixup=dict(use_mixup=True), cutmix=dict(mixing='cutmix'), smoothi
                adapt=dict(frozen_bn='adapt'), plateau=dict(advance='plateau'), cached=dict(cache_features=2))
 BASELINE = 'none'
 ARMS = (BASELINE, 'head_only', 'fine_tune', 'lp_ft', 'conservative', 'balanced', 'medical_optimized', 'aggressive')
+LRS = (1e-4, 3e-4, 1e-3, 3e-3) # Learning rates to choose from
 
 def arm_recipe(
     arm:str, # A strategy, and what is added to it, joined by `+`
@@ -50,7 +51,7 @@ class Sweep:
     recipe:Recipe # What all runs have in common; its seed is the first
     arms:tuple[str,...]=ARMS # Strategies, with what is added to them
     seeds:int=5 # How many runs of each arm are compared
-    lrs:tuple[float,...]=(1e-4,3e-4,1e-3,3e-3) # Learning rates to choose from for each arm; none: each strategy's own, or the recipe's
+    lrs:tuple[float,...]=LRS # Learning rates to choose from for each arm; none: each strategy's own, or the recipe's
     tune_seeds:int=2 # With how many of the seeds they are tried
     resample:bool=False # Each seed deals out the patients anew, instead of one split for all
     equal_time:bool=False # Also give each arm as many epochs as fit into the time of full fine-tuning
@@ -107,8 +108,7 @@ class Job(NamedTuple):
 def job_recipe(self:Sweep, job:Job, folder:str|Path) -> Recipe:
     "The recipe of a run, which is in `runs` of a comparison's `folder`"
     r = arm_recipe(job.arm, self.recipe)
-    split = self.recipe.seed if self.recipe.split_seed is None else self.recipe.split_seed
-    return replace(r, seed=job.seed, split_seed=job.seed if self.resample else split, resplit=self.resample or r.resplit, epochs=job.epochs,
+    return replace(r, seed=job.seed, split_seed=job.seed if self.resample else self.recipe.seed_of_splits, resplit=self.resample or r.resplit, epochs=job.epochs,
                    lr=r.lr if job.lr is None else job.lr, logdir=str(Path(folder)/'runs'), name=job.name)
 
 @patch(as_prop=True)
