@@ -14,7 +14,7 @@ from .files import writing
 from .outcome import Comparison,read_comparison
 from .page import BulletList,CodeBlock,DataTable,Note,Page,PageSection,Picture,Reference
 from .recipe import Recipe
-from .report import RunFiles,_number,_settings,read_run
+from .report import RunFiles,_again,_number,_settings,read_run
 from .sweep import BASELINE,Sweep
 
 # %% auto #0
@@ -109,15 +109,17 @@ def _sentence(arm, o, margin):
     seen = f' A true difference of {o.visible:.3f} or more would have been found four times in five.'
     return f"{arm}: {word}. {'; '.join(facts)}."+(seen if o.verdict=="can't tell" and o.visible==o.visible else '')
 
-def _asked(s):
-    r = s.recipe
-    return (f"Asked: which of these ways to fine-tune {r.arch} on {r.data} in {r.epochs} epochs reaches a higher AUROC on the test split than full "
+def _network(r): return r.first.network if r.first else r.c.sweep.recipe.arch
+
+def _asked(r):
+    s,recipe = r.c.sweep,r.c.sweep.recipe
+    return (f"Asked: which of these ways to fine-tune {_network(r)} on {recipe.data} in {recipe.epochs} epochs reaches a higher AUROC on the test split than full "
             f"fine-tuning ({BASELINE}), and at what price in time? A loss of less than {s.margin:g} counts as none. Each arm has {s.seeds} seeds"
             +(f" and chose its learning rate among {len(s.lrs)} on the validation split." if len(s.lrs)>1 else '.'))
 
 # %% ../nbs/15d_comparison.ipynb #e04820aa
 def _summary(r):
-    c,blocks = r.c,[_asked(r.c.sweep)]
+    c,blocks = r.c,[_asked(r)]
     if o := _progress(c): blocks.append(Note(o+' What follows may change.', loud=True))
     if r.first and r.first.made.get('weights')=='none': blocks.append(Note('These networks started from random weights: nothing here is about transfer.', loud=True))
     if c.table is None: return [*blocks, f'No run of {BASELINE} is there, so there is nothing to compare with.']
@@ -226,15 +228,18 @@ def _phases(run):
     def epochs(o): return o['learns'] if o['learns'].startswith(('never','if')) else f"{o['start']} to {o['end']}" if o['end'] else f"{o['start']} on"
     return ', '.join(f"{o['phase']} {epochs(o)}" for o in run.plan.to_dict('records'))
 
-def _common(recipe):
-    "A recipe as TOML, without what differs from run to run"
-    return ''.join(o for o in recipe.to_toml().splitlines(True) if o.split(' ')[0] not in _OF_A_RUN)
+_OF_NETWORK = ('arch','weights','attention_type','attention_after','class_weights')
+
+def _common(r):
+    "The recipe as TOML, without what differs from run to run or means nothing"
+    not_said = _OF_A_RUN+_OF_NETWORK*bool(r.first and r.first.is_own)
+    return ''.join(o for o in r.c.sweep.recipe.to_toml().splitlines(True) if o.split(' ')[0] not in not_said)
 
 def _arms(r):
     keys = ('Learning rate over time','Profile of the stages','Batch norm of frozen stages')
     rows = [(a, o[0].knobs['progressive_strategy'], _differs(r, o[0]), _phases(o[0]), *(dict(_settings(o[0])).get(k, 'not recorded') for k in keys)) for a,o in r.files.items()]
     return [DataTable.from_rows(rows, 'Arm', 'Strategy', 'Beyond the common recipe', 'Phases: the stage from which on it learns, and its epochs', *keys, caption='The arms, by their first runs'),
-            'What all runs have in common:', CodeBlock(_common(r.c.sweep.recipe))]
+            'What all runs have in common:', CodeBlock(_common(r))]
 
 # %% ../nbs/15d_comparison.ipynb #bc6887f5
 _CLAIMED = dict(auroc=(5, 15), time=(1.05, 1.3))   # points of AUROC over full fine-tuning, and times its time
@@ -287,7 +292,7 @@ def _limits_of_data(r):
     made,s = r.first.made if r.first else {},r.c.sweep
     n = made.get('patients', {}).get('test', 0)
     return {'The images are made up: these figures say nothing about patients.': s.recipe.data.split(':')[0]=='phantom',
-        f'One set of data and one network ({s.recipe.arch}): another may rank the arms otherwise.': True,
+        f'One set of data and one network ({_network(r)}): another may rank the arms otherwise.': True,
         f'One number of epochs ({s.recipe.epochs}): strategies that go slowly may need more.': True,
         'The networks started from random weights: nothing here is about fine-tuning.': made.get('weights')=='none',
         f'{n} test patients: the intervals over patients are wide, and a figure rests on few of them.': 0<n<200,
@@ -325,7 +330,8 @@ def _command(s):
 
 def _repeat(r):
     rows = list(r.first.made.get('versions', {}).items()) if r.first else []
-    return ['The same comparison again, where the data are at the same place:', CodeBlock(_command(r.c.sweep)),
+    how = _again(r.first, 'comparison', 'compare') if r.first else 'The same comparison again:'
+    return [how, CodeBlock(_command(r.c.sweep)),
             'Each run is a folder in runs, with a report of its own. The tables are also in comparison.csv, runs.csv and, at equal time, comparison_equal_time.csv.',
             DataTable.from_rows(rows, 'Package', 'Version', caption='Versions') if rows else Note('Versions were not recorded.')]
 

@@ -38,6 +38,12 @@ class RunFiles:
     def is_phantom(self) -> bool: return self.knobs['data'].split(':')[0]=='phantom'
 
     @property
+    def is_own(self) -> bool: return 'learner' in self.made # Is the network not one that the recipe names?
+
+    @property
+    def network(self) -> str: return f"{self.made['network']}, made by {self.made['learner']}" if self.is_own else self.knobs['arch']
+
+    @property
     def split(self) -> str: return (self.metrics or {}).get('split', 'test') # That the figures are about
 
 # %% ../nbs/12a_report.ipynb #15d0b437
@@ -132,6 +138,7 @@ def _pictures(run, *names):
 # %% ../nbs/12a_report.ipynb #29fb30ab
 def _has_random_weights(run): return run.made.get('weights')=='none'
 def _weights(run):
+    if run.is_own: return f"whatever {run.made['learner']} gave it"
     if _has_random_weights(run): return 'RANDOM: nothing was learnt before this run'
     return run.made.get('weights') or f"not recorded (asked for: {run.knobs['weights']})"
 
@@ -139,7 +146,7 @@ def _summary(run):
     m,k = run.metrics,run.knobs
     tested = 'nothing: there is no metrics.json'
     if m: tested = f"{m['n_images']} images of {m['n_patients']} patients, split {run.split}"
-    rows = [('Network', f"{k['arch']}, {k['epochs']} epochs, strategy {k['progressive_strategy']}"),
+    rows = [('Network', f"{run.network}; {k['epochs']} epochs, strategy {k['progressive_strategy']}"),
             ('Initial weights', _weights(run)), ('Data', k['data']+' (made-up images)'*run.is_phantom),
             ('Classes', ', '.join(run.classes) or 'not recorded'), ('Tested on', tested),
             ('AUROC', _both(m['auroc']) if m else 'not tested'), ('Date', run.made.get('date', 'not recorded')),
@@ -200,10 +207,12 @@ def _model(run):
     n,attention = made.get('parameters'),k['attention_type']
     where = f", behind {', '.join(k['attention_after'])}; the identity to begin with"*(attention!='none')
     head = "fastai's head: average and maximum pooling, two linear layers"
-    rows = [('Architecture', f"{k['arch']} of torchvision, with {head}"),
-            ('Initial weights', _weights(run)), ('Attention', attention+where),
+    known = [('Architecture', f"{run.network} of torchvision, with {head}"), ('Initial weights', _weights(run)), ('Attention', attention+where)]
+    own = [('Architecture', run.network), ('Initial weights', _weights(run))]
+    rows = [*(own if run.is_own else known),
             ('Parameters', f'{n:,}' if isinstance(n, int) else 'not recorded'),
-            ('Stages', 'early (first convolution and layer1), layer2, layer3, layer4, head (attention and classifier)'),
+            ('Stages', 'early, layer2, layer3, layer4, head, cut by its splitter' if run.is_own else
+                       'early (first convolution and layer1), layer2, layer3, layer4, head (attention and classifier)'),
             ('Output', f"a probability for {'each label' if made.get('multilabel') else 'each class, 1 in total'}")]
     loud = 'This network started from random weights: nothing was transferred, and frozen stages gave random features.'
     return [*([Note(loud, loud=True)] if _has_random_weights(run) else []),
@@ -448,11 +457,16 @@ def _command(run):
         words.append(shlex.join(['--'+o.name.replace('_', '-'), *value]))
     return ' \\\n    '.join(words)
 
+def _again(run, what='run', call='train'):
+    "How it is done once more"
+    if not run.is_own: return f'The same {what} again, where the data are at the same place:'
+    return f"The same {what} again takes Python, and {call}(..., learner={run.made['learner']}). At a shell, with a network of medprog's, it is:"
+
 def _repeat(run):
     rows = list(run.made.get('versions', {}).items())
     versions = Note('Versions were not recorded.')
     if rows: versions = DataTable.from_rows(rows, 'Package', 'Version', caption='Versions')
-    return ['The same run again, where the data are at the same place:', CodeBlock(_command(run)),
+    return [_again(run), CodeBlock(_command(run)),
         'The same versions on the same kind of machine are needed for the same numbers; on another, '
         'expect other last digits or more.', versions,
         'The whole recipe.toml, as the run left it:', CodeBlock(run.text)]

@@ -199,6 +199,10 @@ def _weights_of(learn, table):
     w = getattr(learn.loss_func, 'weight', None)
     return {} if w is None else dict(class_weights=dict(zip(table.classes, w.tolist())))
 
+def _network_of(learn):
+    "The network, if it is not the recipe's: its class, and what made it"
+    return dict(network=type(learn.model).__name__, learner=learn.maker) if hasattr(learn, 'maker') else {}
+
 def _sizes(table):
     "Images, patients, and images of each class, by split"
     n = table.counts()
@@ -209,7 +213,7 @@ def _sizes(table):
 def _made(learn, table, schedule):
     "What a run found out for itself, for its recipe"
     return dict(date=time.strftime('%Y-%m-%d %H:%M:%S'), weights=learn.weights, precision=learn.precision, lr=schedule.lr, size=int(table.size), classes=list(table.classes),
-                multilabel=table.multilabel, parameters=sum(p.numel() for p in learn.model.parameters()), **_weights_of(learn, table), **_sizes(table),
+                multilabel=table.multilabel, parameters=sum(p.numel() for p in learn.model.parameters()), **_network_of(learn), **_weights_of(learn, table), **_sizes(table),
                 notes=list(table.notes), fingerprint=fingerprint(table), device=str(learn.dls.device), processes=find_team().n, threads=torch.get_num_threads(), processor=platform.processor() or platform.machine(),
                 versions=dict(python=platform.python_version(), **{o: _version(o) for o in ('medprog','fastai','fastcore','torch','torchvision','numpy')}),
                 schedule=read_toml(schedule.to_toml(), 'schedule'))
@@ -336,7 +340,7 @@ def _learner(recipe, dls, precision, make=None):
                                             class_weights=recipe.class_weights, precision=precision)
     learn = make(dls)
     learn.metrics,learn.precision = learn.metrics or L(AUROC(), F1(), Accuracy()),find_precision(precision, dls.device)
-    learn.weights = f"{make.__module__}.{make.__qualname__}"
+    learn.weights = learn.maker = f"{make.__module__}.{make.__qualname__}"
     get_stages(learn)                                         # says so if there are none
     return learn
 
