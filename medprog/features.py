@@ -188,7 +188,7 @@ class FeatureCache(ScheduleCallback):
     ):
         super().__init__(schedule)
         self.views,self.seed,self.gb,self.folder,self.agree = views,seed,gb,folder,agree
-        self.stores,self.key,self.now,self.prefix = {},None,ExitStack(),[]
+        self.stores,self.key,self.n,self.now,self.prefix = {},None,0,ExitStack(),[]
 
     def before_train(self):
         phase = self.schedule.phase_at(self.epoch)
