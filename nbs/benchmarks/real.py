@@ -44,11 +44,11 @@ def learner(dls):
     "A `Learner` of it"
     return Learner(dls, network(dls.c), loss_func=soft_loss(dls.train_ds.loss_func), splitter=splitter, opt_func=FusedAdam)
 
-def few_chest(chest, folder, n_train=500):
-    "A CSV of the X-rays in `chest` with about `n_train` training images of whole patients; validation is the rest's own, test the official one"
-    df = _few(read_table(chest/'labels.csv', check=False).df, n_train)
-    path = Path(folder)/f'chest_{n_train}.csv'
-    df.assign(image=[str((chest/o).resolve()) for o in df.image]).to_csv(path, index=False)
+def few(csv, folder, name, n_train=500, **kwargs):
+    "A CSV, called `name`, of the images of another with about `n_train` training images of whole patients; validation and test as they are"
+    df = _few(read_table(csv, check=False, **kwargs).df, n_train)
+    path = Path(folder)/f'{name}.csv'
+    df.assign(image=[str((Path(csv).parent/o).resolve()) for o in df.image]).to_csv(path, index=False)
     return str(path)
 
 class RelativeGradientNorm(Callback):
