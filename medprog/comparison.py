@@ -41,6 +41,10 @@ class _Read:
     def arms(self): return self.c.table[self.c.table.verdict!=''] if self.c.table is not None else pd.DataFrame()
     @property
     def first(self): return next(iter(self.files.values()), [None])[0] # A run
+    @property
+    def is_own(self): return bool(self.first and self.first.is_own) # Is the network not the recipe's?
+    @property
+    def network(self): return self.first.network if self.is_own else self.c.sweep.recipe.arch
 
 def _read(c):
     runs = c.folder/'runs'
@@ -109,11 +113,9 @@ def _sentence(arm, o, margin):
     seen = f' A true difference of {o.visible:.3f} or more would have been found four times in five.'
     return f"{arm}: {word}. {'; '.join(facts)}."+(seen if o.verdict=="can't tell" and o.visible==o.visible else '')
 
-def _network(r): return r.first.network if r.first else r.c.sweep.recipe.arch
-
 def _asked(r):
     s,recipe = r.c.sweep,r.c.sweep.recipe
-    return (f"Asked: which of these ways to fine-tune {_network(r)} on {recipe.data} in {recipe.epochs} epochs reaches a higher AUROC on the test split than full "
+    return (f"Asked: which of these ways to fine-tune {r.network} on {recipe.data} in {recipe.epochs} epochs reaches a higher AUROC on the test split than full "
             f"fine-tuning ({BASELINE}), and at what price in time? A loss of less than {s.margin:g} counts as none. Each arm has {s.seeds} seeds"
             +(f" and chose its learning rate among {len(s.lrs)} on the validation split." if len(s.lrs)>1 else '.'))
 
@@ -232,7 +234,7 @@ _OF_NETWORK = ('arch','weights','attention_type','attention_after','class_weight
 
 def _common(r):
     "The recipe as TOML, without what differs from run to run or means nothing"
-    not_said = _OF_A_RUN+_OF_NETWORK*bool(r.first and r.first.is_own)
+    not_said = _OF_A_RUN+_OF_NETWORK*r.is_own
     return ''.join(o for o in r.c.sweep.recipe.to_toml().splitlines(True) if o.split(' ')[0] not in not_said)
 
 def _arms(r):
@@ -292,7 +294,7 @@ def _limits_of_data(r):
     made,s = r.first.made if r.first else {},r.c.sweep
     n = made.get('patients', {}).get('test', 0)
     return {'The images are made up: these figures say nothing about patients.': s.recipe.data.split(':')[0]=='phantom',
-        f'One set of data and one network ({_network(r)}): another may rank the arms otherwise.': True,
+        f'One set of data and one network ({r.network}): another may rank the arms otherwise.': True,
         f'One number of epochs ({s.recipe.epochs}): strategies that go slowly may need more.': True,
         'The networks started from random weights: nothing here is about fine-tuning.': made.get('weights')=='none',
         f'{n} test patients: the intervals over patients are wide, and a figure rests on few of them.': 0<n<200,
@@ -330,8 +332,7 @@ def _command(s):
 
 def _repeat(r):
     rows = list(r.first.made.get('versions', {}).items()) if r.first else []
-    how = _again(r.first, 'comparison', 'compare') if r.first else 'The same comparison again:'
-    return [how, CodeBlock(_command(r.c.sweep)),
+    return [_again(r.first, 'comparison', 'compare'), CodeBlock(_command(r.c.sweep)),
             'Each run is a folder in runs, with a report of its own. The tables are also in comparison.csv, runs.csv and, at equal time, comparison_equal_time.csv.',
             DataTable.from_rows(rows, 'Package', 'Version', caption='Versions') if rows else Note('Versions were not recorded.')]
 

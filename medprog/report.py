@@ -207,9 +207,8 @@ def _model(run):
     n,attention = made.get('parameters'),k['attention_type']
     where = f", behind {', '.join(k['attention_after'])}; the identity to begin with"*(attention!='none')
     head = "fastai's head: average and maximum pooling, two linear layers"
-    known = [('Architecture', f"{run.network} of torchvision, with {head}"), ('Initial weights', _weights(run)), ('Attention', attention+where)]
-    own = [('Architecture', run.network), ('Initial weights', _weights(run))]
-    rows = [*(own if run.is_own else known),
+    rows = [('Architecture', run.network if run.is_own else f"{run.network} of torchvision, with {head}"),
+            ('Initial weights', _weights(run)), *([] if run.is_own else [('Attention', attention+where)]),
             ('Parameters', f'{n:,}' if isinstance(n, int) else 'not recorded'),
             ('Stages', 'early, layer2, layer3, layer4, head, cut by its splitter' if run.is_own else
                        'early (first convolution and layer1), layer2, layer3, layer4, head (attention and classifier)'),
@@ -459,7 +458,7 @@ def _command(run):
 
 def _again(run, what='run', call='train'):
     "How it is done once more"
-    if not run.is_own: return f'The same {what} again, where the data are at the same place:'
+    if not (run and run.is_own): return f'The same {what} again, where the data are at the same place:'
     return f"The same {what} again takes Python, and {call}(..., learner={run.made['learner']}). At a shell, with a network of medprog's, it is:"
 
 def _repeat(run):
