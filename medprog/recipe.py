@@ -9,7 +9,7 @@ from dataclasses import dataclass,fields,asdict,replace
 from pathlib import Path
 import tomlkit
 from fastcore.basics import patch
-from .schedule import (ADVANCES,CURVES,FITS,FROZEN_BN,LIMITS,MIN_SIZE,MIXINGS,STAGES,InputError,Schedule,check_keys,check_rules,
+from .schedule import (ADVANCES,CURVES,FITS,FROZEN_BN,LIMITS,MIN_SIZE,MIXINGS,STAGES,STATISTICS,InputError,Schedule,check_keys,check_rules,
                               get_profile,get_schedule,is_number,read_toml)
 
 # %% auto #0
@@ -26,9 +26,10 @@ class Recipe:
     epochs:int=30 # How many epochs to train for
     schedule_fit:str='exact' # Phases at their own epochs (exact), or stretched in proportion to the budget (scale)
     lr:float|str|None=None # Base learning rate, the head's; a number, or find (by the LR finder); the strategy's own by default
-    lr_profile:str|None=None # Learning rates of the other stages: uniform, transfer or medical; the strategy's own by default
+    lr_profile:str|None=None # Learning rates of the other stages: uniform, tenth, transfer, medical, or auto (tenth with kept statistics, uniform with batch); the strategy's own by default
     curve:str|None=None # Rates over time: cosine, constant, one_cycle or fine_tune; the strategy's own by default
     frozen_bn:str|None=None # Batch norm of frozen stages: eval (left alone) or adapt; the strategy's own by default
+    statistics:str|None=None # Batch norm below the head in stages that learn: kept (goes by the stored statistics) or batch (by the batch's); by default the strategy's own, and batch for random weights
     batch_size:int=32 # Images in a batch
     size:int|None=None # Side of the images in pixels; by default 224 for files, 64 for phantom, npz between 64 and 224
     weight_decay:float=.01 # Of AdamW
@@ -76,7 +77,7 @@ ARCHS = ('resnet18', 'resnet34', 'resnet50', 'resnet101', 'resnet152', 'resnext5
 ATTENTION_TYPES = ['none', 'cbam', 'medical']   # those that are registered later are added
 CLASS_WEIGHTS = ('none', 'balanced')
 PRECISIONS = ('auto', 'fp32', 'bf16', 'fp16')
-_CHOICES = dict(precision=PRECISIONS, schedule_fit=FITS, curve=CURVES, frozen_bn=FROZEN_BN, advance=ADVANCES, arch=ARCHS, attention_type=ATTENTION_TYPES, class_weights=CLASS_WEIGHTS,
+_CHOICES = dict(precision=PRECISIONS, schedule_fit=FITS, curve=CURVES, frozen_bn=FROZEN_BN, statistics=STATISTICS, advance=ADVANCES, arch=ARCHS, attention_type=ATTENTION_TYPES, class_weights=CLASS_WEIGHTS,
                 mixing=MIXINGS, monitor=('auroc', 'f1', 'accuracy', 'valid_loss'), keep=('best', 'last'))
 _LIMITS = {k: LIMITS[k] for k in ('mixup', 'smoothing', 'size_start', 'size_until')}
 
@@ -114,6 +115,7 @@ def resolve_schedule(
     curve:str|None=None, # Rates over time: cosine, constant, one_cycle or fine_tune
     warmup:float|None=None, # Epochs over which a stage that joins warms up
     frozen_bn:str|None=None, # Batch norm of frozen stages: eval or adapt
+    statistics:str|None=None, # Batch norm below the head in stages that learn: kept or batch
     size_start:float|None=None, # Size of the images at the start, a share of the full one
     size_until:float|None=None, # Share of the epochs by which it is full
     mixup:float|None=None, # Strength of mixing, alpha of its Beta distribution; 0: none
@@ -126,10 +128,11 @@ def resolve_schedule(
     size:int|None=None, # Shorter side of the full images, in pixels, where it is known
 ) -> Schedule: # Fitted to `epochs`
     "The schedule of a run"
-    changes = dict(lr=lr, profile=None if profile is None else get_profile(profile), curve=curve, warmup=warmup, frozen_bn=frozen_bn,
+    changes = dict(lr=lr, curve=curve, warmup=warmup, frozen_bn=frozen_bn, statistics=statistics,
                    size_start=size_start, size_until=size_until, mixup=mixup, mixing=mixing, mixing_by=mixing_by, smoothing=smoothing, rising=rising,
                    advance=advance, patience=patience)
-    return replace(get_schedule(strategy), **{k: v for k,v in changes.items() if v is not None}).fitted(epochs, fit, size)
+    s = get_schedule(strategy) if profile is None else replace(get_schedule(strategy), profile=get_profile(profile))
+    return replace(s, **{k: v for k,v in changes.items() if v is not None}).fitted(epochs, fit, size)
 
 # %% ../nbs/01_recipe.ipynb #b0c53145
 _USUAL = dict(mixup=.4, cutmix=1., smoothing=.1, size_start=.5)
@@ -140,7 +143,7 @@ def knobs(self:Recipe) -> dict: # As `resolve_schedule` takes them
     own = get_schedule(self.progressive_strategy)
     mixing = self.mixing or own.mixing
     def on(use, value, there, usual): return value if value is not None else _USUAL[usual] if use and not there else None
-    return dict(fit=self.schedule_fit, profile=self.lr_profile, lr=None if self.lr=='find' else self.lr, curve=self.curve, frozen_bn=self.frozen_bn,
+    return dict(fit=self.schedule_fit, profile=self.lr_profile, lr=None if self.lr=='find' else self.lr, curve=self.curve, frozen_bn=self.frozen_bn, statistics=self.statistics,
                 mixup=on(self.use_mixup or self.mixing, self.mixup, own.mixup, mixing), mixing=self.mixing,
                 smoothing=on(self.use_label_smoothing, self.smoothing, own.smoothing, 'smoothing'),
                 size_start=on(self.use_progressive_resizing or self.size_until is not None, self.size_start, own.resizes, 'size_start'), size_until=self.size_until,

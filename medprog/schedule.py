@@ -13,9 +13,9 @@ import tomlkit
 from fastcore.basics import patch
 
 # %% auto #0
-__all__ = ['STAGES', 'MIN_SIZE', 'PROFILES', 'CURVES', 'FROZEN_BN', 'MIXINGS', 'MIXING_BY', 'ADVANCES', 'FITS', 'LIMITS',
-           'STRATEGIES', 'InputError', 'is_number', 'not_allowed', 'check_rules', 'Phase', 'Profile', 'get_profile',
-           'Schedule', 'cosine', 'one_cycle', 'plan_text', 'read_toml', 'check_keys', 'get_schedule']
+__all__ = ['STAGES', 'MIN_SIZE', 'PROFILES', 'CURVES', 'MIXINGS', 'MIXING_BY', 'FROZEN_BN', 'STATISTICS', 'ADVANCES', 'FITS',
+           'LIMITS', 'STRATEGIES', 'InputError', 'is_number', 'not_allowed', 'check_rules', 'Phase', 'Profile',
+           'get_profile', 'Schedule', 'cosine', 'one_cycle', 'plan_text', 'read_toml', 'check_keys', 'get_schedule']
 
 # %% ../nbs/00_schedule.ipynb #e26f5a07
 STAGES = ('early', 'layer2', 'layer3', 'layer4', 'head')
@@ -90,16 +90,18 @@ class Profile(NamedTuple):
     head:float
 
 PROFILES = dict(uniform  = Profile(1., 1., 1., 1., 1.),
+                tenth    = Profile(.1, .1, .1, .1, 1.),
                 transfer = Profile(.05, .15, .15, .5, 1.),
                 medical  = Profile(.00625, .0125, .025, .05, 1.))
 
 # %% ../nbs/00_schedule.ipynb #976b1727
 def get_profile(
-    profile:str|dict|tuple, # A name in `PROFILES`, a multiplier for each stage by name, or the five in order
-) -> Profile:
+    profile:str|dict|tuple, # A name in `PROFILES`, auto, a multiplier for each stage by name, or the five in order
+) -> Profile|None: # None for auto: what goes with the statistics of the schedule
     "The profile of that name, or the one made of these multipliers"
+    if profile=='auto': return None
     if isinstance(profile, str):
-        if profile not in PROFILES: raise not_allowed('lr profile', profile, tuple(PROFILES))
+        if profile not in PROFILES: raise not_allowed('lr profile', profile, (*PROFILES, 'auto'))
         return PROFILES[profile]
     d = dict(profile) if isinstance(profile, dict) else dict(zip(STAGES, profile)) if isinstance(profile, (tuple,list)) else profile
     if not isinstance(d, dict) or set(d)!=set(STAGES) or not all(is_number(o) and o>=0 for o in d.values()):
@@ -107,19 +109,20 @@ def get_profile(
     return Profile(**{k: float(v) for k,v in d.items()})
 
 # %% ../nbs/00_schedule.ipynb #0f85d662
-CURVES,FROZEN_BN,MIXINGS,MIXING_BY = ('cosine', 'constant', 'one_cycle', 'fine_tune'),('eval', 'adapt'),('mixup', 'cutmix'),('image', 'batch')
-ADVANCES,FITS = ('epochs', 'plateau'),('exact', 'scale')
+CURVES,MIXINGS,MIXING_BY = ('cosine', 'constant', 'one_cycle', 'fine_tune'),('mixup', 'cutmix'),('image', 'batch')
+FROZEN_BN,STATISTICS,ADVANCES,FITS = ('eval', 'adapt'),('kept', 'batch'),('epochs', 'plateau'),('exact', 'scale')
 
 @dataclass(frozen=True)
 class Schedule:
     "The phases of a run in order, and the rates, image sizes and mixing that go with them"
     name:str # What it is called in plans and run folders
     phases:tuple[Phase,...] # In order, from epoch 0, without gaps
-    profile:Profile=PROFILES['transfer'] # Multiplier of `lr` for each stage
+    profile:Profile|None=PROFILES['transfer'] # Multiplier of `lr` for each stage; None: uniform with batch statistics, a tenth below the head with kept ones
     lr:float=1e-3 # Base learning rate: the head's, for AdamW
     curve:Literal['cosine','constant','one_cycle','fine_tune']='cosine' # cosine and constant over the run, one_cycle in each phase, fine_tune as fastai's
-    warmup:float=1. # Epochs over which a stage that joins later warms up
+    warmup:float=1. # Epochs over which a stage that joins warms up; with batch statistics, one that joins after epoch 0
     frozen_bn:Literal['eval','adapt']='eval' # Batch norm of frozen stages: left alone, or goes on learning
+    statistics:Literal['kept','batch']='kept' # What batch norm below the head goes by in stages that learn: what is stored, unchanged, or the batch's
     size_start:float=1. # Size of the images at the start, as a share of the full one
     size_until:float=.7 # Share of the epochs by which they have their full size
     size_step:int=32 # By how many pixels they grow
@@ -136,7 +139,7 @@ class Schedule:
     unreached:tuple[Phase,...]=() # Phases that the budget doesn't reach
 
     def __post_init__(self):
-        check_rules(self, LIMITS, dict(curve=CURVES, frozen_bn=FROZEN_BN, mixing=MIXINGS, mixing_by=MIXING_BY, advance=ADVANCES))
+        check_rules(self, LIMITS, dict(curve=CURVES, frozen_bn=FROZEN_BN, statistics=STATISTICS, mixing=MIXINGS, mixing_by=MIXING_BY, advance=ADVANCES))
         self._check_phases()
         self._check_sizes()
 
@@ -157,6 +160,11 @@ LIMITS = dict(
 def resizes(self:Schedule) -> bool:
     "Does the size of the images change?"
     return self.size_start<1 or any(o.size for o in self.phases)
+
+@patch(as_prop=True)
+def multipliers(self:Schedule) -> Profile:
+    "The profile, or what goes with the statistics"
+    return self.profile or PROFILES['tenth' if self.statistics=='kept' else 'uniform']
 
 @patch
 def _check_phases(self:Schedule):
@@ -182,15 +190,16 @@ def _phases(*starts): # ('head',0), ('layer4',5), ...: each phase ends where the
     return tuple(Phase(u, s, e) for (u,s),e in zip(starts, ends))
 
 STRATEGIES = {o.name: o for o in (
-    Schedule('none', _phases(('all',0)), PROFILES['uniform']),
+    Schedule('none', _phases(('all',0)), None, statistics='batch'),
     Schedule('conservative', _phases(('head',0), ('layer4',10), ('layer3',20), ('all',30))),
     Schedule('balanced', _phases(('head',0), ('layer4',5), ('layer3',10), ('layer2',15), ('all',20))),
     Schedule('medical_optimized', _phases(('head',0), ('layer4',8), ('layer3',15), ('layer2',25), ('all',35)),
              PROFILES['medical'], lr=1e-4),
     Schedule('aggressive', _phases(('head',0), ('layer4',2), ('layer3',4), ('layer2',6), ('all',8))),
     Schedule('head_only', _phases(('head',0)), PROFILES['uniform']),
-    Schedule('lp_ft', (Phase('head',0,1), Phase('all',1,5)), PROFILES['uniform'], fit='scale'),
-    Schedule('fine_tune', _phases(('head',0), ('all',1)), Profile(*(10**(i/2-2) for i in range(5))), curve='fine_tune', frozen_bn='adapt', fit='exact'),
+    Schedule('lp_ft', (Phase('head',0,1), Phase('all',1,5)), None, fit='scale'),
+    Schedule('fine_tune', _phases(('head',0), ('all',1)), Profile(*(10**(i/2-2) for i in range(5))), curve='fine_tune',
+             frozen_bn='adapt', statistics='batch', fit='exact'),
 )}
 
 # %% ../nbs/00_schedule.ipynb #ef010081
@@ -234,7 +243,7 @@ def fitted(self:Schedule,
     if fit not in FITS: raise not_allowed('schedule fit', fit, FITS)
     if self.epochs==epochs: return self
     if self.epochs is not None: raise InputError(f"schedule {self.name}: is already fitted to {self.epochs} epochs, not {epochs}")
-    return replace(self._scaled(epochs) if (self.fit or fit)=='scale' else self._cut(epochs), epochs=epochs)
+    return replace(self._scaled(epochs) if (self.fit or fit)=='scale' else self._cut(epochs), epochs=epochs, profile=self.multipliers)
 
 # %% ../nbs/00_schedule.ipynb #e14675d1
 @patch(as_prop=True)
@@ -292,13 +301,14 @@ def rate(self:Schedule,
     t:float, # Time in epochs, `0 <= t < epochs`
 ) -> float:
     "Learning rate of `stage` at time `t`; 0 while it is frozen, unless its batch norm adapts"
-    phase,since,peak = self.phase_at(int(t)),self.joined(stage, int(t)),self.lr*getattr(self.profile, stage)
+    phase,since,peak = self.phase_at(int(t)),self.joined(stage, int(t)),self.lr*getattr(self.multipliers, stage)
     if since is None and self.frozen_bn=='eval': return 0.
     if self.curve=='fine_tune':
         x = (t-phase.start)/phase.epochs
         return peak/2*one_cycle(x, .3, 5) if phase.start else (self.lr/10 if since is None else peak)*one_cycle(x, .99)
     if self.curve=='one_cycle': return peak*one_cycle((t-phase.start)/phase.epochs)
-    warm = 1. if not since or t-since>=self.warmup else .1 + .9*(t-since)/self.warmup
+    joined = since is not None and (since>0 or self.statistics=='kept')
+    warm = .1 + .9*(t-since)/self.warmup if joined and t-since<self.warmup else 1.
     return peak*warm*(cosine(t/self.epochs) if self.curve=='cosine' else 1.)
 
 @patch
@@ -380,14 +390,16 @@ def _top(self:Schedule, phase): return self.lr/2 if self.curve=='fine_tune' and 
 
 @patch
 def plan(self:Schedule):
-    "A DataFrame with a row a phase: epochs, the stages that learn, their peak learning rates (0: frozen), image sizes and mixing"
+    "A DataFrame with a row a phase: epochs, the stages that learn, what their batch norm goes by, their peak learning rates (0: frozen), image sizes and mixing"
     import pandas as pd
     moving = self.moving() if self.epochs else {}
     def row(o, reached=True):
         learns = ' '.join(reversed(o.stages)) if reached else 'never reached' if self.advance=='epochs' else 'if others end early'
-        lrs = {f'lr_{s}': self._top(o)*m if reached and s in o.stages else 0. for s,m in zip(STAGES, self.profile)}
+        lrs = {f'lr_{s}': self._top(o)*m if reached and s in o.stages else 0. for s,m in zip(STAGES, self.multipliers)}
         more = {k: _span(v[o.start:o.end]) if reached else '' for k,v in moving.items()}
-        return dict(phase=o.unfreeze, start=o.start, end=o.end, epochs=(o.end and o.epochs) if reached else 0, learns=learns, **lrs, **more)
+        statistics = self.statistics if reached and o.lowest<len(STAGES)-1 else ''
+        return dict(phase=o.unfreeze, start=o.start, end=o.end, epochs=(o.end and o.epochs) if reached else 0, learns=learns,
+                    statistics=statistics, **lrs, **more)
     rows = [row(o) for o in self.phases] + [row(o, False) for o in self.unreached]
     df = pd.DataFrame(rows).astype(dict(end='Int64', epochs='Int64'))
     if self.advance=='plateau': df['epochs'] = [f'up to {n}' for n in df.epochs[:-1]]+[f'{df.epochs.iloc[-1]} or more']
@@ -423,7 +435,7 @@ def plot(self:Schedule,
     n,per,moving = self.epochs,20,self.moving()
     if ax is None: _,ax = plt.subplots(figsize=(9,2.9+.35*len(moving)), layout='constrained')
     zs = [[self.rate(s, i/per) or float('nan') for i in range(n*per)] for s in STAGES]
-    peaks = [self.lr*o for o in self.profile if o]
+    peaks = [self.lr*o for o in self.multipliers if o]
     ax.set_facecolor('.9')                             # what isn't painted is frozen
     im = ax.imshow(zs, aspect='auto', origin='lower', extent=(0,n,-.5,4.5), cmap='viridis', interpolation='nearest',
                    norm=LogNorm(min(peaks)/10, max(peaks)))
@@ -431,7 +443,7 @@ def plot(self:Schedule,
         ax.vlines(o.start, -.5, 4.5, color='w', lw=2)
         ax.text((o.start+o.end)/2, 4.6, o.unfreeze, ha='center', va='bottom', fontsize=9)
         for i,s in enumerate(STAGES):
-            ax.text((o.start+o.end)/2, i, f"{self._top(o)*self.profile[i]:.3g}" if s in o.stages else 'frozen', ha='center', va='center',
+            ax.text((o.start+o.end)/2, i, f"{self._top(o)*self.multipliers[i]:.3g}" if s in o.stages else 'frozen', ha='center', va='center',
                     fontsize=8, bbox=dict(fc='w', ec='none', alpha=.6, pad=1))
     for i,values in enumerate(moving.values()): _plot_row(ax, -1-i, values)
     ax.set(yticks=range(-len(moving), 5), yticklabels=[*reversed(moving), *STAGES], ylim=(-.5-len(moving), 4.5), xlabel='epoch')
@@ -443,23 +455,30 @@ def plot(self:Schedule,
 _HELP = dict(fit='exact or scale: how the phases meet any budget', lr="base learning rate: the head's (AdamW)", curve=f"one of {', '.join(CURVES)}",
              warmup='epochs over which a stage that joins warms up',
              frozen_bn='batch norm of frozen stages: eval (left alone) or adapt (goes on learning)',
-             profile=f"multiplier of lr for each stage: {', '.join(PROFILES)}, or a table of the five",
+             statistics='batch norm below the head in stages that learn: kept (goes by what is stored) or batch (by the batch)',
+             profile=f"multiplier of lr for each stage: {', '.join(PROFILES)}, auto (goes with statistics), or a table of the five",
              size_start='size of the images at the start, a share of the full one', size_until='share of the epochs by which it is full',
              size_step='pixels by which it grows', mixup='alpha of the mixing; 0: none', mixing=f"one of {', '.join(MIXINGS)}",
              mixing_by='one lambda an image or a batch', smoothing='of labels, 0 to 1', rising='mixing and smoothing rise with the size',
              advance='epochs (phases end at their epochs) or plateau (also when nothing gets better)', patience='with plateau: epochs of a phase without a better figure')
+
+def _profile_name(profile):
+    "As TOML has it: a name, or a table of the five"
+    if profile is None: return 'auto'
+    if name := next((k for k,o in PROFILES.items() if o==profile), None): return name
+    table = tomlkit.inline_table()
+    table.update(profile._asdict())
+    return table
 
 @patch
 def to_toml(self:Schedule) -> str:
     "This schedule as TOML, with comments"
     doc = tomlkit.document()
     doc['name'] = self.name
-    profile = next((k for k,o in PROFILES.items() if o==self.profile), None)
-    inline = tomlkit.inline_table()
-    inline.update(self.profile._asdict())
+    profile = _profile_name(self.profile)
     for k,text in _HELP.items():
-        if getattr(self, k) is None: continue
-        item = tomlkit.item((profile or inline) if k=='profile' else getattr(self, k))
+        if getattr(self, k) is None and k!='profile': continue
+        item = tomlkit.item(profile if k=='profile' else getattr(self, k))
         doc.append(k, item.comment(text))
     doc.add(tomlkit.nl())
     doc['phase'] = tomlkit.aot()

@@ -33,12 +33,15 @@ def set_modes(
     stages:list[Stage], # As `get_stages` gives them
     lowest:int, # Index of the lowest stage that learns
     frozen_bn:str='eval', # As in `set_phase`
+    statistics:str='kept', # Batch norm below the head in the stages that learn: kept (goes by what is stored) or batch (by the batch)
 ):
-    "Put the frozen stages of a model in training mode into evaluation mode"
+    "In a model in training mode, put into evaluation mode the frozen stages, and the batch norm that keeps its statistics"
     for s in stages[:lowest]:
         for m in s.modules: m.eval()
         if frozen_bn=='adapt':
             for m in _batch_norms(s): m.train()
+    for s in stages[lowest:-1] if statistics=='kept' else ():
+        for m in _batch_norms(s): m.eval()
 
 # %% ../nbs/04_unfreeze.ipynb #5e0bc6df
 class GradualUnfreezing(ScheduleCallback):
@@ -50,9 +53,9 @@ class GradualUnfreezing(ScheduleCallback):
         self.found = [(p, p.requires_grad) for s in self.stages for p in s.params]
 
     def before_train(self):
-        phase,bn = self.schedule.phase_at(self.epoch),self.schedule.frozen_bn
-        if phase is not self.phase: set_phase(self.stages, phase.lowest, bn)
-        set_modes(self.stages, phase.lowest, bn)
+        phase,s = self.schedule.phase_at(self.epoch),self.schedule
+        if phase is not self.phase: set_phase(self.stages, phase.lowest, s.frozen_bn)
+        set_modes(self.stages, phase.lowest, s.frozen_bn, s.statistics)
         self.phase = phase
 
     def after_fit(self): self.restore()

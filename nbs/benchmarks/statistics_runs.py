@@ -1,0 +1,112 @@
+"""The runs of `statistics.ipynb`: `python statistics_runs.py FOLDER [JOBS]` carries out those that are not in FOLDER yet, JOBS at a time (2), one thread each.
+What is run, in which order, and what is kept of it, was written down here before the first run."""
+import json,os,sys,time,warnings
+for o in ('OMP_NUM_THREADS', 'MKL_NUM_THREADS'): os.environ[o] = '1'
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+import numpy as np
+
+class Arm(NamedTuple):
+    "A strategy, what batch norm goes by where it learns, the rates of the stages, and the base rates (the head's) to choose from"
+    strategy:str
+    statistics:str
+    profile:str
+    rates:tuple
+
+MANY,MORE,FEW = (1e-3, 3e-3, 1e-2),(3e-3, 1e-2, 3e-2),(3e-4, 1e-3, 3e-3)
+ARMS = {'none': Arm('none', 'batch', 'uniform', MANY), 'none, kept, tenth': Arm('none', 'kept', 'tenth', MANY),
+        'lp_ft': Arm('lp_ft', 'batch', 'uniform', MANY), 'lp_ft, kept, tenth': Arm('lp_ft', 'kept', 'tenth', MANY),
+        'balanced': Arm('balanced', 'batch', 'transfer', MANY), 'balanced, kept': Arm('balanced', 'kept', 'transfer', MANY),
+        'conservative': Arm('conservative', 'batch', 'transfer', MANY), 'conservative, kept': Arm('conservative', 'kept', 'transfer', MANY),
+        'none, tenth': Arm('none', 'batch', 'tenth', MORE),
+        'none, kept': Arm('none', 'kept', 'uniform', FEW), 'lp_ft, kept': Arm('lp_ft', 'kept', 'uniform', FEW)}
+EPOCHS,SEEDS,LABELS = 10,(0, 1, 2),tuple('NDGCAHMO')
+SETS = dict(chest_500=64, retina=48, fundus_500=48, chest_100=64)         # and the width of their images, in pixels
+
+class Job(NamedTuple):
+    "A run"
+    set:str
+    arm:str
+    lr:float
+    seed:int
+    @property
+    def name(self): return f"{self.set}-{self.arm.replace(', ', '_')}-{self.lr:g}-{self.seed}"
+
+def jobs():
+    "All runs: one seed after the other, so that what there is can be compared whenever it stops"
+    return [Job(k, a, lr, seed) for seed in SEEDS for k in SETS for i in range(3) for a in ARMS for lr in [ARMS[a].rates[(1, 0, 2)[i]]]]
+
+@cache
+def table(key, work):
+    "The images of a set, with their splits"
+    from medprog.data import read_table
+    from real import few
+    data = Path(os.environ.get('DATA', Path(__file__).parent/'../../../shared/data')).resolve()
+    if key=='retina': return read_table(data/'retinamnist.npz', size=SETS[key])
+    csv,cols = ('fundus_multilabel', dict(label_cols=LABELS)) if key.startswith('fundus') else ('chest_xray', {})
+    return read_table(few(data/csv/'labels.csv', work, key, int(key.split('_')[1]), **cols), size=SETS[key], **cols)
+
+def log_probs(probs): return np.log(np.clip(probs.double().numpy(), 1e-30, 1)).astype('float16')     # ranks survive it, and so does AUROC to 1e-4
+
+def carry_out(job, work):
+    "Train, and keep predictions of the last and the best epoch on validation and test, figures of each epoch, and time"
+    import torch
+    from fastai.callback.core import Callback
+    from fastai.torch_core import set_seed
+    from medprog.loaders import image_dls
+    from medprog.metrics import AUROC
+    from medprog.recipe import resolve_schedule
+    from medprog.train import SeedEpochs
+    from real import learner
+
+    class Best(Callback):
+        "Keeps the weights of the best epoch on validation"
+        order,best = 100,-1.
+        def after_epoch(self):
+            if self.recorder.values and (now := self.recorder.values[-1][-1])>self.best:
+                self.best,self.epoch_,self.weights = now,self.epoch,{k: v.clone() for k,v in self.model.state_dict().items()}
+
+    t,arm = table(job.set, work),ARMS[job.arm]
+    set_seed(job.seed, reproducible=True)
+    learn = learner(image_dls(t, bs=32, num_workers=0))
+    learn.metrics,best = [AUROC()],Best()
+    s = resolve_schedule(arm.strategy, EPOCHS, 'scale', lr=job.lr, profile=arm.profile, statistics=arm.statistics)
+    at,cpu = time.perf_counter(),time.process_time()
+    with learn.no_bar(), learn.no_logging(): learn.fit_progressive(EPOCHS, s, precision='fp32', cbs=[SeedEpochs(job.seed), best])
+    res = dict(seconds=time.perf_counter()-at, cpu=time.process_time()-cpu, best=best.epoch_, history=[list(map(float, o)) for o in learn.recorder.values])
+    def predictions(when):
+        with learn.no_bar(): return {f'{k}_{when}': log_probs(learn.get_preds(ds_idx=i)[0]) for i,k in ((1,'valid'), (2,'test'))}
+    arrays = predictions('last')
+    learn.model.load_state_dict(best.weights)
+    arrays |= predictions('best')
+    return res,arrays
+
+def work_on(folder):
+    "Carry out what nobody has begun"
+    warnings.filterwarnings('ignore')
+    import torch
+    torch.set_num_threads(1)
+    for job in jobs():
+        path,lock = folder/f'{job.name}.npz',folder/f'{job.name}.lock'
+        if path.exists(): continue
+        try: lock.touch(exist_ok=False)
+        except FileExistsError: continue
+        res,arrays = carry_out(job, folder)
+        with open(part := folder/f'{job.name}.part', 'wb') as f: np.savez(f, facts=json.dumps({**job._asdict(), **res, 'torch': torch.__version__}), **arrays)
+        os.replace(part, path)
+        lock.unlink()
+        print(f"{time.strftime('%T')} {job.name} {res['cpu']:.0f} s, validation {res['history'][-1][-1]:.3f}", flush=True)
+
+if __name__=='__main__':
+    folder,n = Path(sys.argv[1]).resolve(),int(sys.argv[2]) if len(sys.argv)>2 else 2
+    folder.mkdir(parents=True, exist_ok=True)
+    import multiprocessing as mp
+    for o in folder.glob('*.lock'): o.unlink()                 # of a life before
+    for k in SETS: table(k, folder)                            # files are made once
+    table.cache_clear()
+    ps = [mp.get_context('spawn').Process(target=work_on, args=(folder,)) for _ in range(n)]
+    for p in ps: p.start()
+    for p in ps: p.join()
+    sys.exit(any(p.exitcode for p in ps))
