@@ -269,19 +269,31 @@ def _end_with_run(run):
 
 # %% ../nbs/13_checkpoint.ipynb #ed9123ea
 class FiniteLoss(Callback):
-    "Stops a fit whose loss isn't a number any more, before the weights are lost"
-    order,run_valid = 1,False                            # after mixing, at 0, has made the loss
+    "Stops a fit whose loss isn't a number any more, before the weights are lost, or has exploded"
+    order,run_valid,kept = 1,False,('first',)            # after mixing, at 0, has made the loss
+
+    def before_fit(self): self.first = None
 
     def after_loss(self):
-        if torch.isfinite(self.learn.loss).all(): return
+        if not torch.isfinite(self.learn.loss).all():
+            self._stop(f"loss is {float(self.learn.loss.mean())}", f"batch {self.iter}",
+                       f"{self._why()}; the weights before this batch were good, and the checkpoint is from before it")
+        if self.first is None: self.first = float(self.learn.loss.mean())
+
+    def after_train(self):
+        now = float(self.recorder.smooth_loss.value)
+        if now>10*max(self.first, 1): self._stop(f"training loss is {now:.3g}", f"after {self.first:.3g} in the first batch", f"it has exploded; {_GENTLER} may help")
+
+    def _stop(self, what, where, why):
         rates = ', '.join(f"{h['lr']:.2g}" for h in self.opt.hypers)
-        raise InputError(f"loss is {float(self.learn.loss.mean())} in epoch {self.epoch}, batch {self.iter} (learning rates {rates}): {self._why()}; "
-                         "the weights before this batch were good, and the checkpoint is from before it")
+        raise InputError(f"{what} in epoch {self.epoch}, {where} (learning rates {rates}): {why}")
 
     def _why(self):
         if not all(torch.isfinite(o).all() for o in self.xb): return "the images of this batch hold values that are no numbers"
-        if not all(torch.isfinite(o).all() for o in self.model.parameters()): return "weights have become infinite; a lower learning rate (lr) may help"
-        return "the scores of the network have; a lower learning rate (lr), a longer warm-up or full precision may help"
+        if not all(torch.isfinite(o).all() for o in self.model.parameters()): return f"weights have become infinite; {_GENTLER} may help"
+        return f"the scores of the network have; {_GENTLER}, a longer warm-up or full precision may help"
+
+_GENTLER = "a lower learning rate (lr), a tenth of it below the head (lr_profile tenth), or batch norm that goes by the batch (statistics batch)"
 
 # %% ../nbs/13_checkpoint.ipynb #7801d095
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -165,7 +165,7 @@ def _train(o):
 def _plan(recipe):
     s = recipe.schedule
     if recipe.toml: return print(s.to_toml(), end='')
-    print(f"{s.name}, {s.epochs} epochs, base learning rate {s.lr:g}, {s.curve}, batch norm of frozen stages: {s.frozen_bn}\n")
+    print(f"{s.name}, {s.epochs} epochs, base learning rate {s.lr:g}, {s.curve}, batch norm of frozen stages: {s.frozen_bn}, of those that learn: {s.statistics}\n")
     print(plan_text(s.plan()))
     if s.resizes and not s.size: print("\nsize is a share of the full one; --size shows it in pixels")
     if s.warning: print(f"\n{s.warning}")

@@ -91,8 +91,10 @@ def check_recipe(
     text = (folder/'recipe.toml').read_text(encoding='utf-8')
     was,made = Recipe.from_toml(text, f'{folder}/recipe.toml'),read_toml(text, f'{folder}/recipe.toml').get('made', {})
     differ = [f"{k} was {getattr(was, k)!r} and now is {getattr(recipe, k)!r}" for k in differing(was, recipe)]
-    schedule = replace(recipe.schedule, size=made.get('size'), lr=made.get('lr', recipe.schedule.lr))
-    if not differ and read_toml(schedule.to_toml(), 'schedule')!=made.get('schedule'): differ = [f"the strategy {recipe.progressive_strategy} has changed since"]
+    had = made.get('schedule', {})
+    s = replace(recipe, statistics=recipe.statistics or had.get('statistics')).schedule      # the run may have decided on them, by its weights
+    s = replace(s, size=made.get('size'), lr=made.get('lr', s.lr))
+    if not differ and read_toml(s.to_toml(), 'schedule')!=had: differ = [f"the strategy {recipe.progressive_strategy} has changed since"]
     if differ: raise _another(folder, '; '.join(differ))
     return made
 

@@ -96,7 +96,7 @@ _YES_NO = (lambda o: isinstance(o, bool), 'true or false')
 _RULES = dict(
     data=(_is_text, 'a name or a path'), progressive_strategy=(_is_text, 'a name or a TOML file'),
     label_cols=(_are_texts, 'names of columns'),
-    epochs=_whole(1), batch_size=_whole(2), seed=_whole(0), split_seed=_whole(0, optional=True), size=_whole(MIN_SIZE, optional=True), workers=_whole(0, optional=True), patience=_whole(1, optional=True), cache_features=_whole(0),
+    epochs=_whole(1), batch_size=_whole(1), seed=_whole(0), split_seed=_whole(0, optional=True), size=_whole(MIN_SIZE, optional=True), workers=_whole(0, optional=True), patience=_whole(1, optional=True), cache_features=_whole(0),
     lr=(lambda o: o is None or o=='find' or (is_number(o) and o>0), "a number above 0, or find"),
     **dict.fromkeys(('weight_decay', 'checkpoint_minutes', 'cache_gb'), (lambda o: is_number(o) and o>=0, "a number, 0 or more")),
     weights=(_is_text, 'auto, imagenet, none or a file'),

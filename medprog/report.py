@@ -237,7 +237,7 @@ def _settings(run):
     s = run.made.get('schedule')
     if not s: return [('Rates, mixing, smoothing, sizes', 'not recorded')]
     return [('Learning rate over time', f"{s['curve']}, warm-up of {s['warmup']:g} epochs for stages that join"),
-            ('Profile of the stages', str(s['profile'])), ('Batch norm of frozen stages', s['frozen_bn']),
+            ('Profile of the stages', str(s['profile'])), ('Batch norm of frozen stages', s['frozen_bn']), ('Batch norm of stages that learn', s.get('statistics', 'batch')),
             ('Mixing', f"{s['mixing']}, alpha {s['mixup']:g}" if s['mixup'] else 'none'),
             ('Label smoothing', f"{s['smoothing']:g}" if s['smoothing'] else 'none'), ('Size of the images', _sizes(s))]
 

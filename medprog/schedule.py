@@ -307,8 +307,8 @@ def rate(self:Schedule,
         x = (t-phase.start)/phase.epochs
         return peak/2*one_cycle(x, .3, 5) if phase.start else (self.lr/10 if since is None else peak)*one_cycle(x, .99)
     if self.curve=='one_cycle': return peak*one_cycle((t-phase.start)/phase.epochs)
-    joined = since is not None and (since>0 or self.statistics=='kept')
-    warm = .1 + .9*(t-since)/self.warmup if joined and t-since<self.warmup else 1.
+    joins = since is not None and (since>0 or self.statistics=='kept')
+    warm = .1 + .9*(t-since)/self.warmup if joins and t-since<self.warmup else 1.
     return peak*warm*(cosine(t/self.epochs) if self.curve=='cosine' else 1.)
 
 @patch

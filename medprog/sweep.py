@@ -18,7 +18,7 @@ __all__ = ['ADD_ONS', 'BASELINE', 'ARMS', 'LRS', 'arm_recipe', 'Sweep', 'Job']
 # %% ../nbs/01a_sweep.ipynb #0fc1f84b
 ADD_ONS = dict(mixup=dict(use_mixup=True), cutmix=dict(mixing='cutmix'), smoothing=dict(use_label_smoothing=True), resizing=dict(use_progressive_resizing=True),
                cbam=dict(attention_type='cbam'), medical=dict(attention_type='medical'), weighted=dict(class_weights='balanced'), transfer=dict(lr_profile='transfer'),
-               adapt=dict(frozen_bn='adapt'), plateau=dict(advance='plateau'), cached=dict(cache_features=2))
+               adapt=dict(frozen_bn='adapt'), kept=dict(statistics='kept'), batch=dict(statistics='batch'), tenth=dict(lr_profile='tenth'), plateau=dict(advance='plateau'), cached=dict(cache_features=2))
 BASELINE = 'none'
 ARMS = (BASELINE, 'head_only', 'fine_tune', 'lp_ft', 'conservative', 'balanced', 'medical_optimized', 'aggressive')
 LRS = (1e-4, 3e-4, 1e-3, 3e-3) # Learning rates to choose from

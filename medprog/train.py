@@ -49,7 +49,7 @@ from .report import write_report
 from .resize import ProgressiveResizing
 from .schedule import STAGES,InputError,Schedule,not_allowed,plan_text,read_toml
 from .stages import add_attention,find_weights,get_stages,load_weights,stage_splitter
-from .unfreeze import GradualUnfreezing,set_modes,set_phase
+from .unfreeze import GradualUnfreezing,check_batch_norm,set_modes,set_phase
 
 # %% auto #0
 __all__ = ['progressive_learner', 'SeedEpochs', 'train']
@@ -67,6 +67,7 @@ def _as_found(model):
 def _schedule(self:Learner, strategy, epochs, **kwargs):
     "The schedule of a fit of this learner; warns of phases that aren't reached"
     s = resolve_schedule(strategy, epochs, **{**getattr(self, 'knobs', {}), **kwargs})
+    check_batch_norm(get_stages(self), s, self.dls.bs)
     if s.warning: warnings.warn(s.warning)
     return replace(s, size=self._side()) if s.resizes and s.size is None else s
 
@@ -99,7 +100,7 @@ def suggest_lr(self:Learner,
 ) -> float: # fastai's `valley`
     "A base learning rate from the LR finder ([Smith 2015](https://arxiv.org/abs/1506.01186)), with the stages frozen that are in the first phase"
     class FirstPhase(Callback):
-        def before_train(self): set_modes(stages, lowest, schedule.frozen_bn)
+        def before_train(self): set_modes(stages, lowest, schedule.frozen_bn, schedule.statistics)
     stages,lowest = get_stages(self),schedule.phases[0].lowest
     with _as_found(self.model), self.no_bar(), self.added_cbs(FirstPhase()):
         set_phase(stages, lowest, schedule.frozen_bn)
@@ -146,11 +147,13 @@ def _train_targets(dls):
     return torch.stack([torch.as_tensor(o) for o in (ds.tls[-1] if hasattr(ds, 'tls') else (b[-1] for b in ds))])
 
 # %% ../nbs/14_train.ipynb #ed73e9e3
+_HEAD_FOR_ONE = dict(lin_ftrs=[], first_bn=False)      # for batches of one image: fastai's head without batch norm, which would need two
+
 @delegates(vision_learner, but=['pretrained','splitter','normalize'])
 def progressive_learner(
     dls:DataLoaders, # Of images
     arch:str|Callable='resnet50', # A torchvision ResNet, or its name
-    weights:str|Path='auto', # imagenet, a local file, none, or auto
+    weights:str|Path='auto', # imagenet, a local file, none, or auto; with random weights, batch norm goes by the batch in its fits unless they say otherwise
     metrics=None, # By default AUROC, F1 and accuracy
     loss_func=None, # By default cross-entropy, or binary cross-entropy for several labels an image
     attention:str='none', # none, cbam, medical, or what has been registered
@@ -167,14 +170,15 @@ def progressive_learner(
     state,used = find_weights(arch.__name__, weights)
     loss = _loss(dls, loss_func, class_weights)
     if not dls.after_batch.fs.filter(lambda o: isinstance(o, Normalize)): dls.add_tfms([Normalize.from_stats(*imagenet_stats)], 'after_batch')
+    if dls.bs==1: kwargs = {**_HEAD_FOR_ONE, **kwargs}
     learn = vision_learner(dls, arch, pretrained=False, splitter=stage_splitter, metrics=metrics or [AUROC(), F1(), Accuracy()], loss_func=loss,
                            **{'opt_func': FusedAdam, **kwargs})
     if state: load_weights(learn.model, state, used)
     if attention!='none': add_attention(learn.model, attention, attention_after)
     learn.model.to(memory_format=torch.channels_last)         # as processors and cards like it
-    if not state: update_bn(islice(dls.train, 16), learn.model.to(dls.device), dls.device)   # frozen stages will use what is stored
+    if not state: update_bn(islice(dls.train if dls.bs>1 else dls.train.new(bs=2), 16), learn.model.to(dls.device), dls.device)   # frozen stages will use what is stored
     learn.precision = find_precision(precision, dls.device)
-    learn.weights,knobs = used,dict(mixup=mixup, smoothing=smoothing, size_start=size_start)
+    learn.weights,knobs = used,dict(mixup=mixup, smoothing=smoothing, size_start=size_start, statistics=None if state else 'batch')
     learn.knobs = {k: v for k,v in knobs.items() if v is not None}
     return learn
 
@@ -284,6 +288,16 @@ def _summary(folder, metrics, weights, monitor):
     return '\n'.join(lines+[f"\ntensorboard --logdir {folder.parent} shows this run beside the others there"])
 
 # %% ../nbs/14_train.ipynb #97ff59f6
+def _suited(recipe, learn):
+    "The recipe; where it doesn't say what batch norm goes by, with what the learner knows: the batch, for random weights"
+    return replace(recipe, statistics=recipe.statistics or getattr(learn, 'knobs', {}).get('statistics'))
+
+def _first_line(schedule, recipe, learn):
+    why = ', because weights are random (--statistics kept would keep what was measured before the first epoch)' if _suited(recipe, learn)!=recipe else ''
+    return f"{schedule.name}, base learning rate {schedule.lr:.3g}, {learn.precision}, batch norm that learns goes by {_GOES_BY[schedule.statistics]}{why}"
+
+_GOES_BY = dict(kept='the statistics that are stored', batch='the batch')
+
 @contextmanager
 def _quiet(learn):
     "No lines of fastai's own, no bar where nobody would see it, and no second warning about phases that aren't reached"
@@ -295,7 +309,7 @@ def _quiet(learn):
 def _hparams(recipe, schedule, learn):
     "What TensorBoard shows of a run beside its figures"
     return dict(strategy=schedule.name, arch=recipe.arch, weights=learn.weights, precision=learn.precision, lr=schedule.lr, epochs=recipe.epochs, batch_size=recipe.batch_size,
-                attention=recipe.attention_type, mixup=schedule.mixup, smoothing=schedule.smoothing, size_start=schedule.size_start, seed=recipe.seed)
+                attention=recipe.attention_type, statistics=schedule.statistics, mixup=schedule.mixup, smoothing=schedule.smoothing, size_start=schedule.size_start, seed=recipe.seed)
 
 # %% ../nbs/14_train.ipynb #a6bf5a03
 def _fit(learn, recipe, schedule, folder, state, say):
@@ -310,7 +324,7 @@ def _fit(learn, recipe, schedule, folder, state, say):
         cbs = [SeedEpochs(recipe.seed), TrainTogether(team), FiniteLoss(), ckpt]+[history, writer]*team.is_main+[best]*(recipe.keep=='best' or recipe.patience is not None)
         if recipe.cache_features: cbs.append(FeatureCache(schedule, recipe.cache_features, recipe.seed, recipe.cache_gb/team.n_local, folder if folder.is_dir() else None, team.least))
         try:
-            with ckpt.begin()(learn): learn.fit_progressive(recipe.epochs, schedule, wd=recipe.weight_decay, monitor=recipe.monitor, cbs=cbs)
+            with ckpt.begin()(learn): learn.fit_progressive(recipe.epochs, schedule, statistics=schedule.statistics, wd=recipe.weight_decay, monitor=recipe.monitor, cbs=cbs)
         except Stopped as e: raise Stopped(e.signal, f"stopped, and saved in {folder}; the same command with --name {folder.name} --resume goes on") from None
         finally: writer.close()
     return best.load(learn) if recipe.keep=='best' and team.is_main else None
@@ -354,7 +368,8 @@ def train(
     "Train as `recipe` says and leave everything about the run in a folder"
     team = find_team()                                    # its main process has the folder, and speaks
     if not team.is_main: say = noop
-    schedule,folder = recipe.schedule,team.once(find_run, recipe) if resume and recipe.name else None
+    recipe.schedule                                       # its mistakes are said first
+    folder = team.once(find_run, recipe) if resume and recipe.name else None
     if not resume: team.once(check_free, recipe)
     if folder and team.once(is_finished, folder): return team.once(_finished, folder, say)
     set_seed(recipe.seed)
@@ -363,9 +378,9 @@ def train(
     if folder and team.once(is_finished, folder): return team.once(_finished, folder, say)
     state,made = team.once(_take_up, recipe, folder, table, say) if folder else (None, {})
     with explained(folder or recipe.logdir, recipe.batch_size, table.size), others_missed():
-        return _train(recipe, replace(schedule, size=int(table.size)), table, folder, state, made, say, learner)
+        return _train(recipe, table, folder, state, made, say, learner)
 
-def _train(recipe, schedule, table, folder, state, made, say, learner):
+def _train(recipe, table, folder, state, made, say, learner):
     "Train on `table`, in `folder` if there is one, with what a run that goes on had `made` out"
     team,dls = find_team(),image_dls(table, bs=recipe.batch_size, num_workers=recipe.workers)
     check_divides(dls.train, team)
@@ -373,10 +388,11 @@ def _train(recipe, schedule, table, folder, state, made, say, learner):
     with team.first(): learn = _learner(recipe, dls, made.get('precision', recipe.precision), learner)
     team.check_same(images=fingerprint(table), weights=learn.weights, precision=learn.precision)
     say('\n'.join([f"data: {recipe.data}", table.counts().to_string(), *table.notes, '']))
+    schedule = replace(_suited(recipe, learn).schedule, size=int(table.size))
     with _quiet(learn):
         if recipe.lr=='find': schedule = replace(schedule, lr=made.get('lr') or team.once(learn.suggest_lr, schedule))
-        plan = learn.plan(recipe.epochs, schedule)
-        say('\n'.join(filter(None, [f"{schedule.name}, base learning rate {schedule.lr:.3g}, {learn.precision}", plan_text(plan), schedule.warning]))+'\n')
+        plan = learn.plan(recipe.epochs, schedule, statistics=schedule.statistics)
+        say('\n'.join(filter(None, [_first_line(schedule, recipe, learn), plan_text(plan), schedule.warning]))+'\n')
         folder = folder or team.once(run_folder, recipe, table.name)
         if not made: team.once(_write_plan, learn, table, schedule, plan, recipe, folder)
         say(_epoch_line({}, head=True))

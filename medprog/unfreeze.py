@@ -4,14 +4,15 @@
 
 # %% ../nbs/04_unfreeze.ipynb #04f1172b
 from __future__ import annotations
+import warnings
 from torch import nn
 from fastai.callback.core import TrainEvalCallback
 from fastai.learner import Learner
-from .schedule import Schedule
+from .schedule import InputError,Schedule
 from .stages import ScheduleCallback,Stage,get_stages
 
 # %% auto #0
-__all__ = ['set_phase', 'set_modes', 'GradualUnfreezing']
+__all__ = ['set_phase', 'set_modes', 'GradualUnfreezing', 'check_batch_norm']
 
 # %% ../nbs/04_unfreeze.ipynb #001c37b0
 def _batch_norms(stage): return [o for m in stage.modules for o in m.modules() if isinstance(o, nn.modules.batchnorm._BatchNorm)]
@@ -64,3 +65,15 @@ class GradualUnfreezing(ScheduleCallback):
         "Put `requires_grad` back as it was found; an interrupted fit has to be told"
         for p,o in getattr(self, 'found', ()): p.requires_grad_(o)
         self.stages,self.phase,self.found = None,None,()
+
+# %% ../nbs/04_unfreeze.ipynb #7e9e6a84
+def check_batch_norm(
+    stages:list[Stage], # As `get_stages` gives them
+    schedule:Schedule, # What they will be trained by
+    bs:int, # Images in a batch
+):
+    "Warn if there is no batch norm to keep statistics of; `InputError` if it is to go by batches of one image"
+    norms = any(map(_batch_norms, stages[:-1]))
+    if schedule.statistics=='kept' and not norms: warnings.warn("no batch norm below the head of this network, so statistics='kept' has no effect")
+    if schedule.statistics=='batch' and norms and bs==1:
+        raise InputError("batch size: 1 gives batch norm next to nothing to go by; give 2 or more, or keep its statistics (statistics kept)")
