@@ -4,7 +4,7 @@
 
 # %% ../nbs/13_checkpoint.ipynb #53ab07b8
 from __future__ import annotations
-import ctypes,errno,multiprocessing,os,signal,sys,threading,time,zlib
+import ctypes,errno,multiprocessing,os,signal,sys,threading,time,warnings,zlib
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -269,10 +269,10 @@ def _end_with_run(run):
 
 # %% ../nbs/13_checkpoint.ipynb #ed9123ea
 class FiniteLoss(Callback):
-    "Stops a fit whose loss isn't a number any more, before the weights are lost, or has exploded"
-    order,run_valid,kept = 1,False,('first',)            # after mixing, at 0, has made the loss
+    "Stops a fit whose loss isn't a number any more, before the weights are lost, or has exploded; warns of one that rises"
+    order,run_valid,kept = 1,False,('first','least')     # after mixing, at 0, has made the loss
 
-    def before_fit(self): self.first = None
+    def before_fit(self): self.first,self.least = None,float('inf')
 
     def after_loss(self):
         if not torch.isfinite(self.learn.loss).all():
@@ -283,6 +283,8 @@ class FiniteLoss(Callback):
     def after_train(self):
         now = float(self.recorder.smooth_loss.value)
         if now>10*max(self.first, 1): self._stop(f"training loss is {now:.3g}", f"after {self.first:.3g} in the first batch", f"it has exploded; {_GENTLER} may help")
+        if now>1.3*self.least: warnings.warn(f"training loss has risen from {self.least:.3g} to {now:.3g} in epoch {self.epoch}; if nothing else made the task harder, {_GENTLER} may help")
+        self.least = min(self.least, now)
 
     def _stop(self, what, where, why):
         rates = ', '.join(f"{h['lr']:.2g}" for h in self.opt.hypers)

@@ -86,7 +86,7 @@ class _Plan(Recipe):
 class _Compare(Recipe):
     "Strategies beside each other: each with the same seeds and learning rates to choose from, paired statistics, and a report. The other flags are what all runs have in common."
     strategies:tuple[str,...]=ARMS # Arms, each with what is added to it, as in balanced+mixup or mine.toml+cbam
-    add:tuple[str,...]=() # Each of these alone, added to full fine-tuning, is an arm too: mixup, cutmix, smoothing, resizing, cbam, medical, weighted, transfer, adapt, plateau, cached
+    add:tuple[str,...]=() # Each of these alone, added to full fine-tuning, is an arm too: mixup, cutmix, smoothing, resizing, cbam, medical, weighted, transfer, tenth, adapt, kept, batch, plateau, cached
     seeds:int=5 # How many runs of each arm are compared, with seeds from --seed on
     lrs:tuple[float,...]=LRS # Learning rates that each arm chooses from, by the validation split; one: the same for all; with '': each strategy's own, or --lr
     tune_seeds:int=2 # With how many of the seeds they are tried
