@@ -387,8 +387,9 @@ def _train(recipe, table, folder, state, made, say, learner):
     end_workers_with_run(dls)
     with team.first(): learn = _learner(recipe, dls, made.get('precision', recipe.precision), learner)
     team.check_same(images=fingerprint(table), weights=learn.weights, precision=learn.precision)
-    say('\n'.join([f"data: {recipe.data}", table.counts().to_string(), *table.notes, '']))
     schedule = replace(_suited(recipe, learn).schedule, size=int(table.size))
+    check_batch_norm(get_stages(learn), schedule, recipe.batch_size)
+    say('\n'.join([f"data: {recipe.data}", table.counts().to_string(), *table.notes, '']))
     with _quiet(learn):
         if recipe.lr=='find': schedule = replace(schedule, lr=made.get('lr') or team.once(learn.suggest_lr, schedule))
         plan = learn.plan(recipe.epochs, schedule, statistics=schedule.statistics)
