@@ -5,7 +5,7 @@
 # %% ../nbs/17_cli.ipynb #2de0ee9e
 from __future__ import annotations
 import argparse,difflib,os,sys,time,warnings
-from dataclasses import dataclass,fields
+from dataclasses import dataclass,fields,replace
 from pathlib import Path
 from fastcore.docments import docments
 from .recipe import PRECISIONS,Recipe,_RULES,_whole,source_kind
@@ -163,9 +163,10 @@ def _train(o):
     train(recipe, resume=o.resume)
 
 def _plan(recipe):
-    s = recipe.schedule
+    if recipe.weights=='none' and recipe.statistics is None: recipe = replace(recipe, statistics='batch')        # as the training would
+    s,open_ = recipe.schedule,recipe.weights=='auto' and recipe.statistics is None
     if recipe.toml: return print(s.to_toml(), end='')
-    print(f"{s.name}, {s.epochs} epochs, base learning rate {s.lr:g}, {s.curve}, batch norm of frozen stages: {s.frozen_bn}, of those that learn: {s.statistics}\n")
+    print(f"{s.name}, {s.epochs} epochs, base learning rate {s.lr:g}, {s.curve}, batch norm of frozen stages: {s.frozen_bn}, of those that learn: {s.statistics}{' (batch, if ImageNet weights can not be had)' if open_ and s.statistics=='kept' else ''}\n")
     print(plan_text(s.plan()))
     if s.resizes and not s.size: print("\nsize is a share of the full one; --size shows it in pixels")
     if s.warning: print(f"\n{s.warning}")
