@@ -281,6 +281,7 @@ class FiniteLoss(Callback):
         if self.first is None: self.first = float(self.learn.loss.mean())
 
     def after_train(self):
+        if self.first is None: return                    # there was no batch
         now = float(self.recorder.smooth_loss.value)
         if now>10*max(self.first, 1): self._stop(f"training loss is {now:.3g}", f"after {self.first:.3g} in the first batch", f"it has exploded; {_GENTLER} may help")
         if now>1.3*self.least: warnings.warn(f"training loss has risen from {self.least:.3g} to {now:.3g} in epoch {self.epoch}; if nothing else made the task harder, {_GENTLER} may help")

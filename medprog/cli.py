@@ -166,7 +166,9 @@ def _plan(recipe):
     if recipe.weights=='none' and recipe.statistics is None: recipe = replace(recipe, statistics='batch')        # as the training would
     s,open_ = recipe.schedule,recipe.weights=='auto' and recipe.statistics is None
     if recipe.toml: return print(s.to_toml(), end='')
-    print(f"{s.name}, {s.epochs} epochs, base learning rate {s.lr:g}, {s.curve}, batch norm of frozen stages: {s.frozen_bn}, of those that learn: {s.statistics}{' (batch, if ImageNet weights can not be had)' if open_ and s.statistics=='kept' else ''}\n")
+    unless = ' (batch, if ImageNet weights can not be had)' if open_ and s.statistics=='kept' else ''
+    print(f"{s.name}, {s.epochs} epochs, base learning rate {s.lr:g}, {s.curve}, "
+          f"batch norm of frozen stages: {s.frozen_bn}, of those that learn: {s.statistics}{unless}\n")
     print(plan_text(s.plan()))
     if s.resizes and not s.size: print("\nsize is a share of the full one; --size shows it in pixels")
     if s.warning: print(f"\n{s.warning}")

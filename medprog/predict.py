@@ -32,7 +32,7 @@ from .precision import autocasting,find_precision
 from .recipe import Recipe
 from .report import write_report
 from .schedule import InputError,is_number,not_allowed,read_toml
-from .stages import add_attention
+from .stages import add_attention,head_options
 
 # %% auto #0
 __all__ = ['SPLIT_CHOICES', 'Predictor', 'load_predictor', 'read_metrics', 'predict', 'evaluate']
@@ -172,7 +172,7 @@ def _from_safetensors(path):
 
 def _network(recipe, n_classes):
     "The network of a recipe, with random weights"
-    model = create_vision_model(getattr(torchvision.models, recipe.arch), n_classes, pretrained=False)
+    model = create_vision_model(getattr(torchvision.models, recipe.arch), n_classes, pretrained=False, **head_options(recipe.batch_size))
     return model if recipe.attention_type=='none' else add_attention(model, recipe.attention_type, recipe.attention_after)
 
 # %% ../nbs/15_predict.ipynb #2e5c7d21

@@ -48,7 +48,7 @@ from .recipe import CLASS_WEIGHTS,Recipe,check_free,resolve_schedule
 from .report import write_report
 from .resize import ProgressiveResizing
 from .schedule import STAGES,InputError,Schedule,not_allowed,plan_text,read_toml
-from .stages import add_attention,find_weights,get_stages,load_weights,stage_splitter
+from .stages import add_attention,find_weights,get_stages,head_options,load_weights,stage_splitter
 from .unfreeze import GradualUnfreezing,check_batch_norm,set_modes,set_phase
 
 # %% auto #0
@@ -147,8 +147,6 @@ def _train_targets(dls):
     return torch.stack([torch.as_tensor(o) for o in (ds.tls[-1] if hasattr(ds, 'tls') else (b[-1] for b in ds))])
 
 # %% ../nbs/14_train.ipynb #ed73e9e3
-_HEAD_FOR_ONE = dict(lin_ftrs=[], first_bn=False)      # for batches of one image: fastai's head without batch norm, which would need two
-
 @delegates(vision_learner, but=['pretrained','splitter','normalize'])
 def progressive_learner(
     dls:DataLoaders, # Of images
@@ -170,9 +168,9 @@ def progressive_learner(
     state,used = find_weights(arch.__name__, weights)
     loss = _loss(dls, loss_func, class_weights)
     if not dls.after_batch.fs.filter(lambda o: isinstance(o, Normalize)): dls.add_tfms([Normalize.from_stats(*imagenet_stats)], 'after_batch')
-    if dls.bs==1: kwargs = {**_HEAD_FOR_ONE, **kwargs}
+    if dls.bs==1: warnings.warn('batch size 1: the head is one layer without batch norm, which would need two images')
     learn = vision_learner(dls, arch, pretrained=False, splitter=stage_splitter, metrics=metrics or [AUROC(), F1(), Accuracy()], loss_func=loss,
-                           **{'opt_func': FusedAdam, **kwargs})
+                           **{'opt_func': FusedAdam, **head_options(dls.bs), **kwargs})
     if state: load_weights(learn.model, state, used)
     if attention!='none': add_attention(learn.model, attention, attention_after)
     learn.model.to(memory_format=torch.channels_last)         # as processors and cards like it
