@@ -278,7 +278,7 @@ class FiniteLoss(Callback):
         if not torch.isfinite(self.learn.loss).all():
             self._stop(f"loss is {float(self.learn.loss.mean())}", f"batch {self.iter}",
                        f"{self._why()}; the weights before this batch were good, and the checkpoint is from before it")
-        if self.first is None: self.first = float(self.learn.loss.mean())
+        if self.first is None: self.first = float(self.learn.loss.detach().mean())
 
     def after_train(self):
         if self.first is None: return                    # there was no batch
