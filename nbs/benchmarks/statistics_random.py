@@ -20,7 +20,7 @@ def carry_out(job):
     with learn.no_bar(), learn.no_logging():
         learn.fit_progressive(epochs, 'balanced', statistics=statistics, cbs=SeedEpochs(seed))
         probs = learn.get_preds(ds_idx=2)[0].double().numpy()
-    res = dict(arch=arch, epochs=epochs, statistics=statistics, seed=seed, test=auroc(probs, t.targets('test')), valid_last=learn.recorder.values[-1][2], valid_best=max(o[2] for o in learn.recorder.values))
+    res = dict(arch=arch, epochs=epochs, statistics=statistics, seed=seed, test=float(auroc(probs, t.targets('test'))), valid_last=learn.recorder.values[-1][2], valid_best=max(o[2] for o in learn.recorder.values))
     print(res, flush=True)
     return res
 
