@@ -158,7 +158,7 @@ def _recipe(o): return Recipe(**{f.name: getattr(o, f.name) for f in fields(Reci
 
 def _train(o):
     recipe = _recipe(o)
-    recipe.schedule, recipe.check_there(o.resume)      # mistakes are said before torch is imported, which takes seconds
+    recipe.schedule, recipe.check_batch(), recipe.check_there(o.resume)      # mistakes are said before torch is imported, which takes seconds
     from medprog.train import train
     train(recipe, resume=o.resume)
 

@@ -219,3 +219,10 @@ def check_there(self:Recipe,
     if not resume: check_free(self)
     source_kind(self.data, self.label_cols)
     check_weights(self.weights)
+
+@patch
+def check_batch(self:Recipe):
+    "Batches of one image leave batch norm nothing to go by, unless it keeps its statistics; random weights have none to keep"
+    statistics = self.statistics or ('batch' if self.weights=='none' else self.schedule.statistics)
+    if self.batch_size==1 and statistics=='batch':
+        raise InputError("batch_size: 1 gives batch norm next to nothing to go by; give 2 or more, or keep its statistics (statistics kept)")

@@ -76,4 +76,4 @@ def check_batch_norm(
     norms = any(map(_batch_norms, stages[:-1]))
     if schedule.statistics=='kept' and not norms: warnings.warn("no batch norm below the head of this network, so statistics='kept' has no effect")
     if schedule.statistics=='batch' and norms and bs==1:
-        raise InputError("batch size: 1 gives batch norm next to nothing to go by; give 2 or more, or keep its statistics (statistics kept)")
+        raise InputError("batch_size: 1 gives batch norm next to nothing to go by; give 2 or more, or keep its statistics (statistics kept)")
