@@ -1,6 +1,7 @@
 """The runs of `statistics.ipynb`: `python statistics_runs.py FOLDER [JOBS]` carries out those that are not in FOLDER yet, JOBS at a time (2), one thread each.
-What is run, in which order, and what is kept of it, was written down here before the first run; once, after 40 runs and before a test figure
-had been looked at, the order was changed: for time, seeds 1 and 2 begin with the rate that seed 0 chooses."""
+What is run, in which order, and what is kept of it, was written down here before the first run, and changed twice: after 40 runs and before a test
+figure had been looked at, for time, so that the seeds after the first run with the rate that the first chooses; and after 140 runs, when test figures had been looked at, so that an arm whose best rate on
+validation is the first or the last of its three tries one more beyond."""
 import json,os,sys,time,warnings
 import multiprocessing as mp
 for o in ('OMP_NUM_THREADS', 'MKL_NUM_THREADS'): os.environ[o] = '1'
@@ -41,15 +42,25 @@ def validation(job, folder):
     path = folder/f'{job.name}.npz'
     return json.loads(str(np.load(path)['facts']))['history'][-1][-1] if path.exists() else None
 
+def rates(arm, said):
+    "The rates of an arm on a set: its three, and one more beyond where the best on validation is the first or the last of them; `said`: AUROC by rate"
+    r = list(arm.rates)
+    best = max(r, key=lambda o: said.get(o, 0.))
+    if not set(r)<=set(said): return r
+    return r+[round(r[-1]*10/3, 6)]*(best==r[-1])+[round(r[0]*3/10, 6)]*(best==r[0])
+
 def jobs(folder):
-    "All runs in order: the first seed with all rates; the other seeds with the rate that is then the best on validation; and the other rates"
-    first = [Job(k, a, arm.rates[i], SEEDS[0]) for k in SETS for i in (1, 0, 2) for a,arm in ARMS.items()]
-    yield from first
-    said = {o: validation(o, folder) for o in first}
-    best = [max((o for o in first if (o.set, o.arm)==(k, a)), key=lambda o: said[o] or 0) for k in SETS for a in ARMS
-            if all(said[o] is not None for o in first if (o.set, o.arm)==(k, a))]
+    "All runs in order: the first seed with all rates, and beyond; the other seeds with the rate that is then the best on validation"
+    yield from (Job(k, a, arm.rates[i], SEEDS[0]) for k in SETS for i in (1, 0, 2) for a,arm in ARMS.items())
+    best = []
+    for k in ('chest_100', 'chest_500', 'fundus_500', 'retina'):
+        for a,arm in ARMS.items():
+            said = {o: v for o in arm.rates if (v := validation(Job(k, a, o, SEEDS[0]), folder)) is not None}
+            tried = [Job(k, a, o, SEEDS[0]) for o in rates(arm, said)]
+            yield from tried
+            said = {o: validation(o, folder) for o in tried}
+            if None not in said.values(): best.append(max(tried, key=said.get))
     for seed in SEEDS[1:]: yield from (o._replace(seed=seed) for o in best)
-    for seed in SEEDS[1:]: yield from (o._replace(seed=seed) for o in first)
 
 @cache
 def table(key, work):
