@@ -5,7 +5,7 @@
 # %% ../nbs/17_cli.ipynb #2de0ee9e
 from __future__ import annotations
 import argparse,difflib,os,sys,time,warnings
-from dataclasses import dataclass,fields,replace
+from dataclasses import dataclass,fields
 from pathlib import Path
 from fastcore.docments import docments
 from .recipe import PRECISIONS,Recipe,_RULES,_whole,source_kind
@@ -158,13 +158,12 @@ def _recipe(o): return Recipe(**{f.name: getattr(o, f.name) for f in fields(Reci
 
 def _train(o):
     recipe = _recipe(o)
-    recipe.schedule, recipe.check_batch(), recipe.check_there(o.resume)      # mistakes are said before torch is imported, which takes seconds
+    recipe.check_batch(), recipe.check_there(o.resume)      # mistakes are said before torch is imported, which takes seconds
     from medprog.train import train
     train(recipe, resume=o.resume)
 
 def _plan(recipe):
-    if recipe.weights=='none' and recipe.statistics is None: recipe = replace(recipe, statistics='batch')        # as the training would
-    s,open_ = recipe.schedule,recipe.weights=='auto' and recipe.statistics is None
+    s,open_ = recipe.started(recipe.weights=='none').schedule,recipe.weights=='auto' and recipe.statistics is None
     if recipe.toml: return print(s.to_toml(), end='')
     unless = ' (batch, if ImageNet weights can not be had)' if open_ and s.statistics=='kept' else ''
     print(f"{s.name}, {s.epochs} epochs, base learning rate {s.lr:g}, {s.curve}, "

@@ -159,6 +159,13 @@ def schedule(self:Recipe) -> Schedule:
     "The fitted schedule of this recipe"
     return resolve_schedule(self.progressive_strategy, self.epochs, **self.knobs())
 
+@patch
+def started(self:Recipe,
+    random:bool, # From random weights?
+) -> Recipe:
+    "This recipe; with random weights, whose statistics aren't worth keeping, batch norm goes by the batch where nothing else is said"
+    return replace(self, statistics='batch') if random and self.statistics is None else self
+
 # %% ../nbs/01_recipe.ipynb #bb71923a
 @patch
 def to_toml(self:Recipe,
@@ -222,7 +229,5 @@ def check_there(self:Recipe,
 
 @patch
 def check_batch(self:Recipe):
-    "Batches of one image leave batch norm nothing to go by, unless it keeps its statistics; random weights have none to keep"
-    statistics = self.statistics or ('batch' if self.weights=='none' else self.schedule.statistics)
-    if self.batch_size==1 and statistics=='batch':
-        raise InputError("batch_size: 1 gives batch norm next to nothing to go by; give 2 or more, or keep its statistics (statistics kept)")
+    "Batch norm has something to go by, as far as that can be said before weights are looked for"
+    self.started(self.weights=='none').schedule.check_batch(self.batch_size)

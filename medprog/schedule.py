@@ -167,6 +167,13 @@ def multipliers(self:Schedule) -> Profile:
     return self.profile or PROFILES['tenth' if self.statistics=='kept' else 'uniform']
 
 @patch
+def check_batch(self:Schedule,
+    bs:int, # Images in a batch
+):
+    "`InputError` if batch norm is to go by batches of one image"
+    if bs==1 and self.statistics=='batch': raise InputError("batch_size: 1 gives batch norm next to nothing to go by; give 2 or more, or keep its statistics (statistics kept)")
+
+@patch
 def _check_phases(self:Schedule):
     if not self.phases: raise InputError(f"schedule {self.name}: no phase is given; give at least one")
     for a,b in zip((None,)+self.phases, self.phases):

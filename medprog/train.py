@@ -287,8 +287,8 @@ def _summary(folder, metrics, weights, monitor):
 
 # %% ../nbs/14_train.ipynb #97ff59f6
 def _suited(recipe, learn):
-    "The recipe; where it doesn't say what batch norm goes by, with what the learner knows: the batch, for random weights"
-    return replace(recipe, statistics=recipe.statistics or getattr(learn, 'knobs', {}).get('statistics'))
+    "The recipe, as the learner's weights have it"
+    return recipe.started(getattr(learn, 'knobs', {}).get('statistics')=='batch')       # `progressive_learner` says so of random ones
 
 def _first_line(schedule, recipe, learn):
     why = ', because weights are random (--statistics kept would keep what was measured before the first epoch)' if _suited(recipe, learn)!=recipe else ''

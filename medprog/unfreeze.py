@@ -8,7 +8,7 @@ import warnings
 from torch import nn
 from fastai.callback.core import TrainEvalCallback
 from fastai.learner import Learner
-from .schedule import InputError,Schedule
+from .schedule import Schedule
 from .stages import ScheduleCallback,Stage,get_stages
 
 # %% auto #0
@@ -75,5 +75,4 @@ def check_batch_norm(
     "Warn if there is no batch norm to keep statistics of; `InputError` if it is to go by batches of one image"
     norms = any(map(_batch_norms, stages[:-1]))
     if schedule.statistics=='kept' and not norms: warnings.warn("no batch norm below the head of this network, so statistics='kept' has no effect")
-    if schedule.statistics=='batch' and norms and bs==1:
-        raise InputError("batch_size: 1 gives batch norm next to nothing to go by; give 2 or more, or keep its statistics (statistics kept)")
+    if norms: schedule.check_batch(bs)

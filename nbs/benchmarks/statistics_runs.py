@@ -5,7 +5,6 @@ validation is the first or the last of its three tries one more beyond."""
 import json,os,sys,time,warnings
 import multiprocessing as mp
 for o in ('OMP_NUM_THREADS', 'MKL_NUM_THREADS'): os.environ[o] = '1'
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
