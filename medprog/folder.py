@@ -5,15 +5,96 @@
 # %% ../nbs/13a_folder.ipynb #096bd0e1
 from __future__ import annotations
 import hashlib
-from dataclasses import fields,replace
+import json
+from dataclasses import asdict,dataclass,fields,replace
 from itertools import chain,count
 from pathlib import Path
+from fastcore.basics import patch
 from .data import ImageTable
 from .recipe import Recipe,check_free
 from .schedule import InputError,get_schedule,read_toml
 
 # %% auto #0
-__all__ = ['run_name', 'run_folder', 'find_run', 'is_finished', 'fingerprint', 'differing', 'check_recipe', 'check_same']
+__all__ = ['RUN_FILES', 'RunFolder', 'RunFacts', 'run_name', 'run_folder', 'find_run', 'is_finished', 'fingerprint', 'differing',
+           'check_recipe', 'check_same']
+
+# %% ../nbs/13a_folder.ipynb #75724d7d
+RUN_FILES = dict(
+    recipe='recipe.toml',
+    plan='plan.csv',
+    plan_picture='plan.png',
+    history='history.csv',
+    metrics='metrics.json',
+    predictions='predictions.csv',
+    valid_predictions='predictions_valid.csv',
+    subgroups='subgroups.csv',
+    model='model.pkl',
+    report='report.html',
+    report_text='report.md')
+
+class RunFolder:
+    "The folder of a run: `RunFolder(path).history` and so on are the paths of its files, as `RUN_FILES` names them"
+    def __init__(self,
+        path:str|Path, # Of the run
+    ):
+        self.path = Path(path)
+
+    def __getattr__(self, name):
+        if name not in RUN_FILES: raise AttributeError(f"no file of a run is called {name}")
+        return self.path/RUN_FILES[name]
+
+# %% ../nbs/13a_folder.ipynb #cd6d730f
+@dataclass(frozen=True)
+class RunFacts:
+    "What a run found out for itself: the table `made` of its `recipe.toml`"
+    date:str|None=None # When it began
+    weights:str|None=None # Initial weights that it really had
+    precision:str|None=None # Arithmetic that it really used
+    lr:float|None=None # Base learning rate
+    size:int|None=None # Side of the images, in pixels
+    classes:tuple[str,...]=() # In the order of the outputs
+    multilabel:bool|None=None # Any number of classes an image, instead of one?
+    parameters:int|None=None # How many the network has
+    network:str|None=None # Class of a network that isn't the recipe's
+    learner:str|None=None # Function that made it
+    class_weights:dict|None=None # Weight of each class in the loss
+    images:dict|None=None # How many in each split
+    patients:dict|None=None # How many in each split
+    counts:dict|None=None # Images of each class, by split
+    notes:tuple[str,...]|None=None # What was said of the data
+    fingerprint:str|None=None # Of the table of images
+    device:str|None=None # Where it ran
+    processes:int=1 # How many trained together
+    threads:int|None=None # Of each
+    processor:str|None=None # Its name
+    versions:dict|None=None # Of the packages
+    schedule:dict|None=None # As `Schedule.to_toml` writes it
+
+    def to_dict(self) -> dict:
+        "As `Recipe.to_toml` takes it: without what isn't known"
+        table = {k: list(v) if isinstance(v, tuple) else v for k,v in asdict(self).items()}
+        return {k: v for k,v in table.items() if v is not None and v!=[]}
+
+    @classmethod
+    def from_toml(cls,
+        text:str, # Of a `recipe.toml`
+        name:str='recipe', # What to call it in an error
+    ) -> RunFacts: # Unknown entries are left out
+        "What the run of this recipe found out"
+        table,known = read_toml(text, name).get('made', {}),{o.name for o in fields(cls)}
+        given = {k: tuple(v) if isinstance(v, list) else v for k,v in table.items() if k in known}
+        return cls(**given)
+
+# %% ../nbs/13a_folder.ipynb #0a47623e
+@patch
+def facts(self:RunFolder) -> RunFacts:
+    "What the run found out, from its recipe"
+    return RunFacts.from_toml(self.recipe.read_text(encoding='utf-8'), str(self.recipe))
+
+@patch
+def read_metrics(self:RunFolder) -> dict:
+    "Figures of the test split, each with its interval"
+    return json.loads(self.metrics.read_text(encoding='utf-8'))
 
 # %% ../nbs/13a_folder.ipynb #46b8247a
 def run_name(
