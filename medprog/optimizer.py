@@ -6,15 +6,15 @@
 from __future__ import annotations
 from collections import defaultdict
 import torch
-from torch import Tensor
 from torch.optim.adamw import adamw
 from fastai.optimizer import Optimizer
-from fastcore.basics import patch
 
 # %% auto #0
 __all__ = ['FusedAdam']
 
 # %% ../nbs/05a_optimizer.ipynb #b0bb3c53
+_HYPERS = dict(lr='lr', mom='beta1', sqr_mom='beta2', eps='eps', wd='weight_decay')     # fastai's names, torch's names
+
 class FusedAdam(Optimizer):
     "AdamW with fastai's groups, hyper-parameters and state, and torch's fused kernel"
     def __init__(self,
@@ -30,26 +30,29 @@ class FusedAdam(Optimizer):
     def step(self, closure=None):
         if closure is not None: raise NotImplementedError("fastai's optimizers take no closure")
         groups = defaultdict(list)
-        for p,_,state,h in self.all_params(with_grad=True):
-            wd = h['wd'] if state.get('do_wd', True) else 0.
-            groups[h['lr'], h['mom'], h['sqr_mom'], h['eps'], wd, p.device].append((p, *self._moments(p, state)))
-        for (lr,mom,sqr_mom,eps,wd,_),rows in groups.items():
-            ps,grads,avgs,sqrs,steps = map(list, zip(*rows))
-            adamw(ps, grads, avgs, sqrs, [], steps, fused=True, amsgrad=False, beta1=mom, beta2=sqr_mom, lr=lr, weight_decay=wd, eps=eps, maximize=False)
+        for p,_,state,hyper in self.all_params(with_grad=True):
+            if not state.get('do_wd', True): hyper = {**hyper, 'wd': 0.}
+            key = tuple(hyper[k] for k in _HYPERS)
+            groups[key].append(_kernel_tensors(p, state))
+        for values,rows in groups.items():
+            tensors = {k: [row[k] for row in rows] for k in rows[0]}
+            hypers = dict(zip(_HYPERS.values(), values))
+            adamw(**tensors, **hypers, max_exp_avg_sqs=[], fused=True, amsgrad=False, maximize=False)
 
-    def zero_grad(self):
-        for p,*_ in self.all_params(with_grad=True): p.grad = None    # no pass over the weights, and what is frozen next does not move
+    def zero_grad(self):     # no pass over the weights, and what is frozen next does not move
+        for p,*_ in self.all_params(with_grad=True): p.grad = None
 
 # %% ../nbs/05a_optimizer.ipynb #e0ad26bf
-_NEW = dict(grad_avg=torch.zeros_like, sqr_avg=torch.zeros_like, step=lambda p: torch.zeros((), device=p.device))
+def _kernel_tensors(p, state):
+    "What torch's kernel takes for `p`, laid out as `p` is; kept in `state`"
+    for k in ('grad_avg', 'sqr_avg'):
+        if k not in state: state[k] = torch.zeros_like(p)
+        state[k] = _like(state[k], p)
+    count = state.get('step', 0)                                       # fastai's own is an integer
+    state['step'] = torch.as_tensor(count, dtype=torch.float, device=p.device)
+    return dict(params=p, grads=_like(p.grad, p), exp_avgs=state['grad_avg'],
+                exp_avg_sqs=state['sqr_avg'], state_steps=state['step'])
 
-@patch
-def _moments(self:FusedAdam, p, state):
-    "Gradient, moments and count of `p`, laid out as it is"
-    for k,new in _NEW.items():
-        if k not in state: state[k] = new(p.detach())
-    if not isinstance(state['step'], Tensor): state['step'] = torch.tensor(float(state['step']), device=p.device)    # fastai's own counts in integers
-    for k in ('grad_avg', 'sqr_avg'): state[k] = _like(state[k], p)
-    return _like(p.grad, p),*(state[k] for k in _NEW)
-
-def _like(o, p): return o if o.stride()==p.stride() else torch.empty_like(p).copy_(o)
+def _like(o, p):
+    if o.stride()==p.stride(): return o
+    return torch.empty_like(p).copy_(o)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 from contextlib import contextmanager,nullcontext
 from functools import partial
-from typing import Callable
+from typing import Callable,Literal
 import torch
 from torch import nn
 from fastai.callback.core import Callback,CancelStepException
@@ -16,7 +16,7 @@ from .recipe import PRECISIONS
 from .schedule import not_allowed
 
 # %% auto #0
-__all__ = ['has_bf16', 'find_precision', 'forward_as', 'autocasting', 'LossScaling']
+__all__ = ['Precision', 'has_bf16', 'find_precision', 'forward_as', 'autocasting', 'LossScaling']
 
 # %% ../nbs/05b_precision.ipynb #2c5118aa
 def has_bf16(
@@ -26,11 +26,15 @@ def has_bf16(
     kind = torch.device(device).type
     if kind=='cuda': return torch.cuda.is_bf16_supported(including_emulation=False)
     if kind!='cpu': return False
-    has = getattr(torch.cpu, 'get_capabilities', dict)()                # newer torch only
-    return bool(has.get('avx512_bf16') or has.get('amx_bf16')) or any(getattr(torch.cpu, o, bool)() for o in ('_is_avx512_bf16_supported', '_is_amx_tile_supported'))
+    can = getattr(torch.cpu, 'get_capabilities', dict)()                # newer torch only
+    if can.get('avx512_bf16') or can.get('amx_bf16'): return True
+    return any(getattr(torch.cpu, f'_is_{o}_supported', bool)() for o in ('avx512_bf16', 'amx_tile'))
+
+# %% ../nbs/05b_precision.ipynb #74a5dda7
+Precision = Literal['auto','fp32','bf16','fp16']
 
 def find_precision(
-    precision:str, # auto, fp32, bf16 or fp16
+    precision:Precision, # What is asked for
     device:str|torch.device, # Where the network is
 ) -> str: # fp32, bf16 or fp16
     "What `precision` means on `device`: auto is bf16 where there are instructions for it, else fp32"
@@ -38,19 +42,13 @@ def find_precision(
     if precision!='auto': return precision
     return 'bf16' if has_bf16(device) else 'fp32'
 
-# %% ../nbs/05b_precision.ipynb #6c8b9b55
-_HALF = dict(bf16=torch.bfloat16, fp16=torch.float16)
-
-def _half_forward(forward, dtype, model, *args, **kwargs):
-    with torch.autocast(next(model.parameters()).device.type, dtype): out = forward(*args, **kwargs)
-    return to_float(out)
-
+# %% ../nbs/05b_precision.ipynb #9f71cd16
 @contextmanager
 def forward_as(
     module:nn.Module,
     forward:Callable, # Takes what the module's own takes
 ):
-    "Within, `module` computes `forward`; afterwards what it computed before"
+    "Make `module` compute `forward` inside the block, and what it computed before after it"
     found = module.__dict__.get('forward')
     module.forward = forward
     try: yield
@@ -58,17 +56,26 @@ def forward_as(
         del module.forward
         if found is not None: module.forward = found
 
+# %% ../nbs/05b_precision.ipynb #6c8b9b55
+_HALF = dict(bf16=torch.bfloat16, fp16=torch.float16)
+
+def _half_forward(forward, dtype, model, *args, **kwargs):
+    device = next(model.parameters()).device
+    with torch.autocast(device.type, dtype): out = forward(*args, **kwargs)
+    return to_float(out)
+
 @contextmanager
 def autocasting(
     model:nn.Module, # Whose forward pass to change
     precision:str, # fp32, bf16 or fp16
 ):
-    "Within, `model` computes in `precision` and puts out float32"
+    "Make `model` compute in `precision` inside the block, and put out float32"
     matmul = torch.get_float32_matmul_precision()
     if torch.cuda.is_available(): torch.set_float32_matmul_precision('high')
-    half = partial(_half_forward, model.forward, _HALF[precision], model) if precision in _HALF else None
+    half = _HALF.get(precision)
+    forward = partial(_half_forward, model.forward, half, model)
     try:
-        with forward_as(model, half) if half else nullcontext(): yield
+        with forward_as(model, forward) if half else nullcontext(): yield
     finally: torch.set_float32_matmul_precision(matmul)
 
 # %% ../nbs/05b_precision.ipynb #aac1af9d
@@ -77,7 +84,9 @@ class LossScaling(Callback):
     order,run_valid = MixedPrecision.order,False
     kept = ('scaling',)     # what a checkpoint has of it
 
-    def before_fit(self): self.scaler = torch.amp.GradScaler(next(self.model.parameters()).device.type)
+    def before_fit(self):
+        device = next(self.model.parameters()).device
+        self.scaler = torch.amp.GradScaler(device.type)
     def before_backward(self): self.learn.loss_grad = self.scaler.scale(self.loss_grad)
 
     def before_step(self):

@@ -25,8 +25,8 @@ from .recipe import check_weights
 from .schedule import STAGES,InputError,Schedule,not_allowed
 
 # %% auto #0
-__all__ = ['NOT_TORCH', 'StageSplitter', 'find_resnet', 'stage_splitter', 'Stage', 'get_stages', 'add_attention',
-           'ScheduleCallback', 'head_options', 'find_weights', 'load_weights']
+__all__ = ['NOT_TORCH', 'StageSplitter', 'find_resnet', 'stage_splitter', 'Stage', 'get_stages', 'add_attention', 'head_options',
+           'ScheduleCallback', 'find_weights', 'load_weights']
 
 # %% ../nbs/03_stages.ipynb #8d3b683f
 @dataclass(frozen=True)
@@ -176,6 +176,13 @@ def _channels(model, module, size):
                          f"behind {type(module).__name__}, which gives none")
     return hook.stored.shape[1]
 
+# %% ../nbs/03_stages.ipynb #5356acb2
+def head_options(
+    bs:int, # Images in a batch
+) -> dict: # For `vision_learner` and `create_vision_model`; empty for fastai's usual head
+    "A head that can be trained on batches of `bs` images"
+    return dict(lin_ftrs=[], first_bn=False) if bs==1 else {}
+
 # %% ../nbs/03_stages.ipynb #e4e9b1a8
 def is_fit(
     learn:Learner, # As a callback's `before_fit` finds it
@@ -201,13 +208,6 @@ class ScheduleCallback(Callback):
         self.start()
 
     def start(self): "State of a fit is born here"
-
-# %% ../nbs/03_stages.ipynb #5356acb2
-def head_options(
-    bs:int, # Images in a batch
-) -> dict: # For `vision_learner` and `create_vision_model`; empty for fastai's usual head
-    "A head that can be trained on batches of `bs` images"
-    return dict(lin_ftrs=[], first_bn=False) if bs==1 else {}
 
 # %% ../nbs/03_stages.ipynb #20200dcc
 def find_weights(
