@@ -600,7 +600,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                 'medprog.losses.cross_entropy': ('losses.html#cross_entropy', 'medprog/losses.py'),
                                 'medprog.losses.soft_loss': ('losses.html#soft_loss', 'medprog/losses.py')},
             'medprog.memory': { 'medprog.memory._glibc': ('memory.html#_glibc', 'medprog/memory.py'),
-                                'medprog.memory.keeping_memory': ('memory.html#keeping_memory', 'medprog/memory.py')},
+                                'medprog.memory.keep_freed_memory': ('memory.html#keep_freed_memory', 'medprog/memory.py')},
             'medprog.metrics': { 'medprog.metrics.AUROC': ('metrics.html#auroc', 'medprog/metrics.py'),
                                  'medprog.metrics.Accuracy': ('metrics.html#accuracy', 'medprog/metrics.py'),
                                  'medprog.metrics.F1': ('metrics.html#f1', 'medprog/metrics.py'),

@@ -8,25 +8,28 @@ import ctypes
 from contextlib import contextmanager
 
 # %% auto #0
-__all__ = ['keeping_memory']
+__all__ = ['keeping_memory', 'keep_freed_memory']
 
 # %% ../nbs/05c_memory.ipynb #6989193f
-_TRIM,_MAPS = -1,-4                             # of malloc.h: M_TRIM_THRESHOLD, M_MMAP_MAX
-_USUAL = {_TRIM: 128*1024, _MAPS: 65536}        # glibc's own
+_KNOBS = {-1: (-1, 128*1024),    # M_TRIM_THRESHOLD of malloc.h: give nothing back; glibc's own
+          -4: (0, 65536)}        # M_MMAP_MAX: no pieces that the system hands out one by one; glibc's own
 
 def _glibc():
     "The C library, if it has these knobs"
-    try:
-        libc = ctypes.CDLL(None)
-        return libc if all(hasattr(libc, o) for o in ('gnu_get_libc_version', 'mallopt', 'malloc_trim')) else None
+    try: libc = ctypes.CDLL(None)
     except (OSError, TypeError): return None    # Windows
+    return libc if hasattr(libc, 'gnu_get_libc_version') else None
 
 @contextmanager
-def keeping_memory():
-    "Within, memory that is freed stays with this process"
-    libc = _glibc()
-    for k,v in {_TRIM: -1, _MAPS: 0}.items(): libc and libc.mallopt(k, v)
+def keep_freed_memory():
+    "Keep memory that is freed inside the block with this process; give it back to the system after it"
+    if (libc := _glibc()) is None: return (yield)
+    for knob,(kept,_) in _KNOBS.items(): libc.mallopt(knob, kept)
     try: yield
     finally:
-        for k,v in _USUAL.items(): libc and libc.mallopt(k, v)
-        if libc: libc.malloc_trim(0)
+        for knob,(_,usual) in _KNOBS.items(): libc.mallopt(knob, usual)
+        libc.malloc_trim(0)
+
+# %% ../nbs/05c_memory.ipynb #6eafd09c
+# aliases until the merge
+keeping_memory = keep_freed_memory
