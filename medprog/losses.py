@@ -4,6 +4,7 @@
 
 # %% ../nbs/06_losses.ipynb #cbb6285c
 from __future__ import annotations
+from typing import Callable,Literal
 import torch
 from torch import Tensor,nn
 import torch.nn.functional as F
@@ -11,94 +12,123 @@ from fastai.losses import BaseLoss,LabelSmoothingCrossEntropy
 from .schedule import InputError
 
 # %% auto #0
-__all__ = ['cross_entropy', 'binary_cross_entropy', 'CrossEntropy', 'BinaryCrossEntropy', 'soft_loss', 'balanced_weights']
+__all__ = ['Reduction', 'cross_entropy', 'binary_cross_entropy', 'SoftLoss', 'CrossEntropy', 'BinaryCrossEntropy', 'soft_loss',
+           'balanced_weights']
 
 # %% ../nbs/06_losses.ipynb #1b768a76
+Reduction = Literal['mean','sum','none']     # over the images
+
 def _plain(t): return t.as_subclass(Tensor)     # without fastai's types, which don't mix
 
 def _single(logits):
-    logits = _plain(logits)
-    return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
+    return _plain(logits).to(torch.promote_types(logits.dtype, torch.float))
 
+def _like(weight, logits):
+    return None if weight is None else weight.to(logits)
+
+# %% ../nbs/06_losses.ipynb #ecaf4eda
 def cross_entropy(
     logits:Tensor, # (n, classes)
     targs:Tensor, # Class numbers (n,), or probabilities (n, classes)
-    weight:Tensor|None=None, # Of each class
+    weight:Tensor|None=None, # One a class
     smoothing:float=0., # Share of a target that is spread over all classes
-    reduction:str='mean', # mean, sum or none: a loss for each image
+    reduction:Reduction='mean', # none: a loss for each image
 ) -> Tensor:
     "Cross-entropy with class numbers or probabilities as targets, on one scale"
     logits,targs = _single(logits),_plain(targs)
-    weight = None if weight is None else weight.to(logits)
-    kw = dict(weight=weight, label_smoothing=smoothing)
-    if not targs.is_floating_point(): return F.cross_entropy(logits, targs.long(), reduction=reduction, **kw)
-    targs = targs.to(logits.dtype)
-    if reduction!='mean': return F.cross_entropy(logits, targs, reduction=reduction, **kw)
-    return F.cross_entropy(logits, targs, reduction='sum', **kw)/(targs.sum() if weight is None else (targs*weight).sum())
+    weight,is_soft = _like(weight, logits),targs.is_floating_point()
+    by_weight = is_soft and reduction=='mean'
+    targs = targs.to(logits.dtype if is_soft else torch.long)
+    loss = F.cross_entropy(logits, targs, weight, label_smoothing=smoothing,
+                           reduction='sum' if by_weight else reduction)
+    if not by_weight: return loss
+    return loss/(targs if weight is None else targs*weight).sum()
 
 # %% ../nbs/06_losses.ipynb #d07557ed
 def binary_cross_entropy(
     logits:Tensor, # (n, labels)
     targs:Tensor, # 0/1 or probabilities (n, labels)
-    pos_weight:Tensor|None=None, # Of the yes of each label
+    pos_weight:Tensor|None=None, # Weight of the yes of each label
     smoothing:float=0., # Share of a target that is spread over yes and no
-    reduction:str='mean', # mean, sum or none: a loss for each image, the mean of its labels
+    reduction:Reduction='mean', # none: a loss for each image, the mean of its labels
 ) -> Tensor:
     "Binary cross-entropy of each label"
-    logits,targs = _single(logits),_plain(targs)
-    loss = F.binary_cross_entropy_with_logits(logits, targs.to(logits.dtype)*(1-smoothing)+smoothing/2, reduction=reduction,
-                                              pos_weight=None if pos_weight is None else pos_weight.to(logits))
+    logits = _single(logits)
+    targs = _plain(targs).to(logits.dtype)*(1-smoothing)+smoothing/2
+    loss = F.binary_cross_entropy_with_logits(
+        logits, targs, pos_weight=_like(pos_weight, logits), reduction=reduction)
     return loss.mean(1) if reduction=='none' else loss
 
 # %% ../nbs/06_losses.ipynb #d49e869d
-class _Loss(nn.Module):
-    "A loss with its weights; `smoothing` can be given for one call"
-    def __init__(self, weight=None, smoothing=0., reduction='mean'):
+class SoftLoss(nn.Module):
+    "Base of the losses of a `Learner` that take probabilities as targets; `function` of a subclass computes it"
+    function:Callable
+    def __init__(self,
+        weight:Tensor|None=None, # One a class, or of the yes of each label
+        smoothing:float=0., # Share of a target that is spread over all answers
+        reduction:Reduction='mean', # none: a loss for each image
+    ):
         super().__init__()
-        self.register_buffer('weight', None if weight is None else torch.as_tensor(weight, dtype=torch.float))
+        weight = None if weight is None else torch.as_tensor(weight, dtype=torch.float)
+        self.register_buffer('weight', weight)
         self.smoothing,self.reduction = smoothing,reduction
 
-    def forward(self, logits, targs, smoothing=None):
-        return self.function(logits, targs, self.weight, self.smoothing if smoothing is None else smoothing, self.reduction)
+    def forward(self,
+        logits:Tensor, # What the network puts out
+        targs:Tensor, # As `function` takes them
+        smoothing:float|None=None, # For this call, instead of its own
+    ) -> Tensor:
+        "The loss of `logits`"
+        if smoothing is None: smoothing = self.smoothing
+        return self.function(logits, targs, self.weight, smoothing=smoothing, reduction=self.reduction)
 
-class CrossEntropy(_Loss):
+# %% ../nbs/06_losses.ipynb #7fe6caac
+class CrossEntropy(SoftLoss):
     "`cross_entropy` as the loss of a `Learner`: one class an image"
     function,y_int = staticmethod(cross_entropy),True   # fastai's own mixup asks for y_int
     def activation(self, x): return x.softmax(-1)
     def decodes(self, x): return x.argmax(-1)
 
-class BinaryCrossEntropy(_Loss):
+class BinaryCrossEntropy(SoftLoss):
     "`binary_cross_entropy` as the loss of a `Learner`: several labels an image; `weight` is that of the yes"
     function,thresh = staticmethod(binary_cross_entropy),.5
     def activation(self, x): return x.sigmoid()
     def decodes(self, x): return x>self.thresh
 
 # %% ../nbs/06_losses.ipynb #ed013291
-def soft_loss(
-    loss, # Of a Learner: torch's, fastai's or one of these
-) -> _Loss:
-    "The same loss as one that takes probabilities"
-    f = loss.func if isinstance(loss, BaseLoss) else loss
-    if isinstance(f, _Loss): return f
+def _translated(f):
+    "The loss `f` in the words of this module; None if it has none for it"
+    if isinstance(f, SoftLoss): return f
     if f is F.cross_entropy: return CrossEntropy()
     if f is F.binary_cross_entropy_with_logits: return BinaryCrossEntropy()
-    last = getattr(loss, 'axis', -1)==-1                      # another axis is for the classes of pixels
-    if type(f) is nn.CrossEntropyLoss and last and f.ignore_index<0: return CrossEntropy(f.weight, f.label_smoothing, f.reduction)
-    if type(f) is LabelSmoothingCrossEntropy and f.weight is None: return CrossEntropy(None, f.eps, f.reduction)
-    if type(f) is nn.BCEWithLogitsLoss and f.weight is None:
-        res = BinaryCrossEntropy(f.pos_weight, reduction=f.reduction)
-        res.thresh = getattr(loss, 'thresh', res.thresh)
-        return res
-    raise InputError(f"loss: {type(f).__name__} can't take mixed or smoothed labels; give cross-entropy or binary cross-entropy "
-                     "with logits, of torch, fastai or medprog.losses")
+    if type(f) is nn.CrossEntropyLoss and f.ignore_index<0:
+        return CrossEntropy(f.weight, f.label_smoothing, f.reduction)
+    if getattr(f, 'weight', None) is not None: return None        # others mean something else by it
+    if type(f) is LabelSmoothingCrossEntropy: return CrossEntropy(None, f.eps, f.reduction)
+    if type(f) is nn.BCEWithLogitsLoss: return BinaryCrossEntropy(f.pos_weight, reduction=f.reduction)
+
+def soft_loss(
+    loss:Callable, # Loss of a Learner: torch's, fastai's or one of these
+) -> SoftLoss:
+    "The same loss as one that takes probabilities"
+    f = loss.func if isinstance(loss, BaseLoss) else loss
+    soft = _translated(f) if getattr(loss, 'axis', -1)==-1 else None      # another axis is for the classes of pixels
+    if soft is None:
+        raise InputError(f"loss: {type(f).__name__} can't take mixed or smoothed labels; give cross-entropy or binary "
+                         "cross-entropy with logits, of torch, fastai or medprog.losses")
+    if soft is not f and hasattr(loss, 'thresh'): soft.thresh = loss.thresh
+    return soft
 
 # %% ../nbs/06_losses.ipynb #95d52c79
 def balanced_weights(
     targs:Tensor, # Class numbers (n,), or 0/1 (n, labels), of the training set
-    n_classes:int, # Of all
+    n_classes:int, # How many there are in all
 ) -> Tensor: # (n_classes,)
     "Weights of classes (one class an image), or of the yes of labels, that balance them"
     targs = torch.as_tensor(targs)
-    n = targs.sum(0).double() if targs.ndim==2 else torch.bincount(targs.long(), minlength=n_classes).double()
-    if not (n>0).all(): raise InputError(f"class weights: class {int((n==0).nonzero()[0])} has no training image; leave it out")
-    return ((len(targs)-n)/n if targs.ndim==2 else len(targs)/(n_classes*n)).float()
+    several,total = targs.ndim==2,len(targs)
+    n = targs.sum(0) if several else torch.bincount(targs.long(), minlength=n_classes)
+    if not (n>0).all():
+        raise InputError(f"class weights: class {int(n.argmin())} has no training image; leave it out")
+    n = n.double()
+    return ((total-n)/n if several else total/(n_classes*n)).float()
