@@ -4,16 +4,16 @@
 
 # %% ../nbs/15_predict.ipynb #74796e7c
 from __future__ import annotations
-import json,os,warnings
+import json,os,pickle,re,struct
 from dataclasses import dataclass,field,replace
-from itertools import count
+from itertools import chain,count
 from pathlib import Path
-from typing import Callable
+from textwrap import shorten
+from typing import Callable,Literal
 import numpy as np
 import pandas as pd
 import torch,torchvision
 from torch import nn,Tensor
-from fastai.learner import load_learner
 from fastai.torch_core import default_device
 from fastai.vision.core import imagenet_stats
 from fastai.vision.learner import create_vision_model
@@ -26,32 +26,37 @@ from .cache import _ahead
 from .data import SPLITS,ArrayOpener,FileOpener,_arrays,_check_files,_images,_read_csv,_source,recipe_table
 from .evaluation import decide,evaluation_lines,make_predictions,read_predictions,write_evaluation
 from .explain import explain_maps,overlay
+from .folder import RunFacts,RunFolder
 from .images import _reading,squeeze
 from .loaders import _n_workers
-from .precision import autocasting,find_precision
+from .precision import Precision,autocasting,find_precision
 from .recipe import Recipe
 from .report import write_report
-from .schedule import InputError,is_number,not_allowed,read_toml
-from .stages import add_attention,head_options
+from .schedule import InputError,is_number,not_allowed
+from .stages import NOT_TORCH,add_attention,head_options
 
 # %% auto #0
-__all__ = ['SPLIT_CHOICES', 'Predictor', 'load_predictor', 'read_metrics', 'predict', 'evaluate']
+__all__ = ['SPLIT_CHOICES', 'Predictor', 'load_predictor', 'read_metrics', 'new_path', 'check_unused', 'predict', 'evaluate']
 
 # %% ../nbs/15_predict.ipynb #58ebff07
-def _made(recipe, name):
-    "What a run wrote into its recipe about itself, as far as it is needed to use its network"
-    made = read_toml(recipe, name).get('made')
-    def are_texts(o): return isinstance(o, list) and o and all(isinstance(c, str) for c in o)
-    rules = dict(classes=are_texts, multilabel=lambda o: isinstance(o, bool), size=lambda o: type(o) is int and o>0)
-    wrong = [k for k,ok in rules.items() if not (isinstance(made, dict) and ok(made.get(k)))]
+def _read_facts(recipe, name):
+    "What a run found out for itself; an `InputError` if that is not enough to use its network"
+    facts = RunFacts.from_toml(recipe, name)
+    are_texts = isinstance(facts.classes, tuple) and all(isinstance(c, str) for c in facts.classes)
+    known = dict(
+        classes=are_texts and facts.classes,
+        multilabel=isinstance(facts.multilabel, bool),
+        size=type(facts.size) is int and facts.size>0)
+    wrong = [k for k,ok in known.items() if not ok]
     if wrong: raise InputError(f"{name}: its table made has no {' and no '.join(wrong)}, as a run writes them")
-    return made
+    return facts
 
-def _check_chosen(chosen, name):
-    "Complain of thresholds that are none"
-    at = chosen.get('threshold', {}) if isinstance(chosen, dict) else chosen
-    if not (at is None or isinstance(at, dict) and all(o is None or is_number(o) for o in at.values())):
+def _read_thresholds(chosen, name):
+    "The threshold of each class, if there is one, in what the validation split decided"
+    at = chosen.get('threshold') or {} if isinstance(chosen, dict) else chosen
+    if not (isinstance(at, dict) and all(o is None or is_number(o) for o in at.values())):
         raise InputError(f"metrics of {name}: thresholds {at!r} are not allowed; give a number for each class")
+    return at
 
 # %% ../nbs/15_predict.ipynb #6deeaf71
 @dataclass(frozen=True)
@@ -61,23 +66,24 @@ class Predictor:
     recipe:str # `recipe.toml` of the run: how it was made, its classes and the size of its images
     chosen:dict=field(default_factory=dict) # What the validation split decided: `from_validation` of `metrics.json`
     name:str='model' # What to call it
-    precision:str='fp32' # Of the arithmetic: fp32, bf16 or fp16
+    precision:str='fp32' # Arithmetic: fp32, bf16 or fp16
 
     def __post_init__(self):
-        object.__setattr__(self, 'made', _made(self.recipe, f'recipe of {self.name}'))
-        _check_chosen(self.chosen, self.name)
+        facts = _read_facts(self.recipe, f'recipe of {self.name}')
+        object.__setattr__(self, 'facts', facts)
+        object.__setattr__(self, 'thresholds', _read_thresholds(self.chosen, self.name))
 
     @property
-    def classes(self) -> tuple[str,...]: "In the order of the outputs"; return tuple(self.made['classes'])
+    def classes(self) -> tuple[str,...]: "In the order of the outputs"; return self.facts.classes
 
     @property
-    def multilabel(self) -> bool: "Any number of classes an image, instead of one"; return self.made['multilabel']
+    def multilabel(self) -> bool: "Any number of classes an image, instead of one"; return self.facts.multilabel
 
     @property
-    def size(self) -> int: "Side of the images in pixels"; return self.made['size']
+    def size(self) -> int: "Side of the images in pixels"; return self.facts.size
 
     @property
-    def device(self): return next(self.model.parameters()).device
+    def device(self) -> torch.device: "Where the network is"; return next(self.model.parameters()).device
 
 # %% ../nbs/15_predict.ipynb #d54fa673
 @patch
@@ -85,125 +91,177 @@ def normalise(self:Predictor,
     images:Tensor, # RGB as bytes, `(n, 3, size, size)`
 ) -> Tensor: # What the network takes
     "Images as in training: from 0 to 1, then by the mean and spread of ImageNet"
-    mean,std = (torch.tensor(o, device=self.device).view(3, 1, 1) for o in imagenet_stats)
+    mean,std = torch.tensor(imagenet_stats, device=self.device).view(2, 3, 1, 1)
     return (images.to(self.device).float()/255-mean)/std
+
+@patch
+def activate(self:Predictor,
+    logits:Tensor, # What the network puts out
+) -> Tensor: # Of the same shape
+    "Logits as probabilities"
+    return logits.sigmoid() if self.multilabel else logits.softmax(1)
 
 @patch
 def __call__(self:Predictor,
     images:Tensor, # RGB as bytes, `(n, 3, size, size)`
 ) -> Tensor: # Probabilities `(n, classes)`, on the CPU
     "How probable each class is"
-    with torch.inference_mode(), autocasting(self.model, self.precision): logits = self.model(self.normalise(images)).float()
-    return (logits.sigmoid() if self.multilabel else logits.softmax(1)).cpu()
+    with torch.inference_mode(), autocasting(self.model, self.precision):
+        logits = self.model(self.normalise(images))
+        return self.activate(logits.float()).cpu()
 
 # %% ../nbs/15_predict.ipynb #a969c5a0
 def load_predictor(
-    path:str|Path, # A run's folder, or a `.safetensors` file that `Predictor.save` wrote
+    path:str|Path, # Run's folder, or a `.safetensors` file that `Predictor.save` wrote
     device:str|torch.device|None=None, # By default the GPU if there is one
-    precision:str='fp32', # Of the arithmetic: fp32, bf16, fp16, or auto: bf16 where the processor or card has it, else fp32
+    precision:Precision='fp32', # Arithmetic; auto: bf16 where the processor or card has it, else fp32
 ) -> Predictor:
     "The network of a run, ready to use; `InputError` if there is none"
-    path,device = Path(path),device or default_device()
-    if not os.path.exists(path): raise InputError(f"run: {path}: no such folder or file")
-    predictor = replace(_from_run(path) if path.is_dir() else _from_safetensors(path), precision=find_precision(precision, device))
-    predictor.model.eval().to(device, memory_format=torch.channels_last)     # as in training: the same roundings
-    n = predictor(torch.zeros(1, 3, predictor.size, predictor.size, dtype=torch.uint8)).shape[1]
-    if n!=len(predictor.classes): raise InputError(f"run: the network of {path} has {n} outputs, and its recipe names {len(predictor.classes)} classes")
-    return predictor
+    path,device = _existing(path, 'run'),device or default_device()
+    p = _from_run(path) if path.is_dir() else _from_safetensors(path)
+    p = replace(p, precision=find_precision(precision, device))
+    p.model.eval().to(device, memory_format=torch.channels_last)     # as in training: the same roundings
+    n = p(torch.zeros(1, 3, p.size, p.size, dtype=torch.uint8)).shape[1]
+    if n!=len(p.classes):
+        raise InputError(f"run: the network of {path} has {n} outputs, and its recipe names {len(p.classes)} classes")
+    return p
 
-def _text_of(run, name, why):
-    "A text file of a run"
-    if not (run/name).is_file(): raise InputError(f"run: {run} has no {name}; {why}")
-    with _reading(run/name, 'text'): return (run/name).read_text(encoding='utf-8')
+def _existing(path, what):
+    "`path` without `~`, if something is there"
+    path = Path(os.path.expanduser(path))
+    if not os.path.exists(path): raise InputError(f"{what}: {path}: no such folder or file")
+    return path
 
-def _from_run(run):
-    recipe = _text_of(run, 'recipe.toml', "give the folder of a run")
-    _text_of(run, 'metrics.json', "the training has not come to its end")
-    with _reading(run/'model.pkl', 'the model of a run'), warnings.catch_warnings():
-        warnings.filterwarnings('ignore', '.*insecure pickle')
-        model = load_learner(run/'model.pkl').model
-    return Predictor(model, recipe, read_metrics(run).get('from_validation', {}), run.absolute().name)
-
+# %% ../nbs/15_predict.ipynb #2454d545
 def read_metrics(
-    run:str|Path, # A folder with an evaluation
+    run:str|Path, # Folder with an evaluation
 ) -> dict:
     "Its `metrics.json`"
-    return _parse(_text_of(Path(run), 'metrics.json', "it has not come to its end"), f"{run}/metrics.json")
+    path = RunFolder(run).metrics
+    return _parse_json(_read_text(path, "it has not come to its end"), path)
 
-def _parse(text, name, kind=dict):
+def _read_text(path, missing):
+    "The text of a file of a run; `missing` is said if there is none"
+    if not path.is_file(): raise InputError(f"run: {path.parent} has no {path.name}; {missing}")
+    with _reading(path, 'text'): return path.read_text(encoding='utf-8')
+
+def _parse_json(text, name, kind=dict):
     "JSON of one kind"
     try: o = json.loads(text)
-    except ValueError as e: raise InputError(f"{name}: {e}") from None
-    if not isinstance(o, kind): raise InputError(f"{name}: {text[:50]!r} is not allowed; give a JSON {'object' if kind is dict else 'list'}")
-    return o
+    except ValueError as e: raise InputError(f"{name}: {e}") from e
+    if isinstance(o, kind): return o
+    asked = 'object' if kind is dict else 'list'
+    raise InputError(f"{name}: {text[:50]!r} is not allowed; give a JSON {asked}")
+
+# %% ../nbs/15_predict.ipynb #caa6d78b
+def _from_run(folder):
+    "The predictor of a run's folder"
+    run = RunFolder(folder)
+    recipe = _finished_recipe(run)
+    chosen = read_metrics(folder).get('from_validation', {})
+    return Predictor(_load_network(run.model), recipe, chosen, folder.absolute().name)
+
+def _finished_recipe(run):
+    "The text of the recipe of a run that has come to its end"
+    recipe = _read_text(run.recipe, "give the folder of a run")
+    _read_text(run.metrics, "the training has not come to its end")
+    return recipe
+
+# %% ../nbs/15_predict.ipynb #9f55a109
+_UNREADABLE = (ImportError, OSError, EOFError, RuntimeError, struct.error, pickle.UnpicklingError, *NOT_TORCH)
+
+def _load_network(path):
+    "The network in a `model.pkl`, which can run any code"
+    if not path.is_file(): raise InputError(f"{path}: no such file")
+    try: return torch.load(path, map_location='cpu', weights_only=False).model
+    except _UNREADABLE as e: why,cause = shorten(str(e), 200) or type(e).__name__,e
+    if isinstance(cause, (ImportError,AttributeError)) and re.search(r"'medprog\b", why):
+        raise InputError(f"{path}: was made by an earlier version of medprog ({why}); "
+                         "train again, or export it as safetensors with that version") from cause
+    raise InputError(f"{path}: can't be read as the model of a run ({why})") from cause
 
 # %% ../nbs/15_predict.ipynb #4dce92f9
-_HOW = ("RGB as a viewer shows it (EXIF rotation applied, DICOM by its window), resized to size x size (bilinear, aspect not kept; large JPEGs decoded at a reduced size of twice that or more), "
+_HOW = ("RGB as a viewer shows it (EXIF rotation applied, DICOM by its window), resized to size x size "
+        "(bilinear, aspect not kept; large JPEGs decoded at a reduced size of twice that or more), "
         "divided by 255, minus mean, by std; softmax over the outputs, for multilabel a sigmoid of each")
 
 @patch
-def describe(self:Predictor) -> dict: # Of text
+def describe(self:Predictor) -> dict: # Text by name
     "All but the weights: how the network was made, and how to use it"
-    return dict(format='medprog-1', name=self.name, recipe=self.recipe, classes=json.dumps(self.classes), multilabel=json.dumps(self.multilabel),
-                size=str(self.size), mean=json.dumps(imagenet_stats[0]), std=json.dumps(imagenet_stats[1]), preprocessing=_HOW,
-                from_validation=json.dumps(self.chosen))
+    mean,std = imagenet_stats
+    facts = dict(classes=self.classes, multilabel=self.multilabel, size=self.size, mean=mean, std=std,
+                 from_validation=self.chosen)
+    return dict(format='medprog-1', name=self.name, recipe=self.recipe, preprocessing=_HOW,
+                **{k: json.dumps(o) for k,o in facts.items()})
 
 @patch
 def save(self:Predictor,
     path:str|Path, # Ends in `.safetensors`
 ):
     "Write the weights, and in the header everything else"
-    save_file({k: v.contiguous().cpu() for k,v in self.model.state_dict().items()}, path, metadata=self.describe())
+    weights = {k: v.contiguous().cpu() for k,v in self.model.state_dict().items()}
+    save_file(weights, path, metadata=self.describe())
 
+# %% ../nbs/15_predict.ipynb #4009aa98
 _ABOUT = {'recipe', 'classes', 'from_validation', 'name'}
 
 def _from_safetensors(path):
+    "The predictor in a file that `Predictor.save` wrote"
     if not path.is_file(): raise InputError(f"run: {path} is neither a folder nor a file")      # a pipe would be waited for
     try:
         with safe_open(path, 'pt') as f: about = f.metadata() or {}
         weights = load_file(path)
-    except (SafetensorError, OSError) as e: raise InputError(f"{path}: can't be read as a .safetensors file ({e})") from None
-    if about.get('format')!='medprog-1' or not _ABOUT<=set(about): raise InputError(f"{path}: has weights, but not how to build the network; give one that medprog_export wrote")
+    except (SafetensorError,OSError) as e:
+        raise InputError(f"{path}: can't be read as a .safetensors file ({e})") from e
+    if about.get('format')!='medprog-1' or not _ABOUT<=set(about):
+        raise InputError(f"{path}: has weights, but not how to build the network; give one that medprog_export wrote")
     recipe = Recipe.from_toml(about['recipe'], f"{path}: recipe")
-    model = _network(recipe, len(_parse(about['classes'], f"{path}: classes", list)))
+    classes = _parse_json(about['classes'], f"{path}: classes", list)
+    chosen = _parse_json(about['from_validation'], f"{path}: from_validation")
+    model = _network(recipe, len(classes))
     try: model.load_state_dict(weights)
-    except RuntimeError as e: raise InputError(f"{path}: the weights don't fit its recipe ({' '.join(str(e).split())[:200]})") from None
-    return Predictor(model, about['recipe'], _parse(about['from_validation'], f"{path}: from_validation"), about['name'])
+    except RuntimeError as e:
+        raise InputError(f"{path}: the weights don't fit its recipe ({shorten(str(e), 200)})") from e
+    return Predictor(model, about['recipe'], chosen, about['name'])
 
 def _network(recipe, n_classes):
     "The network of a recipe, with random weights"
-    model = create_vision_model(getattr(torchvision.models, recipe.arch), n_classes, pretrained=False, **head_options(recipe.batch_size))
-    return model if recipe.attention_type=='none' else add_attention(model, recipe.attention_type, recipe.attention_after)
+    arch = getattr(torchvision.models, recipe.arch)
+    model = create_vision_model(arch, n_classes, pretrained=False, **head_options(recipe.batch_size))
+    if recipe.attention_type=='none': return model
+    return add_attention(model, recipe.attention_type, recipe.attention_after)
 
 # %% ../nbs/15_predict.ipynb #2e5c7d21
 @dataclass
-class _Files(torch.utils.data.Dataset):
-    "Images as bytes, or why there is none"
+class _Files:
+    "Data set of images as bytes, or why there is none"
     keys:list
     open:Callable
     size:int
     def __len__(self): return len(self.keys)
     def __getitem__(self, i):
-        try: return i,torch.from_numpy(np.array(squeeze(self.open(self.keys[i], self.size), self.size))).permute(2, 0, 1)
+        try: image = np.array(squeeze(self.open(self.keys[i], self.size), self.size))
         except InputError as e: return i,str(e)
+        return i,torch.from_numpy(image).permute(2, 0, 1)
 
-def _sort(batch):
+def _collate(batch):
     "Indices and images of a batch, and the reasons of the others"
-    good = [(i, o) for i,o in batch if isinstance(o, Tensor)]
-    return [i for i,_ in good],torch.stack([o for _,o in good]) if good else None,{i: o for i,o in batch if isinstance(o, str)}
+    good = {i: o for i,o in batch if isinstance(o, Tensor)}
+    bad = {i: o for i,o in batch if i not in good}
+    return list(good),torch.stack([*good.values()]) if good else None,bad
 
 def _batches(data, bs, workers):
-    "Batches of `_Files` as `_sort` gives them, the next ones in the making"
-    if workers: return torch.utils.data.DataLoader(data, bs, num_workers=workers, collate_fn=_sort)
-    return map(_sort, _ahead(data.__getitem__, range(len(data)), bs))
+    "Batches of `_Files` as `_collate` gives them, the next ones in the making"
+    if workers: return torch.utils.data.DataLoader(data, bs, num_workers=workers, collate_fn=_collate)
+    return map(_collate, _ahead(data.__getitem__, range(len(data)), bs))
 
 # %% ../nbs/15_predict.ipynb #7a7924be
 @patch
 def run(self:Predictor,
-    keys, # What `open` takes
+    keys, # What `open` takes, one an image
     open:Callable, # `open(key, size)` is an 8-bit RGB image
     bs:int=64, # Images in a batch
-    workers:int|None=None, # Processes that read images; by default threads do it if there are few or they are in the cache, else up to 4
+    workers:int|None=None, # Processes that read images; by default 0 where threads will do, else up to 4
     each:Callable|None=None, # Called with the indices and images of each batch, and their probabilities
 ) -> tuple[np.ndarray,dict]: # Probabilities, `nan` where an image can't be read; and by index why not
     "The probabilities of many images, with a progress bar on a terminal"
@@ -212,8 +270,9 @@ def run(self:Predictor,
     probs = np.full((len(data), len(self.classes)), np.nan)
     with tqdm(total=len(data), unit='image', disable=None, leave=False) as bar:
         for idxs,x,bad in _batches(data, bs, workers):
-            if idxs: probs[idxs] = (p := self(x)).numpy()
-            if idxs and each: each(idxs, x, p)
+            if idxs:
+                probs[idxs] = (p := self(x)).numpy()
+                if each: each(idxs, x, p)
             problems |= bad
             bar.update(len(idxs)+len(bad))
     return probs,problems
@@ -221,24 +280,29 @@ def run(self:Predictor,
 # %% ../nbs/15_predict.ipynb #1d5c296f
 def _new_images(data):
     "Rows of images without labels, how to open them, and what they are called"
-    path = Path(os.path.expanduser(data))
-    if not os.path.exists(path): raise InputError(f"data: {path}: no such folder or file")
-    if path.is_dir():
-        with _reading(path, 'a folder'): rows = [o.relative_to(path).as_posix() for o in _images(path)[0]]
-        if not rows: raise InputError(f"data: no images in {path}")
-        return pd.DataFrame(dict(image=rows)),FileOpener(path),path.absolute().name
-    if path.suffix.lower()=='.csv': return _listed(path),FileOpener(path.parent),path.stem
-    if path.suffix.lower()=='.npz':
-        keys = [f'{s}/{i}' for s,k in zip(SPLITS, ('train','val','test')) for i in range(len(np.atleast_1d(_arrays(path).get(f'{k}_images', ()))))]
-        if not keys: raise InputError(f"data: no train_images, val_images or test_images in {path}")
-        return pd.DataFrame(dict(image=keys)),ArrayOpener(path),path.stem
-    return pd.DataFrame(dict(image=[path.name])),FileOpener(path.parent),path.stem
+    path = _existing(data, 'data')
+    if path.is_dir(): return _folder_rows(path),FileOpener(path),path.absolute().name
+    kind = path.suffix.lower()
+    if kind=='.npz': return _array_rows(path),ArrayOpener(path),path.stem
+    rows = _csv_rows(path) if kind=='.csv' else pd.DataFrame(dict(image=[path.name]))
+    return rows,FileOpener(path.parent),path.stem
 
-def _listed(path):
-    "The rows of a CSV that lists images"
+def _folder_rows(path):
+    with _reading(path, 'a folder'): images = [o.relative_to(path).as_posix() for o in _images(path)[0]]
+    if not images: raise InputError(f"data: no images in {path}")
+    return pd.DataFrame(dict(image=images))
+
+def _array_rows(path):
+    arrays = {s: _arrays(path).get(f'{k}_images', ()) for s,k in zip(SPLITS, ('train', 'val', 'test'))}
+    keys = [f'{s}/{i}' for s,a in arrays.items() for i in range(len(np.atleast_1d(a)))]
+    if not keys: raise InputError(f"data: no train_images, val_images or test_images in {path}")
+    return pd.DataFrame(dict(image=keys))
+
+def _csv_rows(path):
     df = _read_csv(path, str)
     if 'image' not in df: raise InputError(f"{path}: no column 'image'; there are {', '.join(df.columns)}")
-    return df[[c for c in ('image','patient') if c in df]].fillna('').apply(lambda o: o.str.strip())
+    known = [c for c in ('image','patient') if c in df]
+    return df[known].fillna('').apply(lambda col: col.str.strip())
 
 # %% ../nbs/15_predict.ipynb #daa01e7e
 @patch
@@ -246,141 +310,168 @@ def decide(self:Predictor,
     probs:np.ndarray, # Images x classes
 ) -> list[str]: # Class names, joined by `;` where there are several
     "The classes that are predicted"
-    at = self.chosen.get('threshold') or {}
-    hot = decide(probs, self.multilabel, np.array([at.get(c) for c in self.classes], float))
-    return [';'.join(c for c,o in zip(self.classes, row) if o) for row in hot]
+    at = np.array([self.thresholds.get(c) for c in self.classes], float)
+    hot = decide(probs, self.multilabel, at)
+    return [';'.join(np.compress(row, self.classes)) for row in hot]
 
 # %% ../nbs/15_predict.ipynb #d6a89c95
-def _beside(
-    run, # A run's folder, a `.safetensors` file or a `Predictor`
-    kind, # What the folder in it is called
-    name, # What to call the new one
-    suffix='',
-):
+def new_path(
+    run:str|Path|Predictor, # Run's folder, a `.safetensors` file or a `Predictor`
+    kind:str, # What the folder in it is called
+    name:str, # What to call the new file or folder; gets a number if there is one
+    suffix:str='',
+) -> Path:
     "A path that isn't taken, in a folder of the run, beside the file or here"
-    root = Path() if isinstance(run, Predictor) else Path(run) if os.path.isdir(run) else Path(run).parent
-    return next(p for i in count(1) if not (p := root/kind/f"{name}{f'-{i}' if i>1 else ''}{suffix}").exists())
+    root = Path() if isinstance(run, Predictor) else Path(run)
+    if not os.path.isdir(root): root = root.parent
+    names = chain([name], (f'{name}-{i}' for i in count(2)))
+    return next(p for o in names if not (p := root/kind/f'{o}{suffix}').exists())
 
-def _free(path):
-    "The path that was asked for, if it isn't taken"
+def check_unused(
+    path:str|Path, # Asked for
+) -> Path:
+    "`path`, if it isn't taken; `InputError` if it is"
     if Path(path).exists(): raise InputError(f"out: {path} exists; give another name, or remove it")
     return Path(path)
 
 # %% ../nbs/15_predict.ipynb #14abfa55
 def predict(
-    run:str|Path|Predictor, # A run's folder, a `.safetensors` file, or what `load_predictor` made of it
+    run:str|Path|Predictor, # Run's folder, a `.safetensors` file, or what `load_predictor` made of it
     data:str|Path, # A folder, a CSV with a column `image`, an image or DICOM file, or an `.npz`
-    out:str|Path|None=None, # The CSV to write; one that exists is an error. By default in `predictions/` of the run, or beside the file
+    out:str|Path|None=None, # CSV to write, which must not exist. By default in `predictions/` of the run, or beside the file
     bs:int=64, # Images in a batch
     workers:int|None=None, # Processes that read images; by default as many as the images are worth
     overlays:bool=False, # Also a picture of each image with its maps: Grad-CAM and attention
-    precision:str='fp32', # As in `load_predictor`
+    precision:Precision='fp32', # As in `load_predictor`
     say:Callable=print, # Called with each line of text that a person at a screen would read
 ) -> Path: # The CSV: `image`, `patient` if known, `prediction`, a `p_` column a class
     "Write the probabilities of new images; those that can't be read are listed in a CSV of their own"
     rows,open,name = _new_images(data)
-    path = _free(out) if out else _beside(run, 'predictions', name, '.csv')
+    path = check_unused(out) if out else new_path(run, 'predictions', name, '.csv')
     p = run if isinstance(run, Predictor) else load_predictor(run, precision=precision)
     pictures = path.with_name(f'{path.stem}-overlays')
-    probs,bad = p.run(rows.image, open, bs, workers, p.overlay_writer(rows.image, pictures) if overlays else None)
+    each = p.overlay_writer(rows.image, pictures) if overlays else None
+    probs,bad = p.run(rows.image, open, bs=bs, workers=workers, each=each)
     if len(bad)==len(rows): raise InputError(f"data: none of {len(rows)} images can be read: {bad[0]}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    df = rows.assign(prediction=p.decide(probs)).join(pd.DataFrame(probs, columns=[f'p_{c}' for c in p.classes]))
+    by_class = pd.DataFrame(probs, columns=[f'p_{c}' for c in p.classes])
+    df = rows.assign(prediction=p.decide(probs)).join(by_class)
     df.drop(index=list(bad)).to_csv(path, index=False)
     say(f"{len(df)-len(bad)} images: {path}")
     if overlays: say(f"where the network looks: {pictures}")
-    if bad: say(f"{len(bad)} could not be read: {_write_bad(path, rows.image, bad)}")
+    if bad: say(f"{len(bad)} could not be read: {_write_unreadable(path, rows.image, bad)}")
     return path
 
-def _write_bad(path, images, bad):
+def _write_unreadable(path, images, bad):
     missed = path.with_name(f'{path.stem}-unreadable.csv')
-    pd.DataFrame(dict(image=images[sorted(bad)], why=[bad[i] for i in sorted(bad)])).to_csv(missed, index=False)
+    df = pd.DataFrame(dict(image=images, why=pd.Series(bad)))
+    df.dropna(subset='why').to_csv(missed, index=False)
     return missed
 
 # %% ../nbs/15_predict.ipynb #c2f8fea2
-def _inside(folder, key):
+def _path_in(folder, key):
     "A path for a picture of image `key` that is in `folder` even if the image is elsewhere"
-    return folder.joinpath(*(o for o in Path(key).parts if o not in ('..', Path(key).anchor))).with_name(f'{Path(key).name}.png')
+    key = Path(key)
+    parts = [o for o in key.parts if o not in ('..', key.anchor)]
+    return folder.joinpath(*parts).with_name(f'{key.name}.png')
 
 @patch
 def overlay_writer(self:Predictor,
-    keys, # Of the images, by index
+    keys, # Names of the images, by index
     folder:Path, # Made if it isn't there
 ) -> Callable: # To be called with indices, images `(n, 3, size, size)` as bytes, and probabilities
     "Writes a picture of each image with its maps"
     def write(idxs, images, probs):
         maps = explain_maps(self.model, self.normalise(images), probs.argmax(1))
-        shown = [images.float()/255, *(overlay(images.float()/255, m.cpu()) for m in maps.values())]
-        for i,strip in zip(idxs, torch.cat(shown, -1)):
-            path = _inside(folder, keys[i])
+        images = images.float()/255
+        strips = torch.cat([images, *(overlay(images, m.cpu()) for m in maps.values())], -1)
+        for i,strip in zip(idxs, (strips.permute(0, 2, 3, 1)*255).round().byte().numpy()):
+            path = _path_in(folder, keys[i])
             path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray((strip.permute(1, 2, 0).numpy()*255).round().astype(np.uint8)).save(path)
+            Image.fromarray(strip).save(path)
     return write
 
 # %% ../nbs/15_predict.ipynb #3fb9826a
-def _labelled(p, data, label_cols, split, skip_bad, cache_gb):
-    "The table of labelled images, in the classes of a predictor, and which of them to take"
+def _labelled(p, data, label_cols=(), split=None, **files):
+    "The table of labelled images of a split, in the classes of a predictor; `files` has `skip_bad` and `cache_gb`"
     recipe = Recipe.from_toml(p.recipe)
-    own = _same(data, recipe.data)
-    if own: t = recipe_table(recipe, size=p.size, skip_bad=skip_bad, cache_gb=cache_gb, near_duplicates=False)
-    else: t = _source(data, label_cols or (p.classes if p.multilabel and str(data).lower().endswith('.csv') else ()))
-    if t.multilabel!=p.multilabel: raise InputError(f"data: {data} has {'several labels' if t.multilabel else 'one label'} an image, the run has not")
-    alien = set(t.classes)-set(p.classes)
-    if alien or (t.multilabel and set(t.classes)!=set(p.classes)):
+    if own := _is_same(data, recipe.data):
+        t = recipe_table(recipe, size=p.size, near_duplicates=False, **files)
+    else:
+        is_csv = str(data).lower().endswith('.csv')
+        t = _source(data, label_cols or (p.classes if p.multilabel and is_csv else ()))
+    _check_labels(t, p, data)
+    df = _rows_of(split, t.df, data).assign(split='test')
+    if 'patient' not in df: df = df.assign(patient=df.image)
+    t = replace(t, classes=p.classes, df=df, size=p.size)
+    return t if own or not isinstance(t.open, FileOpener) else _check_files(t, **files)[0]
+
+def _is_same(a, b):
+    "Do both name the same data?"
+    return str(a)==b or (Path(a).exists() and Path(b).exists() and Path(a).samefile(b))
+
+def _check_labels(t, p, data):
+    "Complain of labels in table `t` that predictor `p` can't know"
+    if t.multilabel!=p.multilabel:
+        labels = 'several labels' if t.multilabel else 'one label'
+        raise InputError(f"data: {data} has {labels} an image, the run has not")
+    here,known = set(t.classes),set(p.classes)
+    if here-known or (t.multilabel and here!=known):
         raise InputError(f"data: {data} has the classes {', '.join(t.classes)}; those of the run are {', '.join(p.classes)}")
-    t = replace(t, classes=p.classes, df=t.df if 'patient' in t.df else t.df.assign(patient=t.df.image))
-    t = replace(t, df=_of_split(t.df, split, data), size=p.size)
-    return t if own or not isinstance(t.open, FileOpener) else _check_files(t, skip_bad, cache_gb)[0]
 
-def _same(a, b): return str(a)==b or (Path(a).exists() and Path(b).exists() and Path(a).resolve()==Path(b).resolve())
-
-def _of_split(df, split, data):
+def _rows_of(split, df, data):
     "The rows of a split; by default those of test where there are splits"
-    if split is None and 'split' not in df or split=='all': return df.assign(split='test')
-    if 'split' not in df: raise InputError(f"split: {split}, but {data} has no splits; give all")
+    if 'split' not in df:
+        if split in (None, 'all'): return df
+        raise InputError(f"split: {split}, but {data} has no splits; give all")
+    if split=='all': return df
     rows = df[df.split==(split or 'test')]
-    if not len(rows): raise InputError(f"split: {data} has no images of {split or 'test'}; give one of {', '.join(df.split.unique())}, or all")
-    return rows.assign(split='test').reset_index(drop=True)
+    if rows.empty:
+        given = ', '.join(df.split.unique())
+        raise InputError(f"split: {data} has no images of {split or 'test'}; give one of {given}, or all")
+    return rows.reset_index(drop=True)
 
 # %% ../nbs/15_predict.ipynb #f4150e46
 SPLIT_CHOICES = (*SPLITS, 'all')
 
 def evaluate(
-    run:str|Path, # A run's folder
+    run:str|Path, # Run's folder
     data:str|Path|None=None, # Labelled images, as for training; by default the run's own test split, from its files
-    label_cols:tuple[str,...]=(), # The 0/1 columns of a multi-label CSV; by default the run's classes
-    split:str|None=None, # train, valid, test or all; by default test where there are splits, else all
+    label_cols:tuple[str,...]=(), # Columns of a multi-label CSV, 0/1; by default the run's classes
+    split:Literal['train','valid','test','all']|None=None, # By default test where there are splits, else all
     groups:tuple[str,...]|None=None, # Columns to make groups of patients by, such as sex; by default all that have groups
-    out:str|Path|None=None, # The folder to make; one that exists is an error. By default in `evaluations/` of the run
+    out:str|Path|None=None, # Folder to make, which must not exist. By default in `evaluations/` of the run
     bs:int=64, # Images in a batch
     workers:int|None=None, # Processes that read images; by default as many as the images are worth
     skip_bad:bool=False, # Leave out files that can't be read, instead of complaining
-    precision:str='fp32', # As in `load_predictor`
+    precision:Precision='fp32', # As in `load_predictor`
     cache_gb:float=20., # Gigabytes of disk for the decoded images of files, of all tables together; 0 keeps none
     say:Callable=print, # Called with each line of text that a person at a screen would read
 ) -> Path: # The folder, with predictions, figures, tables and pictures
     "How good a run is on labelled images"
-    run,found = Path(run),_run_predictions(run)
+    folder = run = Path(run)
+    preds,valid = _run_predictions(run)
     if data is None:
-        write_evaluation(run, *found, columns=groups, facts={k: v for k,v in read_metrics(run).items() if k=='weights_of_epoch'})
-        folder = run
+        known = {k: v for k,v in read_metrics(run).items() if k=='weights_of_epoch'}
+        write_evaluation(run, preds, valid, columns=groups, facts=known)
     else:
         if split not in (None, *SPLIT_CHOICES): raise not_allowed('split', split, SPLIT_CHOICES)
-        if out: _free(out)
+        if out: check_unused(out)
         p = load_predictor(run, precision=precision)
-        t = _labelled(p, data, label_cols, split, skip_bad, cache_gb)
+        t = _labelled(p, data, label_cols, split, skip_bad=skip_bad, cache_gb=cache_gb)
         probs,_ = p.run(t.df.image, t.open, bs, workers)
-        folder = Path(out) if out else _beside(run, 'evaluations', t.name)
+        folder = Path(out) if out else new_path(run, 'evaluations', t.name)
         folder.mkdir(parents=True)
         preds = make_predictions(t.df, probs, t.targets('test'), p.classes)
-        write_evaluation(folder, preds, found[1], split or 'test', groups)
-    write_report(run)
-    say('\n'.join([*evaluation_lines(read_metrics(folder)), f"\n{folder}", *([f"{run/'report.html'} tells of it, too"] if folder.parent.parent==run else [])]))
+        write_evaluation(folder, preds, valid, split or 'test', columns=groups)
+    report = write_report(run)
+    for line in (*evaluation_lines(read_metrics(folder)), f"\n{folder}"): say(line)
+    if folder.parent.parent==run: say(f"{report} tells of it, too")
     return folder
 
-def _run_predictions(run):
+def _run_predictions(folder):
     "What a run said of its test images, and of its validation images if that was kept"
-    made = _made(_text_of(run:=Path(run), 'recipe.toml', "give the folder of a run"), f'recipe of {run}')
-    _text_of(run, 'metrics.json', "the training has not come to its end")
-    def read(name): return read_predictions(run/name, tuple(made['classes']), made['multilabel'])
-    return read('predictions.csv'),read('predictions_valid.csv') if (run/'predictions_valid.csv').is_file() else None
+    run = RunFolder(folder)
+    facts = _read_facts(_finished_recipe(run), f'recipe of {folder}')
+    def read(path): return read_predictions(path, facts.classes, facts.multilabel)
+    return read(run.predictions),read(run.valid_predictions) if run.valid_predictions.is_file() else None
