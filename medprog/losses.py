@@ -26,31 +26,13 @@ def _single(logits):
 def _like(weight, logits):
     return None if weight is None else weight.to(logits)
 
-# %% ../nbs/06_losses.ipynb #e81d3ea0
+# %% ../nbs/06_losses.ipynb #baeae73a
 def cross_entropy(
     logits:Tensor, # (n, classes)
     targs:Tensor, # Class numbers (n,), or probabilities (n, classes)
     weight:Tensor|None=None, # One a class
     smoothing:float=0., # Share of a target that is spread over all classes
     reduction:_Reduction='mean', # none: a loss for each image
-) -> Tensor:
-    "Cross-entropy with class numbers or probabilities as targets, on one scale"
-    logits,targs = _single(logits),_plain(targs)
-    weight,is_soft = _like(weight, logits),targs.is_floating_point()
-    by_weight = is_soft and reduction=='mean'
-    targs = targs.to(logits.dtype if is_soft else torch.long)
-    loss = F.cross_entropy(logits, targs, weight, label_smoothing=smoothing,
-                           reduction='sum' if by_weight else reduction)
-    if not by_weight: return loss
-    return loss/(targs if weight is None else targs*weight).sum()
-
-# %% ../nbs/06_losses.ipynb #ecaf4eda
-def cross_entropy(
-    logits:Tensor, # (n, classes)
-    targs:Tensor, # Class numbers (n,), or probabilities (n, classes)
-    weight:Tensor|None=None, # One a class
-    smoothing:float=0., # Share of a target that is spread over all classes
-    reduction:Reduction='mean', # none: a loss for each image
 ) -> Tensor:
     "Cross-entropy with class numbers or probabilities as targets, on one scale"
     logits,targs = _single(logits),_plain(targs)
@@ -100,20 +82,7 @@ class SoftLoss(nn.Module):
         if smoothing is None: smoothing = self.smoothing
         return self.function(logits, targs, self.weight, smoothing=smoothing, reduction=self.reduction)
 
-# %% ../nbs/06_losses.ipynb #42738664
-class CrossEntropy(SoftLoss):
-    "`cross_entropy` as the loss of a `Learner`: one class an image"
-    function,y_int = staticmethod(cross_entropy),True   # fastai's own mixup asks for y_int
-    def activation(self, x): return x.softmax(-1)
-    def decodes(self, x): return x.argmax(-1)
-
-class BinaryCrossEntropy(SoftLoss):
-    "`binary_cross_entropy` as the loss of a `Learner`: several labels an image; `weight` is that of the yes"
-    function,thresh = staticmethod(binary_cross_entropy),.5
-    def activation(self, x): return x.sigmoid()
-    def decodes(self, x): return x>self.thresh
-
-# %% ../nbs/06_losses.ipynb #7fe6caac
+# %% ../nbs/06_losses.ipynb #4bc82b28
 class CrossEntropy(SoftLoss):
     "`cross_entropy` as the loss of a `Learner`: one class an image"
     function,y_int = staticmethod(cross_entropy),True   # fastai's own mixup asks for y_int
