@@ -17,7 +17,7 @@ from torch import nn,Tensor
 from fastai.torch_core import default_device
 from fastai.vision.core import imagenet_stats
 from fastai.vision.learner import create_vision_model
-from fastcore.basics import patch
+from fastcore.basics import GetAttr,patch
 from PIL import Image
 from safetensors import SafetensorError,safe_open
 from safetensors.torch import load_file,save_file
@@ -42,9 +42,9 @@ __all__ = ['SPLIT_CHOICES', 'Predictor', 'load_predictor', 'read_metrics', 'new_
 def _read_facts(recipe, name):
     "What a run found out for itself; an `InputError` if that is not enough to use its network"
     facts = RunFacts.from_toml(recipe, name)
-    are_texts = isinstance(facts.classes, tuple) and all(isinstance(c, str) for c in facts.classes)
+    classes = facts.classes if isinstance(facts.classes, tuple) else ()
     known = dict(
-        classes=are_texts and facts.classes,
+        classes={*map(type, classes)}=={str},
         multilabel=isinstance(facts.multilabel, bool),
         size=type(facts.size) is int and facts.size>0)
     wrong = [k for k,ok in known.items() if not ok]
@@ -60,8 +60,9 @@ def _read_thresholds(chosen, name):
 
 # %% ../nbs/15_predict.ipynb #6deeaf71
 @dataclass(frozen=True)
-class Predictor:
-    "A trained network, and all that is needed to use it on images"
+class Predictor(GetAttr):
+    "A trained network, and all that is needed to use it on images; `classes`, `multilabel` and `size` are its `facts`'"
+    _default,_xtra = 'facts',('classes', 'multilabel', 'size')
     model:nn.Module # In evaluation mode; puts out logits
     recipe:str # `recipe.toml` of the run: how it was made, its classes and the size of its images
     chosen:dict=field(default_factory=dict) # What the validation split decided: `from_validation` of `metrics.json`
@@ -72,15 +73,6 @@ class Predictor:
         facts = _read_facts(self.recipe, f'recipe of {self.name}')
         object.__setattr__(self, 'facts', facts)
         object.__setattr__(self, 'thresholds', _read_thresholds(self.chosen, self.name))
-
-    @property
-    def classes(self) -> tuple[str,...]: "In the order of the outputs"; return self.facts.classes
-
-    @property
-    def multilabel(self) -> bool: "Any number of classes an image, instead of one"; return self.facts.multilabel
-
-    @property
-    def size(self) -> int: "Side of the images in pixels"; return self.facts.size
 
     @property
     def device(self) -> torch.device: "Where the network is"; return next(self.model.parameters()).device
@@ -121,7 +113,8 @@ def load_predictor(
     p = _from_run(path) if path.is_dir() else _from_safetensors(path)
     p = replace(p, precision=find_precision(precision, device))
     p.model.eval().to(device, memory_format=torch.channels_last)     # as in training: the same roundings
-    n = p(torch.zeros(1, 3, p.size, p.size, dtype=torch.uint8)).shape[1]
+    image = torch.zeros(1, 3, p.size, p.size, dtype=torch.uint8)
+    n = p(image).shape[1]
     if n!=len(p.classes):
         raise InputError(f"run: the network of {path} has {n} outputs, and its recipe names {len(p.classes)} classes")
     return p
@@ -132,7 +125,7 @@ def _existing(path, what):
     if not os.path.exists(path): raise InputError(f"{what}: {path}: no such folder or file")
     return path
 
-# %% ../nbs/15_predict.ipynb #2454d545
+# %% ../nbs/15_predict.ipynb #7a6c3251
 def read_metrics(
     run:str|Path, # Folder with an evaluation
 ) -> dict:
@@ -153,7 +146,7 @@ def _parse_json(text, name, kind=dict):
     asked = 'object' if kind is dict else 'list'
     raise InputError(f"{name}: {text[:50]!r} is not allowed; give a JSON {asked}")
 
-# %% ../nbs/15_predict.ipynb #caa6d78b
+# %% ../nbs/15_predict.ipynb #7fd7e573
 def _from_run(folder):
     "The predictor of a run's folder"
     run = RunFolder(folder)
@@ -167,18 +160,20 @@ def _finished_recipe(run):
     _read_text(run.metrics, "the training has not come to its end")
     return recipe
 
-# %% ../nbs/15_predict.ipynb #9f55a109
-_UNREADABLE = (ImportError, OSError, EOFError, RuntimeError, struct.error, pickle.UnpicklingError, *NOT_TORCH)
+# %% ../nbs/15_predict.ipynb #595eb166
+_UNREADABLE = (*NOT_TORCH, EOFError, ImportError, OSError, RuntimeError,
+               pickle.UnpicklingError, struct.error)
 
 def _load_network(path):
     "The network in a `model.pkl`, which can run any code"
     if not path.is_file(): raise InputError(f"{path}: no such file")
     try: return torch.load(path, map_location='cpu', weights_only=False).model
-    except _UNREADABLE as e: why,cause = shorten(str(e), 200) or type(e).__name__,e
-    if isinstance(cause, (ImportError,AttributeError)) and re.search(r"'medprog\b", why):
-        raise InputError(f"{path}: was made by an earlier version of medprog ({why}); "
-                         "train again, or export it as safetensors with that version") from cause
-    raise InputError(f"{path}: can't be read as the model of a run ({why})") from cause
+    except _UNREADABLE as e:
+        why = shorten(str(e), 200) or type(e).__name__
+        if isinstance(e, (ImportError,AttributeError)) and re.search(r"'medprog\b", why):
+            raise InputError(f"{path}: was made by an earlier version of medprog ({why}); "
+                             "train again, or export it as safetensors with that version") from e
+        raise InputError(f"{path}: can't be read as the model of a run ({why})") from e
 
 # %% ../nbs/15_predict.ipynb #4dce92f9
 _HOW = ("RGB as a viewer shows it (EXIF rotation applied, DICOM by its window), resized to size x size "
@@ -199,15 +194,17 @@ def save(self:Predictor,
     path:str|Path, # Ends in `.safetensors`
 ):
     "Write the weights, and in the header everything else"
-    weights = {k: v.contiguous().cpu() for k,v in self.model.state_dict().items()}
+    state = self.model.state_dict()
+    weights = {k: v.contiguous().cpu() for k,v in state.items()}
     save_file(weights, path, metadata=self.describe())
 
-# %% ../nbs/15_predict.ipynb #4009aa98
+# %% ../nbs/15_predict.ipynb #18dcf139
 _ABOUT = {'recipe', 'classes', 'from_validation', 'name'}
 
 def _from_safetensors(path):
     "The predictor in a file that `Predictor.save` wrote"
-    if not path.is_file(): raise InputError(f"run: {path} is neither a folder nor a file")      # a pipe would be waited for
+    if not path.is_file():                                             # a pipe would be waited for
+        raise InputError(f"run: {path} is neither a folder nor a file")
     try:
         with safe_open(path, 'pt') as f: about = f.metadata() or {}
         weights = load_file(path)
@@ -240,15 +237,16 @@ class _Files:
     size:int
     def __len__(self): return len(self.keys)
     def __getitem__(self, i):
-        try: image = np.array(squeeze(self.open(self.keys[i], self.size), self.size))
+        try: image = squeeze(self.open(self.keys[i], self.size), self.size)
         except InputError as e: return i,str(e)
-        return i,torch.from_numpy(image).permute(2, 0, 1)
+        return i,torch.from_numpy(np.array(image)).permute(2, 0, 1)
 
 def _collate(batch):
     "Indices and images of a batch, and the reasons of the others"
     good = {i: o for i,o in batch if isinstance(o, Tensor)}
     bad = {i: o for i,o in batch if i not in good}
-    return list(good),torch.stack([*good.values()]) if good else None,bad
+    images = torch.stack([*good.values()]) if good else None
+    return list(good),images,bad
 
 def _batches(data, bs, workers):
     "Batches of `_Files` as `_collate` gives them, the next ones in the making"
@@ -266,10 +264,11 @@ def run(self:Predictor,
 ) -> tuple[np.ndarray,dict]: # Probabilities, `nan` where an image can't be read; and by index why not
     "The probabilities of many images, with a progress bar on a terminal"
     data,problems = _Files(list(keys), open, self.size),{}
-    if workers is None: workers = _n_workers(open, self.size, torch.device('cpu')) if len(data)>2*bs else 0
-    probs = np.full((len(data), len(self.classes)), np.nan)
+    if workers is None and len(data)>2*bs: workers = _n_workers(open, self.size, torch.device('cpu'))
+    shape = (len(data), len(self.classes))
+    probs = np.full(shape, np.nan)
     with tqdm(total=len(data), unit='image', disable=None, leave=False) as bar:
-        for idxs,x,bad in _batches(data, bs, workers):
+        for idxs,x,bad in _batches(data, bs, workers or 0):
             if idxs:
                 probs[idxs] = (p := self(x)).numpy()
                 if each: each(idxs, x, p)
@@ -284,19 +283,23 @@ def _new_images(data):
     if path.is_dir(): return _folder_rows(path),FileOpener(path),path.absolute().name
     kind = path.suffix.lower()
     if kind=='.npz': return _array_rows(path),ArrayOpener(path),path.stem
-    rows = _csv_rows(path) if kind=='.csv' else pd.DataFrame(dict(image=[path.name]))
+    rows = _csv_rows(path) if kind=='.csv' else _rows([path.name])
     return rows,FileOpener(path.parent),path.stem
 
+def _rows(keys): return pd.DataFrame(dict(image=keys))
+
 def _folder_rows(path):
-    with _reading(path, 'a folder'): images = [o.relative_to(path).as_posix() for o in _images(path)[0]]
+    with _reading(path, 'a folder'): images,_ = _images(path)
     if not images: raise InputError(f"data: no images in {path}")
-    return pd.DataFrame(dict(image=images))
+    return _rows([o.relative_to(path).as_posix() for o in images])
 
 def _array_rows(path):
-    arrays = {s: _arrays(path).get(f'{k}_images', ()) for s,k in zip(SPLITS, ('train', 'val', 'test'))}
-    keys = [f'{s}/{i}' for s,a in arrays.items() for i in range(len(np.atleast_1d(a)))]
+    arrays,keys = _arrays(path),[]
+    for split,name in zip(SPLITS, ('train', 'val', 'test')):
+        n = len(np.atleast_1d(arrays.get(f'{name}_images', ())))
+        keys += [f'{split}/{i}' for i in range(n)]
     if not keys: raise InputError(f"data: no train_images, val_images or test_images in {path}")
-    return pd.DataFrame(dict(image=keys))
+    return _rows(keys)
 
 def _csv_rows(path):
     df = _read_csv(path, str)
@@ -325,7 +328,8 @@ def new_path(
     root = Path() if isinstance(run, Predictor) else Path(run)
     if not os.path.isdir(root): root = root.parent
     names = chain([name], (f'{name}-{i}' for i in count(2)))
-    return next(p for o in names if not (p := root/kind/f'{o}{suffix}').exists())
+    paths = (root/kind/f'{o}{suffix}' for o in names)
+    return next(o for o in paths if not o.exists())
 
 def check_unused(
     path:str|Path, # Asked for
@@ -338,7 +342,7 @@ def check_unused(
 def predict(
     run:str|Path|Predictor, # Run's folder, a `.safetensors` file, or what `load_predictor` made of it
     data:str|Path, # A folder, a CSV with a column `image`, an image or DICOM file, or an `.npz`
-    out:str|Path|None=None, # CSV to write, which must not exist. By default in `predictions/` of the run, or beside the file
+    out:str|Path|None=None, # CSV to write, a new one; by default in `predictions/` of the run, or beside the file
     bs:int=64, # Images in a batch
     workers:int|None=None, # Processes that read images; by default as many as the images are worth
     overlays:bool=False, # Also a picture of each image with its maps: Grad-CAM and attention
@@ -384,8 +388,9 @@ def overlay_writer(self:Predictor,
     def write(idxs, images, probs):
         maps = explain_maps(self.model, self.normalise(images), probs.argmax(1))
         images = images.float()/255
-        strips = torch.cat([images, *(overlay(images, m.cpu()) for m in maps.values())], -1)
-        for i,strip in zip(idxs, (strips.permute(0, 2, 3, 1)*255).round().byte().numpy()):
+        overlays = [overlay(images, m.cpu()) for m in maps.values()]
+        strips = torch.cat([images, *overlays], -1).permute(0, 2, 3, 1)
+        for i,strip in zip(idxs, (strips*255).round().byte().numpy()):
             path = _path_in(folder, keys[i])
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(strip).save(path)
@@ -398,17 +403,19 @@ def _labelled(p, data, label_cols=(), split=None, **files):
     if own := _is_same(data, recipe.data):
         t = recipe_table(recipe, size=p.size, near_duplicates=False, **files)
     else:
-        is_csv = str(data).lower().endswith('.csv')
-        t = _source(data, label_cols or (p.classes if p.multilabel and is_csv else ()))
+        if p.multilabel and str(data).lower().endswith('.csv'): label_cols = label_cols or p.classes
+        t = _source(data, label_cols)
     _check_labels(t, p, data)
     df = _rows_of(split, t.df, data).assign(split='test')
     if 'patient' not in df: df = df.assign(patient=df.image)
     t = replace(t, classes=p.classes, df=df, size=p.size)
-    return t if own or not isinstance(t.open, FileOpener) else _check_files(t, **files)[0]
+    if own or not isinstance(t.open, FileOpener): return t
+    return _check_files(t, **files)[0]
 
 def _is_same(a, b):
     "Do both name the same data?"
-    return str(a)==b or (Path(a).exists() and Path(b).exists() and Path(a).samefile(b))
+    if str(a)==b: return True
+    return os.path.exists(a) and os.path.exists(b) and os.path.samefile(a, b)
 
 def _check_labels(t, p, data):
     "Complain of labels in table `t` that predictor `p` can't know"
@@ -417,7 +424,8 @@ def _check_labels(t, p, data):
         raise InputError(f"data: {data} has {labels} an image, the run has not")
     here,known = set(t.classes),set(p.classes)
     if here-known or (t.multilabel and here!=known):
-        raise InputError(f"data: {data} has the classes {', '.join(t.classes)}; those of the run are {', '.join(p.classes)}")
+        raise InputError(f"data: {data} has the classes {', '.join(t.classes)}; "
+                         f"those of the run are {', '.join(p.classes)}")
 
 def _rows_of(split, df, data):
     "The rows of a split; by default those of test where there are splits"
@@ -439,8 +447,8 @@ def evaluate(
     data:str|Path|None=None, # Labelled images, as for training; by default the run's own test split, from its files
     label_cols:tuple[str,...]=(), # Columns of a multi-label CSV, 0/1; by default the run's classes
     split:Literal['train','valid','test','all']|None=None, # By default test where there are splits, else all
-    groups:tuple[str,...]|None=None, # Columns to make groups of patients by, such as sex; by default all that have groups
-    out:str|Path|None=None, # Folder to make, which must not exist. By default in `evaluations/` of the run
+    groups:tuple[str,...]|None=None, # Columns that make groups of patients, such as sex; by default all that have groups
+    out:str|Path|None=None, # Folder to make, a new one; by default in `evaluations/` of the run
     bs:int=64, # Images in a batch
     workers:int|None=None, # Processes that read images; by default as many as the images are worth
     skip_bad:bool=False, # Leave out files that can't be read, instead of complaining
@@ -474,4 +482,5 @@ def _run_predictions(folder):
     run = RunFolder(folder)
     facts = _read_facts(_finished_recipe(run), f'recipe of {folder}')
     def read(path): return read_predictions(path, facts.classes, facts.multilabel)
-    return read(run.predictions),read(run.valid_predictions) if run.valid_predictions.is_file() else None
+    valid = read(run.valid_predictions) if run.valid_predictions.is_file() else None
+    return read(run.predictions),valid
