@@ -487,7 +487,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                 'medprog.export._largest_difference': ('export.html#_largest_difference', 'medprog/export.py'),
                                 'medprog.export._one_by_one': ('export.html#_one_by_one', 'medprog/export.py'),
                                 'medprog.export._onnx': ('export.html#_onnx', 'medprog/export.py'),
-                                'medprog.export._write': ('export.html#_write', 'medprog/export.py'),
+                                'medprog.export._write_format': ('export.html#_write_format', 'medprog/export.py'),
                                 'medprog.export.export': ('export.html#export', 'medprog/export.py')},
             'medprog.features': { 'medprog.features.FeatureCache': ('features.html#featurecache', 'medprog/features.py'),
                                   'medprog.features.FeatureCache.__init__': ('features.html#featurecache.__init__', 'medprog/features.py'),

@@ -6,15 +6,16 @@
 from __future__ import annotations
 import shutil,warnings
 from pathlib import Path
-from typing import Callable
-import numpy as np
+from typing import Callable,Literal
 import torch
 from torch import nn,Tensor
 from fastai.learner import load_learner
-from fastai.vision.core import PILImage,imagenet_stats
+from fastai.torch_core import Module
+from fastai.vision.core import PILImage
 from fastcore.basics import patch
 from .files import writing
-from .predict import Predictor,_beside,_free,load_predictor
+from .folder import RunFolder
+from .predict import Predictor,check_unused,load_predictor,new_path
 from .resize import resize_batch
 from .schedule import InputError,not_allowed
 
@@ -22,26 +23,25 @@ from .schedule import InputError,not_allowed
 __all__ = ['FORMATS', 'ImagesToProbabilities', 'export']
 
 # %% ../nbs/15a_export.ipynb #0a805c87
-class ImagesToProbabilities(nn.Module):
+class ImagesToProbabilities(Module):
     "A network with its preprocessing in front and its activation behind"
     def __init__(self,
         predictor:Predictor, # Its model is shared, not copied
     ):
-        super().__init__()
-        self.model,self.multilabel = predictor.model,predictor.multilabel
-        for k,v in zip(('mean','std'), imagenet_stats): self.register_buffer(k, torch.tensor(v).view(3, 1, 1))
+        self.model,self.predictor = predictor.model,predictor
 
     def forward(self,
         images:Tensor, # RGB as bytes, `(n, size, size, 3)`
     ) -> Tensor: # Probabilities `(n, classes)`
         "Images to probabilities"
-        x = self.model((images.permute(0, 3, 1, 2).float()/255-self.mean)/self.std)
-        return x.sigmoid() if self.multilabel else x.softmax(1)
+        x = self.predictor.normalise(images.permute(0, 3, 1, 2))
+        return self.predictor.activate(self.model(x))
 
 # %% ../nbs/15a_export.ipynb #dcec4a1e
 def _onnx():
+    "The packages onnx and onnxruntime"
     try: import onnx,onnxscript,onnxruntime
-    except ImportError as e: raise InputError(f"format: onnx needs {e.name}; pip install 'medprog[onnx]'") from None
+    except ImportError as e: raise InputError(f"format: onnx needs {e.name}; pip install 'medprog[onnx]'") from e
     return onnx,onnxruntime
 
 @patch
@@ -49,66 +49,77 @@ def save_onnx(self:Predictor,
     path:str|Path, # Ends in `.onnx`
 ):
     "Write an ONNX file: input `images`, output `probabilities`, any number of images"
-    (onnx,_),device = _onnx(),self.device
-    net,example = ImagesToProbabilities(self).cpu().eval(),torch.zeros(2, self.size, self.size, 3, dtype=torch.uint8)
+    onnx,_ = _onnx()
+    device = self.device
+    net,images = ImagesToProbabilities(self).cpu().eval(),torch.zeros(2, self.size, self.size, 3, dtype=torch.uint8)
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
-        torch.onnx.export(net, (example,), str(path), input_names=['images'], output_names=['probabilities'], dynamo=True, external_data=False,
-                          dynamic_shapes=dict(images={0: torch.export.Dim('n')}), verbose=False)
+        program = torch.onnx.export(
+            net, (images,), dynamo=True, verbose=False,
+            input_names=['images'], output_names=['probabilities'],
+            dynamic_shapes=dict(images={0: torch.export.Dim('n')}))
     self.model.to(device)
-    proto = onnx.load(str(path))
-    onnx.helper.set_model_props(proto, self.describe())
-    onnx.save(proto, str(path))
+    onnx.helper.set_model_props(program.model_proto, self.describe())
+    onnx.save(program.model_proto, str(path))
 
 # %% ../nbs/15a_export.ipynb #8648c696
 def _by_pickle(path, images, predictor):
     with warnings.catch_warnings():
         warnings.filterwarnings('ignore', '.*insecure pickle')
         learn = load_learner(path)
-    with learn.no_bar(): return torch.stack([learn.predict(PILImage.create(o))[2] for o in images.permute(0, 2, 3, 1).numpy()])
+    pictures = map(PILImage.create, images.permute(0, 2, 3, 1).numpy())
+    with learn.no_bar(): return torch.stack([learn.predict(o)[2] for o in pictures])
 
 def _one_by_one(predictor, images): return torch.cat([predictor(o[None]) for o in images])     # in a batch they differ by 1e-6
 
 def _by_safetensors(path, images, predictor): return _one_by_one(load_predictor(path, predictor.device), images)
 
 def _by_onnx(path, images, predictor):
-    session = _onnx()[1].InferenceSession(str(path), providers=['CPUExecutionProvider'])
-    return torch.tensor(session.run(None, dict(images=images.permute(0, 2, 3, 1).numpy()))[0])
+    _,onnxruntime = _onnx()
+    session = onnxruntime.InferenceSession(str(path), providers=['CPUExecutionProvider'])
+    given = dict(images=images.permute(0, 2, 3, 1).numpy())
+    return torch.tensor(session.run(None, given)[0])
 
+# %% ../nbs/15a_export.ipynb #954e5fbb
 _AGAIN = dict(pickle=(_by_pickle, 1e-6), safetensors=(_by_safetensors, 1e-6), onnx=(_by_onnx, 1e-4))
 
 def _largest_difference(path, kind, predictor):
-    "Between what the file says and what the run's network says, over some images"
-    clouds = torch.rand(4, 3, 5, 5, generator=torch.Generator().manual_seed(0))-.5         # noise would make probabilities of 0 and 1
+    "Between what the file says and what the run's network says, over some images, and how large it may be"
+    again,most = _AGAIN[kind]
+    clouds = torch.rand(4, 3, 5, 5, generator=torch.Generator().manual_seed(0))-.5
     contrast = torch.tensor([.05, .2, .5, 1.]).view(4, 1, 1, 1)
-    images = (resize_batch(contrast*clouds+.5, (predictor.size,)*2)*255).byte()
-    return float((_AGAIN[kind][0](path, images, predictor)-_one_by_one(predictor, images)).abs().max())
+    images = resize_batch(contrast*clouds+.5, (predictor.size,)*2)
+    images = (images*255).byte()
+    gap = again(path, images, predictor)-_one_by_one(predictor, images)
+    return float(gap.abs().max()),most
 
 # %% ../nbs/15a_export.ipynb #c3ebf74c
 FORMATS = dict(pickle='.pkl', safetensors='.safetensors', onnx='.onnx')
 
-def _write(run, predictor, kind, path):
+def _write_format(run, predictor, kind, path):
     if kind=='onnx': predictor.save_onnx(path)
     elif kind=='safetensors': predictor.save(path)
-    elif Path(run).is_dir(): shutil.copyfile(Path(run)/'model.pkl', path)
+    elif Path(run).is_dir(): shutil.copyfile(RunFolder(run).model, path)
     else: raise InputError(f"format: a pickle is made from a run's folder, and {run} is a file")
 
 def export(
-    run:str|Path, # A run's folder, or a `.safetensors` file
-    format:str='safetensors', # pickle, safetensors or onnx
-    out:str|Path|None=None, # The file to write; one that exists is an error. By default in `exports/` of the run, or beside the file
+    run:str|Path, # Run's folder, or a `.safetensors` file
+    format:Literal['pickle','safetensors','onnx']='safetensors',
+    out:str|Path|None=None, # File to write, a new one; by default in `exports/` of the run, or beside the file
     say:Callable=print, # Called with each line of text that a person at a screen would read
 ) -> Path: # The file
     "Write the network of a run for use elsewhere, and check what was written"
     if format not in FORMATS: raise not_allowed('format', format, tuple(FORMATS))
     if format=='onnx': _onnx()
-    if out: _free(out)
-    p = load_predictor(run, 'cpu')
-    path = Path(out) if out else _beside(run, 'exports', p.name, FORMATS[format])
+    if out: check_unused(out)
+    p,suffix = load_predictor(run, 'cpu'),FORMATS[format]
+    path = Path(out) if out else new_path(run, 'exports', p.name, suffix)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with writing(path, suffix=FORMATS[format]) as part:
-        _write(run, p, format, part)
-        gap,most = _largest_difference(part, format, p),_AGAIN[format][1]
-        if not gap<=most: raise InputError(f"format: the {format} file gives probabilities that differ by {gap:.2g} from the run's; nothing is written")
+    with writing(path, suffix=suffix) as part:
+        _write_format(run, p, format, part)
+        gap,most = _largest_difference(part, format, p)
+        if not gap<=most:
+            raise InputError(f"format: the {format} file gives probabilities that differ by {gap:.2g} from the run's; "
+                             "nothing is written")
     say(f"{path}\n  loaded again: probabilities differ from the run's by {gap:.1g} at most (allowed: {most:g})")
     return path
