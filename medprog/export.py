@@ -49,9 +49,9 @@ def save_onnx(self:Predictor,
     path:str|Path, # Ends in `.onnx`
 ):
     "Write an ONNX file: input `images`, output `probabilities`, any number of images"
-    onnx,_ = _onnx()
-    device = self.device
-    net,images = ImagesToProbabilities(self).cpu().eval(),torch.zeros(2, self.size, self.size, 3, dtype=torch.uint8)
+    (onnx,_),device = _onnx(),self.device
+    net = ImagesToProbabilities(self).cpu().eval()
+    images = torch.zeros(2, self.size, self.size, 3, dtype=torch.uint8)
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         program = torch.onnx.export(
@@ -59,8 +59,9 @@ def save_onnx(self:Predictor,
             input_names=['images'], output_names=['probabilities'],
             dynamic_shapes=dict(images={0: torch.export.Dim('n')}))
     self.model.to(device)
-    onnx.helper.set_model_props(program.model_proto, self.describe())
-    onnx.save(program.model_proto, str(path))
+    proto = program.model_proto
+    onnx.helper.set_model_props(proto, self.describe())
+    onnx.save(proto, str(path))
 
 # %% ../nbs/15a_export.ipynb #8648c696
 def _by_pickle(path, images, predictor):
@@ -70,7 +71,8 @@ def _by_pickle(path, images, predictor):
     pictures = map(PILImage.create, images.permute(0, 2, 3, 1).numpy())
     with learn.no_bar(): return torch.stack([learn.predict(o)[2] for o in pictures])
 
-def _one_by_one(predictor, images): return torch.cat([predictor(o[None]) for o in images])     # in a batch they differ by 1e-6
+def _one_by_one(predictor, images):     # in a batch they differ by 1e-6
+    return torch.cat([predictor(o[None]) for o in images])
 
 def _by_safetensors(path, images, predictor): return _one_by_one(load_predictor(path, predictor.device), images)
 
@@ -80,7 +82,7 @@ def _by_onnx(path, images, predictor):
     given = dict(images=images.permute(0, 2, 3, 1).numpy())
     return torch.tensor(session.run(None, given)[0])
 
-# %% ../nbs/15a_export.ipynb #954e5fbb
+# %% ../nbs/15a_export.ipynb #5d30fef6
 _AGAIN = dict(pickle=(_by_pickle, 1e-6), safetensors=(_by_safetensors, 1e-6), onnx=(_by_onnx, 1e-4))
 
 def _largest_difference(path, kind, predictor):
