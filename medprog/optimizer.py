@@ -5,6 +5,7 @@
 # %% ../nbs/05a_optimizer.ipynb #956b242a
 from __future__ import annotations
 from collections import defaultdict
+from typing import Iterable
 import torch
 from torch.optim.adamw import adamw
 from fastai.optimizer import Optimizer
@@ -18,7 +19,7 @@ _HYPERS = dict(lr='lr', mom='beta1', sqr_mom='beta2', eps='eps', wd='weight_deca
 class FusedAdam(Optimizer):
     "AdamW with fastai's groups, hyper-parameters and state, and torch's fused kernel"
     def __init__(self,
-        params, # Tensors, or a list of lists of them
+        params:Iterable, # Tensors, or a list of lists of them
         lr:float, # Learning rate
         mom:float=.9, # Decay of the mean of the gradients, beta1
         sqr_mom:float=.99, # Decay of the mean of their squares, beta2

@@ -9,7 +9,7 @@ from dataclasses import dataclass,field,replace
 from itertools import chain,count
 from pathlib import Path
 from textwrap import shorten
-from typing import Callable,Literal
+from typing import Callable,Iterable,Literal,Sequence
 import numpy as np
 import pandas as pd
 import torch,torchvision
@@ -36,10 +36,14 @@ from .schedule import InputError,is_number,not_allowed
 from .stages import NOT_TORCH,add_attention,head_options
 
 # %% auto #0
-__all__ = ['SPLIT_CHOICES', 'Predictor', 'load_predictor', 'read_metrics', 'new_path', 'check_unused', 'predict', 'evaluate']
+__all__ = ['SPLIT_CHOICES', 'Predictor', 'load_predictor', 'existing_path', 'read_metrics', 'new_path', 'check_unused', 'predict',
+           'evaluate']
 
 # %% ../nbs/15_predict.ipynb #58ebff07
-def _read_facts(recipe, name):
+def read_facts(
+    recipe:str, # Text of a `recipe.toml`
+    name:str, # What to call it in an error
+) -> RunFacts:
     "What a run found out for itself; an `InputError` if that is not enough to use its network"
     facts = RunFacts.from_toml(recipe, name)
     classes = facts.classes if isinstance(facts.classes, tuple) else ()
@@ -70,7 +74,7 @@ class Predictor(GetAttr):
     precision:str='fp32' # Arithmetic: fp32, bf16 or fp16
 
     def __post_init__(self):
-        facts = _read_facts(self.recipe, f'recipe of {self.name}')
+        facts = read_facts(self.recipe, f'recipe of {self.name}')
         object.__setattr__(self, 'facts', facts)
         object.__setattr__(self, 'thresholds', _read_thresholds(self.chosen, self.name))
 
@@ -109,7 +113,7 @@ def load_predictor(
     precision:Precision='fp32', # Arithmetic; auto: bf16 where the processor or card has it, else fp32
 ) -> Predictor:
     "The network of a run, ready to use; `InputError` if there is none"
-    path,device = _existing(path, 'run'),device or default_device()
+    path,device = existing_path(path, 'run'),device or default_device()
     p = _from_run(path) if path.is_dir() else _from_safetensors(path)
     p = replace(p, precision=find_precision(precision, device))
     p.model.eval().to(device, memory_format=torch.channels_last)     # as in training: the same roundings
@@ -119,8 +123,11 @@ def load_predictor(
         raise InputError(f"run: the network of {path} has {n} outputs, and its recipe names {len(p.classes)} classes")
     return p
 
-def _existing(path, what):
-    "`path` without `~`, if something is there"
+def existing_path(
+    path:str|Path, # May begin with `~`
+    what:str, # What to call it in an error
+) -> Path:
+    "`path`, if something is there"
     path = Path(os.path.expanduser(path))
     if not os.path.exists(path): raise InputError(f"{what}: {path}: no such folder or file")
     return path
@@ -150,11 +157,13 @@ def _parse_json(text, name, kind=dict):
 def _from_run(folder):
     "The predictor of a run's folder"
     run = RunFolder(folder)
-    recipe = _finished_recipe(run)
+    recipe = finished_recipe(run)
     chosen = read_metrics(folder).get('from_validation', {})
     return Predictor(_load_network(run.model), recipe, chosen, folder.absolute().name)
 
-def _finished_recipe(run):
+def finished_recipe(
+    run:RunFolder, # Has a recipe and metrics, or this is an `InputError`
+) -> str:
     "The text of the recipe of a run that has come to its end"
     recipe = _read_text(run.recipe, "give the folder of a run")
     _read_text(run.metrics, "the training has not come to its end")
@@ -256,7 +265,7 @@ def _batches(data, bs, workers):
 # %% ../nbs/15_predict.ipynb #7a7924be
 @patch
 def run(self:Predictor,
-    keys, # What `open` takes, one an image
+    keys:Iterable, # What `open` takes, one an image
     open:Callable, # `open(key, size)` is an 8-bit RGB image
     bs:int=64, # Images in a batch
     workers:int|None=None, # Processes that read images; by default 0 where threads will do, else up to 4
@@ -276,10 +285,20 @@ def run(self:Predictor,
             bar.update(len(idxs)+len(bad))
     return probs,problems
 
+# %% ../nbs/15_predict.ipynb #daa01e7e
+@patch
+def decide(self:Predictor,
+    probs:np.ndarray, # Images x classes
+) -> list[str]: # Class names, joined by `;` where there are several
+    "The classes that are predicted"
+    at = np.array([self.thresholds.get(c) for c in self.classes], float)
+    hot = decide(probs, self.multilabel, at)
+    return [';'.join(np.compress(row, self.classes)) for row in hot]
+
 # %% ../nbs/15_predict.ipynb #1d5c296f
 def _new_images(data):
     "Rows of images without labels, how to open them, and what they are called"
-    path = _existing(data, 'data')
+    path = existing_path(data, 'data')
     if path.is_dir(): return _folder_rows(path),FileOpener(path),path.absolute().name
     kind = path.suffix.lower()
     if kind=='.npz': return _array_rows(path),ArrayOpener(path),path.stem
@@ -306,16 +325,6 @@ def _csv_rows(path):
     if 'image' not in df: raise InputError(f"{path}: no column 'image'; there are {', '.join(df.columns)}")
     known = [c for c in ('image','patient') if c in df]
     return df[known].fillna('').apply(lambda col: col.str.strip())
-
-# %% ../nbs/15_predict.ipynb #daa01e7e
-@patch
-def decide(self:Predictor,
-    probs:np.ndarray, # Images x classes
-) -> list[str]: # Class names, joined by `;` where there are several
-    "The classes that are predicted"
-    at = np.array([self.thresholds.get(c) for c in self.classes], float)
-    hot = decide(probs, self.multilabel, at)
-    return [';'.join(np.compress(row, self.classes)) for row in hot]
 
 # %% ../nbs/15_predict.ipynb #d6a89c95
 def new_path(
@@ -381,7 +390,7 @@ def _path_in(folder, key):
 
 @patch
 def overlay_writer(self:Predictor,
-    keys, # Names of the images, by index
+    keys:Sequence, # Names of the images, by index
     folder:Path, # Made if it isn't there
 ) -> Callable: # To be called with indices, images `(n, 3, size, size)` as bytes, and probabilities
     "Writes a picture of each image with its maps"
@@ -447,7 +456,7 @@ def evaluate(
     data:str|Path|None=None, # Labelled images, as for training; by default the run's own test split, from its files
     label_cols:tuple[str,...]=(), # Columns of a multi-label CSV, 0/1; by default the run's classes
     split:Literal['train','valid','test','all']|None=None, # By default test where there are splits, else all
-    groups:tuple[str,...]|None=None, # Columns that make groups of patients, such as sex; by default all that have groups
+    groups:tuple[str,...]|None=None, # Columns that make groups of patients, such as sex; by default all that do
     out:str|Path|None=None, # Folder to make, a new one; by default in `evaluations/` of the run
     bs:int=64, # Images in a batch
     workers:int|None=None, # Processes that read images; by default as many as the images are worth
@@ -480,7 +489,7 @@ def evaluate(
 def _run_predictions(folder):
     "What a run said of its test images, and of its validation images if that was kept"
     run = RunFolder(folder)
-    facts = _read_facts(_finished_recipe(run), f'recipe of {folder}')
+    facts = read_facts(finished_recipe(run), f'recipe of {folder}')
     def read(path): return read_predictions(path, facts.classes, facts.multilabel)
     valid = read(run.valid_predictions) if run.valid_predictions.is_file() else None
     return read(run.predictions),valid

@@ -8,8 +8,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
 from textwrap import shorten
+from typing import Callable,NamedTuple
 import pickle,socket,struct,warnings
 import torch
 from torch import nn
@@ -145,7 +145,7 @@ def add_attention(
     model:nn.Module, # Before its optimizer is made
     attention:str, # cbam, medical, or what has been registered
     after:str|tuple[str,...]=('layer4',), # Behind which stages
-    splitter=stage_splitter, # The one that the `Learner` has
+    splitter:Callable=stage_splitter, # The one that the `Learner` has
     size:int=64, # Of images to try the model on, in pixels
 ) -> nn.Module: # The same model
     "Put attention behind stages of `model`; features there have to be `(n, channels, h, w)`"
