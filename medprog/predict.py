@@ -36,8 +36,7 @@ from .schedule import InputError,is_number,not_allowed
 from .stages import NOT_TORCH,add_attention,head_options
 
 # %% auto #0
-__all__ = ['SPLIT_CHOICES', 'Predictor', 'load_predictor', 'existing_path', 'read_metrics', 'new_path', 'check_unused', 'predict',
-           'evaluate']
+__all__ = ['SPLIT_CHOICES', 'Predictor', 'load_predictor', 'existing_path', 'read_metrics', 'predict', 'evaluate']
 
 # %% ../nbs/15_predict.ipynb #58ebff07
 def read_facts(

@@ -25,7 +25,7 @@ from .recipe import check_weights
 from .schedule import STAGES,InputError,Schedule,not_allowed
 
 # %% auto #0
-__all__ = ['NOT_TORCH', 'StageSplitter', 'find_resnet', 'stage_splitter', 'Stage', 'get_stages', 'add_attention', 'head_options',
+__all__ = ['StageSplitter', 'find_resnet', 'stage_splitter', 'Stage', 'get_stages', 'add_attention', 'head_options',
            'ScheduleCallback', 'find_weights', 'load_weights']
 
 # %% ../nbs/03_stages.ipynb #8d3b683f
