@@ -81,7 +81,8 @@ class RunFacts:
         name:str='recipe', # What to call it in an error
     ) -> RunFacts: # Unknown entries are left out
         "What the run of this recipe found out"
-        table,known = read_toml(text, name).get('made', {}),{o.name for o in fields(cls)}
+        table,known = read_toml(text, name).get('made'),{o.name for o in fields(cls)}
+        if not isinstance(table, dict): return cls()
         given = {k: tuple(v) if isinstance(v, list) else v for k,v in table.items() if k in known}
         return cls(**given)
 
