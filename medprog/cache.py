@@ -43,7 +43,8 @@ def _head(size, n): return np.array([('medprog', _DECODER, size, n)], _HEAD).tob
 
 def _offset(size, n, i):
     "Where square `i` of `n` begins in a shard"
-    return _HEAD.itemsize+n*_ROW.itemsize+i*3*size**2
+    rows = n*_ROW.itemsize
+    return _HEAD.itemsize+rows+i*3*size**2
 
 def _write_shard(folder, size, rows, squares):
     "The path of a new shard; `rows` tell of the `squares`"
@@ -107,7 +108,7 @@ class ImageCache:
     reserve:int=0 # Bytes of the limit to leave to what is known of files
 
     def __post_init__(self):
-        self.paths,self.parts,self.waiting = [],[np.zeros(0, _PLACE)],[]
+        self.paths,self.parts,self.waiting = [],[],[]
         self.used,self.problem = set(),None
         for used_at,_,path in _by_use(self.folder):
             with suppress(OSError):                                       # another run has removed it
@@ -126,10 +127,9 @@ class ImageCache:
 
     def _sort(self):
         "Put the rows of all shards in order"
-        places = np.concatenate(self.parts)
+        places = np.concatenate([np.zeros(0, _PLACE), *self.parts])
         self.places = places[places['digest'].argsort(kind='stable')]
         self.digests = self.places['digest'].copy()                       # side by side, which is searched faster
-        self.there = np.array([path is not None for path in self.paths], bool)
 
 # %% ../nbs/09b_cache.ipynb #9c849ac5
 @patch
@@ -138,9 +138,8 @@ def find(self:ImageCache,
 ) -> np.ndarray: # For each the number of its row in `places`, -1 if it isn't there
     "Where images are"
     i = _find(self.digests, digests)
-    if not len(self.digests): return i
-    there = self.there[self.places['shard'][i]]
-    return np.where((i>=0) & there, i, -1)
+    i[i>=0] = np.where(self.places['shard'][i[i>=0]]<0, -1, i[i>=0])
+    return i
 
 @patch
 def __contains__(self:ImageCache, digest): return self.find(np.array([digest], 'S32'))[0]>=0
@@ -157,7 +156,8 @@ def make_room(self:ImageCache,
     over_limit = need+self.reserve+sum(n for n,_ in files)-self.limit
     over_disk = need+_SPARE-shutil.disk_usage(self.folder).free
     over = max(over_limit, over_disk)
-    idle = [(n, path) for n,path in files if path.name[0]!='.' and path not in self.used]
+    def is_idle(path): return path.name[0]!='.' and path not in self.used
+    idle = [(n, path) for n,path in files if is_idle(path)]
     if over>max(0, sum(n for n,_ in idle)):
         return f"they may have {self.limit/1e9:g} GB there" if over==over_limit else "the disk is full"
     for n,path in idle:
@@ -170,8 +170,9 @@ def _remove(self:ImageCache, path, n):
     try: path.unlink()
     except OSError: return 0
     if path in self.paths:
-        i = self.paths.index(path)
-        self.paths[i],self.there[i] = None,False
+        shard = self.paths.index(path)
+        self.parts[shard] = self.parts[shard][:0]
+        self.places['shard'][self.places['shard']==shard] = -1
     return n
 
 # %% ../nbs/09b_cache.ipynb #2624ca73
@@ -276,22 +277,23 @@ def _scan_file(path, size, cache=None):
 
 @patch
 def place(self:ImageCache,
-    places:np.ndarray, # Rows with a `digest`; those with no `shard` yet are filled in
+    places:np.ndarray, # Rows with a `digest`; the others are filled in if the image is there
     which:Sequence[int], # The numbers of the rows to look at
 ):
     "Say where images are, whose shards are in use then"
-    which = np.array(which, int)
-    which = which[places['shard'][which]<0]
+    which = np.asarray(which, int)
     i = self.find(places['digest'][which])
     found = self.places[i[i>=0]]
     places[which[i>=0]] = found
-    self.used.update(self.paths[shard] for shard in np.unique(found['shard']))
+    shards = np.unique(found['shard'])
+    self.used.update(self.paths[shard] for shard in shards)
 
 # %% ../nbs/09b_cache.ipynb #2353cb70
 def _scan_files(paths, size, places, cache=None):
     "Look at the files whose images have no place yet, and give them one; complaints by number"
     def scan(i): return i,_scan_file(paths[i], size, cache)
-    todo,problems = np.flatnonzero(places['shard']<0).tolist(),{}
+    todo = np.flatnonzero(places['shard']<0).tolist()
+    problems = {}
     for chunk in read_ahead(scan, todo):
         for i,seen in chunk:
             if isinstance(seen, str):
@@ -309,8 +311,8 @@ def _scan_files(paths, size, places, cache=None):
 
 # %% ../nbs/09b_cache.ipynb #a7e71702
 @lru_cache(maxsize=4096)
-def _touch(path, hour):
-    "A shard is in use; a long run says so every hour"
+def _touch(path, when):
+    "Note that a shard is in use, once at a time `when`"
     with suppress(OSError): os.utime(path)
 
 @dataclass(frozen=True, eq=False)
@@ -331,7 +333,7 @@ class CachedOpener:
         shard,offset = self.where[self.keys.get_loc(key)].tolist()
         if shard<0: return None
         path = self.shards[shard]
-        _touch(path, time.time()//3600)
+        _touch(path, time.time()//3600)                                   # a long run says so every hour
         return _read_square(path, offset, size)
 
     def __call__(self, key, size=None):
@@ -342,7 +344,8 @@ class CachedOpener:
         size:int, # Side that is wanted
     ) -> bool:
         "Whether no image of the table has to be decoded"
-        return size==self.size and bool((self.where[:,0]>=0).all())
+        shards = self.where[:,0]
+        return size==self.size and bool((shards>=0).all())
 
     def __reduce__(self): return noop,(self.opener,)
 
@@ -379,7 +382,8 @@ def scan_images(
     places['shard'] = -1
     if gigabytes<=0: return ScanResult(opener, _scan_files(paths, size, places), places)
     cache = ImageCache(size, int(gigabytes*1e9), reserve=len(keys)*_STAMP.itemsize)
-    memo_file = cache.folder/f'{hashlib.sha256(os.fsencode(opener.root)).hexdigest()[:32]}.memo'
+    root = hashlib.sha256(os.fsencode(opener.root)).hexdigest()
+    memo_file = cache.folder/f'{root[:32]}.memo'
     memo = _read_memo(memo_file)
     stamps = np.array(map_by_threads(_stamp, paths), _STAMP)
     _recall(memo, stamps)
@@ -389,8 +393,7 @@ def scan_images(
     if (places['digest']!=stamps['digest']).any():
         stamps['digest'] = places['digest']
         _write_memo(memo_file, memo, stamps, start)
-    for path in cache.used:
-        with suppress(OSError): os.utime(path)
+    for path in cache.used: _touch(path, start)
     return _from_cache(opener, keys, cache, ScanResult(opener, problems, places), check)
 
 def _from_cache(opener, keys, cache, seen, check):
@@ -398,7 +401,8 @@ def _from_cache(opener, keys, cache, seen, check):
     kept = seen.places[seen.good]
     missing = int((kept['shard']<0).sum())
     if missing and check:
-        seen.note = f"{missing} of {len(keys)} images are not kept in {cache.folder} but decoded in every epoch: {cache.problem}"
+        seen.note = (f"{missing} of {len(keys)} images are not kept in {cache.folder} "
+                     f"but decoded in every epoch: {cache.problem}")
     where = np.stack([kept['shard'], kept['offset']], 1)
     shards = tuple(map(str, cache.paths))
     seen.open = CachedOpener(opener, cache.size, pd.Index(keys)[seen.good], shards, where)
