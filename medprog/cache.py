@@ -108,8 +108,11 @@ class ImageCache:
     reserve:int=0 # Bytes of the limit to leave to what is known of files
 
     def __post_init__(self):
-        self.paths,self.parts,self.waiting = [],[],[]
-        self.used,self.problem = set(),None
+        self.paths = []
+        self.parts = []
+        self.waiting = []
+        self.used = set()
+        self.problem = None
         for used_at,_,path in _by_use(self.folder):
             with suppress(OSError):                                       # another run has removed it
                 if path.match(f'{self.size}-{_DECODER}-*.shard'): self._read_shard(path)

@@ -120,14 +120,16 @@ def _folders(path):
     def is_loop(folder): return folder.is_symlink() and path.resolve().is_relative_to(folder.resolve())
     def is_meant(folder): return folder.is_dir() and folder.name[0]!='.' and folder.name!='__MACOSX'
     with reading_file(path, 'a folder'):
-        return sorted(folder for folder in path.iterdir() if is_meant(folder) and not is_loop(folder))
+        folders = [folder for folder in path.iterdir() if is_meant(folder)]
+        return sorted(folder for folder in folders if not is_loop(folder))
 
 # %% ../nbs/10_data.ipynb #186a4d2f
 def _walk(folder):
     "The files below `folder` in order, without hidden ones"
     def fail(e): raise e
     with reading_file(folder, 'a folder'): tree = list(os.walk(folder, onerror=fail))
-    files = sorted(Path(top)/name for top,_,names in tree for name in names)
+    files = sorted(Path(top)/name
+                   for top,_,names in tree for name in names)
     for path in files:
         if re.search('[\ud800-\udfff]', str(path)):                               # bytes that are no text
             raise InputError(f"{folder}: the name {os.fsencode(path.name)} is not UTF-8; rename that file")
@@ -160,13 +162,16 @@ def list_images(
 def _splits_of(root):
     "The folders of splits in `root`, and which; `root` itself if it has none"
     folders = _folders(root)
-    tops = {folder: _SPLITS[folder.name.lower()] for folder in folders if folder.name.lower() in _SPLITS}
-    return tops if 'train' in tops.values() or len(tops)==len(folders) else {root: None}
+    splits = {folder: _SPLITS.get(folder.name.lower()) for folder in folders}
+    tops = {folder: split for folder,split in splits.items() if split}
+    are_splits = 'train' in tops.values() or len(tops)==len(folders)
+    return tops if are_splits else {root: None}
 
 def _folder(root):
     "The source that a folder of class folders is"
     tops = _splits_of(root)
-    found = [(split, folder, *list_images(folder)) for top,split in tops.items() for folder in _folders(top)]
+    found = [(split, folder, *list_images(folder))
+             for top,split in tops.items() for folder in _folders(top)]
     rows = [(path.relative_to(root).as_posix(), folder.name, split)
             for split,folder,images,_ in found for path in images]
     if not rows: raise InputError(f"data: no images in class folders; give {root}/CLASS/* or {root}/train/CLASS/*")
@@ -179,7 +184,7 @@ def _folder(root):
     classes = _in_order(folder.name for _,folder,*_ in found)
     others = sum(n for *_,n in found)
     notes = (f"{others} files are left out: masks, or no images",) if others else ()
-    return Source(df, classes, multilabel=False, open=FileOpener(root), size=224, name=root.name, notes=notes)
+    return Source(df, classes, False, FileOpener(root), size=224, name=root.name, notes=notes)
 
 # %% ../nbs/10_data.ipynb #f17e9275
 def _header(path):
@@ -205,8 +210,9 @@ def read_csv(
             df = pd.read_csv(path, dtype=dtype, keep_default_na=False, na_values=[''], skipinitialspace=True,
                              encoding='utf-8-sig', index_col=False, names=names, header=0)
         if not len(df): raise InputError("it has no rows")
-    def is_windows(name): return '\\' in name and not os.path.exists(path.parent/name)
-    def own(name): return name.replace('\\', '/') if is_windows(name) else name
+    def own(name):
+        if '\\' not in name or os.path.exists(path.parent/name): return name
+        return name.replace('\\', '/')
     if os.sep=='/' and 'image' in df: df['image'] = df.image.map(own, na_action='ignore')
     return df
 
@@ -243,7 +249,8 @@ def _csv(path, label_cols=()):
     for col in label_cols: df[col] = _zeros_and_ones(path, df[col])
     classes = tuple(label_cols) or _in_order(df.label)
     name = f'{path.absolute().parent.name}-{path.stem}'
-    return Source(df, classes, multilabel=bool(label_cols), open=FileOpener(path.parent), size=224, name=name)
+    return Source(df, classes, bool(label_cols), FileOpener(path.parent),
+                  size=224, name=name)
 
 def _zeros_and_ones(path, values):
     "A column of a CSV as whole numbers"
@@ -254,12 +261,15 @@ def _zeros_and_ones(path, values):
 # %% ../nbs/10_data.ipynb #bad3cabf
 def _npz_split(path, split):
     "Images and labels `(n, columns)` of a split"
-    x,y = (read_arrays(path)[f'{_NPZ[split]}_{what}'] for what in ('images', 'labels'))
-    is_grey,is_colour = x.ndim==3,x.ndim==4 and x.shape[-1]==3
+    arrays = read_arrays(path)
+    k = _NPZ[split]
+    x = arrays[f'{k}_images']
+    y = np.atleast_1d(arrays[f'{k}_labels'])
+    is_grey = x.ndim==3
+    is_colour = x.ndim==4 and x.shape[-1]==3
     if x.dtype!=np.uint8 or not (is_grey or is_colour) or 0 in x.shape:
         raise InputError(f"{path}: {split} images are {x.dtype} of shape {x.shape}; "
                          "give uint8 of (n,h,w) or (n,h,w,3)")
-    y = np.atleast_1d(y)
     if len(y)!=len(x) or y.dtype.kind not in 'biuf':
         raise InputError(f"{path}: {len(y)} {split} labels of type {y.dtype}; "
                          f"give {len(x)} numbers, one an image")
@@ -270,29 +280,36 @@ def _npz_labels(path, labels):
     if len(widths := {y.shape[1] for y in labels})>1:
         raise InputError(f"{path}: labels of {widths} columns in its splits")
     y = np.concatenate(labels)
-    if y.shape[1]>1: good,allowed = np.isin(y, (0, 1)),"0 or 1"
-    else: good,allowed = (y>=0) & (y<2**31) & (y%1==0),"whole numbers from 0"
-    if not good.all(): raise InputError(f"{path}: a label is {y[~good][0]}; give {allowed}")
+    multilabel = y.shape[1]>1
+    is_whole = (y>=0) & (y<2**31) & (y%1==0)
+    bad = y[~(np.isin(y, (0, 1)) if multilabel else is_whole)]
+    allowed = "0 or 1" if multilabel else "whole numbers from 0"
+    if len(bad): raise InputError(f"{path}: a label is {bad[0]}; give {allowed}")
     return y.astype(int)
 
 # %% ../nbs/10_data.ipynb #14555fd9
 def _npz(path, names=None, name=None):
     "The source that an `.npz` file is; `names` has a name for each class number, as text"
     arrays = read_arrays(path)
-    given = [split for split,k in _NPZ.items() if {f'{k}_images', f'{k}_labels'}<=arrays.keys()]
+    given = [split for split,k in _NPZ.items()
+             if {f'{k}_images', f'{k}_labels'}<=arrays.keys()]
     if 'train' not in given:
         raise InputError(f"{path}: no train_images and train_labels; there are {', '.join(arrays) or 'none'}")
     xs,ys = zip(*(_npz_split(path, split) for split in given))
     y = _npz_labels(path, ys)
-    keys = [(f'{split}/{i}', split) for split,x in zip(given, xs) for i in range(len(x))]
+    keys = [(f'{split}/{i}', split)
+            for split,x in zip(given, xs) for i in range(len(x))]
     df = pd.DataFrame(keys, columns=['image', 'split'])
     def name_of(i): return (names or {}).get(str(i), str(i))
     multilabel = y.shape[1]>1
-    classes = [name_of(i) for i in (range(y.shape[1]) if multilabel else np.unique(y))]
+    numbers = range(y.shape[1]) if multilabel else np.unique(y)
+    classes = [name_of(i) for i in numbers]
     if multilabel: df[classes] = y
     else: df['label'] = [name_of(i) for i in y[:,0]]
-    size = int(np.clip(max(xs[0].shape[1:3]), 64, 224))
-    return Source(df, tuple(classes), multilabel, ArrayOpener(path), size=size, name=name or path.stem)
+    side = max(xs[0].shape[1:3])
+    size = min(max(side, 64), 224)
+    return Source(df, tuple(classes), multilabel, ArrayOpener(path),
+                  size=size, name=name or path.stem)
 
 # %% ../nbs/10_data.ipynb #83746871
 def _download(medmnist, name, size, folder):
@@ -306,7 +323,8 @@ def _medmnist(spec):
     "The source `NAME` or `NAME@SIZE`"
     name,_,size = spec.partition('@')
     folder = Path(os.environ.get('MEDMNIST_ROOT', '~/.medmnist')).expanduser()
-    path = folder/(f'{name}.npz' if size in ('', '28') else f'{name}_{size}.npz')
+    stem = name if size in ('', '28') else f'{name}_{size}'
+    path = folder/f'{stem}.npz'
     try: import medmnist
     except ImportError: medmnist = None
     if medmnist and name not in medmnist.INFO: raise not_allowed('medmnist', name, tuple(medmnist.INFO))
@@ -318,17 +336,19 @@ def _medmnist(spec):
     return _npz(path, medmnist.INFO[name]['label'] if medmnist else None, name)
 
 # %% ../nbs/10_data.ipynb #88fe7fdb
+_READERS = dict(phantom=(_phantom, True), medmnist=(_medmnist, True),             # what follows the colon
+                folder=(_folder, False), csv=(_csv, False), npz=(_npz, False))    # a path
+
 def get_source(
     data:str|Path, # phantom, phantom:multiclass, phantom:multilabel, a folder, CSV or .npz file, medmnist:NAME[@SIZE]
     label_cols:tuple[str,...]=(), # The 0/1 columns of a multi-label CSV
 ) -> Source:
     "What the source `data` knows of its images"
-    kind = source_kind(data, label_cols)
-    path = Path(os.path.expanduser(data)).absolute()        # unlike Path's, never raises
+    reader,is_named = _READERS[source_kind(data, label_cols)]
     _,_,name = str(data).partition(':')
-    readers = dict(phantom=lambda: _phantom(name), medmnist=lambda: _medmnist(name), folder=lambda: _folder(path),
-                   npz=lambda: _npz(path), csv=lambda: _csv(path, label_cols))
-    return readers[kind]()
+    path = Path(os.path.expanduser(data)).absolute()        # unlike Path's, never raises
+    where = name if is_named else path
+    return reader(where, label_cols) if label_cols else reader(where)
 
 # %% ../nbs/10_data.ipynb #a7061289
 SPLITS = ('train', 'valid', 'test')
@@ -373,8 +393,8 @@ def counts(self:ImageTable) -> pd.DataFrame: # A row a split
 def _carve(t, seed, pcts):
     "The split of each image after whole patients moved out of train; `pcts` has the share of each new split"
     train = t.df[t.df.split=='train']
-    hot = pd.DataFrame(t.hot(), index=t.df.index).loc[train.index]
-    has = hot.groupby(train.patient).any()
+    hot = pd.DataFrame(t.hot(), index=t.df.index)
+    has = hot.loc[train.index].groupby(train.patient).any()
     has[-1] = ~has.any(axis=1)                                    # multi-label patients who have no class
     rarity = 1/has.sum().clip(lower=1)
     stratum = has.mul(rarity).idxmax(axis=1)                      # the rarest of a patient's classes
@@ -400,7 +420,8 @@ def check_files(
     seen = scan_images(table.open, table.df.image, table.size, cache_gb)
     notes = list(table.notes)
     sides = np.stack([seen.places['width'], seen.places['height']])
-    strips = table.df.image[sides.max(0)>10*sides.min(0)].tolist()
+    is_strip = sides.max(0)>10*sides.min(0)
+    strips = table.df.image[is_strip].tolist()
     if strips:
         notes.append(f"{len(strips)} images are strips, and squeezed to a square like all others: {first_few(strips)}")
     if seen.problems:
@@ -410,7 +431,8 @@ def check_files(
         notes.append(f"left out: {told}")
     if seen.note: notes.append(seen.note)
     df = table.df[seen.good].reset_index(drop=True)
-    return replace(table, df=df, notes=tuple(notes), open=seen.open),seen.places['digest'][seen.good]
+    table = replace(table, df=df, notes=tuple(notes), open=seen.open)
+    return table,seen.places['digest'][seen.good]
 
 # %% ../nbs/10_data.ipynb #7c9e866f
 def _check_names(classes):
@@ -439,11 +461,13 @@ def _check_given(t):
 # %% ../nbs/10_data.ipynb #8f80514e
 def _check_splits(t):
     "Complain of empty splits and of classes that are not in train; note those that are not in the others"
-    counts,notes = t.counts(),[]
+    counts = t.counts()
+    notes = []
     for split in SPLITS:
-        if not counts.images[split]: raise InputError(f"split {split!r} is empty; give more patients, or your own split")
+        if (t.df.split==split).any(): continue
+        raise InputError(f"split {split!r} is empty; give more patients, or your own split")
     for split in SPLITS:
-        absent = [name for name in t.classes if not counts.loc[split, name]]
+        absent = [name for name,n in zip(t.classes, counts.loc[split]) if not n]
         if absent and split=='train':
             raise InputError(f"class {absent[0]!r} is outside the classes of train; give train some")
         if absent: notes.append(f"{split} has no image of {', '.join(absent)}")
@@ -456,9 +480,12 @@ def _note_copies(t, digests=None):
     if digests is None: digests = [digest(key) for key in t.df.image]
     content = pd.Series(digests, index=t.df.index)
     copies = t.df[content.duplicated(keep=False)]
-    copies = copies.assign(labels=[*map(bytes, t.hot()[copies.index])])
+    labels = t.hot()[copies.index]
+    copies = copies.assign(labels=[row.tobytes() for row in labels])
     groups = [group for _,group in copies.groupby(content[copies.index], sort=False)]
-    def that_differ(col): return [' = '.join(o.image+' ('+o.split+')') for o in groups if o[col].nunique()>1]
+    def that_differ(col):
+        some = [group for group in groups if group[col].nunique()>1]
+        return [' = '.join(group.image+' ('+group.split+')') for group in some]
     notes = []
     if across := that_differ('split'):
         notes.append(f"{len(across)} images are in more than one split, as copies, "
@@ -468,7 +495,8 @@ def _note_copies(t, digests=None):
     return notes
 
 # %% ../nbs/10_data.ipynb #9a1b6584
-_BITS,_NEAR = 256,12
+_BITS = 256
+_NEAR = 12
 
 def _dhash(im):
     "Where an image gets brighter from left to right: 256 values of 1 or -1"
@@ -485,13 +513,14 @@ def _near_pairs(a, b, chunk=2048):
 
 def _note_near(t):
     "Notes about images of `t` in different splits that look alike"
-    hashes = np.stack(map_by_threads(lambda key: _dhash(t.open(key, t.size)), t.df.image))
+    def hashed(key): return _dhash(t.open(key, t.size))
+    hashes = np.stack(map_by_threads(hashed, t.df.image))
     names = (t.df.image+' ('+t.df.split+')').to_numpy()
-    rows = {split: np.flatnonzero(t.df.split==split) for split in SPLITS}
     pairs = []
-    for one,other in combinations(SPLITS, 2):
-        a,b = rows[one],rows[other]
-        pairs += [(bits, f'{names[a[i]]} ~ {names[b[j]]}') for i,j,bits in _near_pairs(hashes[a], hashes[b])]
+    for splits in combinations(SPLITS, 2):
+        a,b = (np.flatnonzero(t.df.split==split) for split in splits)
+        for i,j,bits in _near_pairs(hashes[a], hashes[b]):
+            pairs.append((bits, f'{names[a[i]]} ~ {names[b[j]]}'))
     told = first_few([text for _,text in sorted(pairs)])
     return [f"{len(pairs)} pairs of images in different splits look alike: {told}"] if pairs else []
 
@@ -505,7 +534,8 @@ def check_size(
 
 def _complete(t, resplit):
     "Table `t` with a patient and a split for each image; a split that was not given is train"
-    df,notes = t.df,list(t.notes)
+    df = t.df
+    notes = list(t.notes)
     if 'patient' not in df:
         df = df.assign(patient=df.image)
         notes.append("no patients given: every image counts as a patient of its own")
@@ -532,15 +562,18 @@ def read_table(
     "One table of images, whatever the source is"
     t = read_source(data, label_cols)
     t = replace(t, size=check_size(t.size if size is None else size))
-    is_files,digests = isinstance(t.open, FileOpener),None
+    is_files = isinstance(t.open, FileOpener)
+    digests = None
     if is_files and check: t,digests = check_files(t, skip_bad, cache_gb)
     elif is_files and cache_gb>0:
         seen = scan_images(t.open, t.df.image, t.size, cache_gb, check=False)
         t = replace(t, open=seen.open)
     t = _complete(t, resplit)
     _check_given(t)
-    notes,given = list(t.notes),set(t.df.split)
-    pcts = {split: pct for split,pct in zip(SPLITS[1:], (valid_pct, test_pct)) if split not in given}
+    notes = list(t.notes)
+    pcts = dict(valid=valid_pct, test=test_pct)
+    pcts = {split: pct for split,pct in pcts.items()
+            if split not in set(t.df.split)}
     if pcts:
         t = replace(t, df=t.df.assign(split=_carve(t, seed, pcts)))
         notes.append(f"{' and '.join(pcts)} carved out of train by patient, with seed {seed}")

@@ -78,7 +78,8 @@ _MIN_SIDE = 8
 
 def _check_pixels(width, height):
     "Complain of images that are too small to show anything or too large to be decoded"
-    size,limit = f"{width} x {height} pixels",2*(Image.MAX_IMAGE_PIXELS or float('inf'))
+    size = f"{width} x {height} pixels"
+    limit = 2*(Image.MAX_IMAGE_PIXELS or float('inf'))
     if min(width, height)<_MIN_SIDE: raise InputError(f"{size}; give {_MIN_SIDE} or more on each side")
     if width*height>limit: raise InputError(f"{size}, which may be a decompression bomb; give {limit} or less")
 
@@ -170,7 +171,8 @@ def _read_dicom(file):
     "The header of a DICOM file, and its stored values"
     with library_errors():
         ds = dcmread(file)
-        width,height = int(ds.get('Columns') or 0),int(ds.get('Rows') or 0)
+        width = int(ds.get('Columns') or 0)
+        height = int(ds.get('Rows') or 0)
     if width and height: _check_pixels(width, height)
     with library_errors():
         middle = int(ds.get('NumberOfFrames') or 1)//2

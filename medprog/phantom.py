@@ -68,7 +68,8 @@ def phantom_oracle(
     noise = NormalDist(0, _NOISE)
     p = {name: noise.cdf(score) for name,score in scores.items()}
     if kind=='multilabel': return np.array(list(p.values()))
-    mass,malignant = p.get('mass', 1.),p['malignant']
+    mass = p.get('mass', 1.)
+    malignant = p['malignant']
     benign = 1-malignant
     probs = [1-mass, mass*benign, mass*malignant]
     return np.array(probs[-len(CLASSES[kind]):])
@@ -134,7 +135,8 @@ def _tissue(patient, x, z):
 
 def _distractors(patient, x, z):
     "Cysts, which are dark and echo behind, and columns of poor contact; in dB"
-    rng,db = _rng(patient, 'distractors'),0
+    rng = _rng(patient, 'distractors')
+    db = 0
     for _ in range(rng.integers(0, 3)):
         cx,cz,r = rng.uniform((.08, .3, .03), (.92, .85, .065))
         dist = np.hypot(x-cx, z-cz)/r
@@ -169,7 +171,8 @@ def _lesion(key, score, x, z):
     r = p.uniform(.14, .21)*v.normal(1, .07)
     tall = p.normal(-.35+.5*grade, .12)                       # log of how much taller than wide it is
     root = np.exp(tall)**.5
-    w,h = r/root,r*root
+    w = r/root
+    h = r*root
     dx = (x-cx)/w
     dz = (z-cz)/h
     angle = np.arctan2(dz, dx)
@@ -191,7 +194,8 @@ def _lesion(key, score, x, z):
 # %% ../nbs/09_phantom.ipynb #57476c2f
 def _lesion_db(key, lesion, size):
     "What `lesion` adds to the echo, in dB"
-    rng,grade = _rng(key, 'echo'),lesion.grade
+    rng = _rng(key, 'echo')
+    grade = lesion.grade
     inside = _step(1-lesion.dist, .05+.08*grade)
     noise = _smooth(rng.normal(size=(24, 20)), size)
     texture = -10 - 3*grade + (1+8*grade)*noise
