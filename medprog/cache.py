@@ -104,7 +104,7 @@ class ImageCache:
     "The decoded images of one size on the disk"
     size:int # Side of the squares in pixels
     limit:int=20_000_000_000 # Bytes that the whole folder may have
-    folder:Path=field(default_factory=cache_folder) # Of all shards, of any size
+    folder:Path=field(default_factory=cache_folder) # Where the shards of all sizes are
     reserve:int=0 # Bytes of the limit to leave to what is known of files
 
     def __post_init__(self):
@@ -144,6 +144,7 @@ def find(self:ImageCache,
     i[i>=0] = np.where(self.places['shard'][i[i>=0]]<0, -1, i[i>=0])
     return i
 
+# %% ../nbs/09b_cache.ipynb #c6e90a74
 @patch
 def __contains__(self:ImageCache, digest): return self.find(np.array([digest], 'S32'))[0]>=0
 
@@ -219,6 +220,11 @@ def _stamp(path):
     except (OSError, ValueError): return name,-1,-1,b''
     return name,stat.st_size,stat.st_mtime_ns,b''
 
+def _memo_of(folder, root):
+    "Where it is noted what is known of the files below `root`"
+    name = hashlib.sha256(os.fsencode(root)).hexdigest()
+    return folder/f'{name[:32]}.memo'
+
 def _read_memo(path):
     "The stamps of files with hashes, sorted by path; none if there is no memo"
     with suppress(OSError, ValueError, EOFError):
@@ -257,6 +263,7 @@ def read_ahead(
         for results,_ in pairwise(chain(begun, [None])): yield list(results)
     finally: pool.shutdown(cancel_futures=True)
 
+# %% ../nbs/09b_cache.ipynb #7242dd7e
 def map_by_threads(
     f:Callable, # What is done with an item
     items:Iterable,
@@ -385,8 +392,7 @@ def scan_images(
     places['shard'] = -1
     if gigabytes<=0: return ScanResult(opener, _scan_files(paths, size, places), places)
     cache = ImageCache(size, int(gigabytes*1e9), reserve=len(keys)*_STAMP.itemsize)
-    root = hashlib.sha256(os.fsencode(opener.root)).hexdigest()
-    memo_file = cache.folder/f'{root[:32]}.memo'
+    memo_file = _memo_of(cache.folder, opener.root)
     memo = _read_memo(memo_file)
     stamps = np.array(map_by_threads(_stamp, paths), _STAMP)
     _recall(memo, stamps)

@@ -34,6 +34,7 @@ class FileOpener:
     root:Path # The folder of the images, or of the CSV
     def __call__(self, key, size=None): return open_image(self.root/key, size)
 
+# %% ../nbs/10_data.ipynb #39203ae7
 _draw = lru_cache(maxsize=4096)(phantom_image)
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ class Source:
     name:str # Short, for the run's folder
     notes:tuple[str,...]=() # What the user should be told
 
+# %% ../nbs/10_data.ipynb #234088fc
 def first_few(
     names:Sequence, # What there is to tell
     n:int=5, # How many of them to tell
@@ -356,6 +358,7 @@ SPLITS = ('train', 'valid', 'test')
 class ImageTable(Source):
     "One table of images, whatever the source was: each has a `patient` and a `split`"
 
+# %% ../nbs/10_data.ipynb #89585214
 def read_source(
     data:str|Path, # As for `read_table`
     label_cols:tuple[str,...]=(), # The 0/1 columns of a multi-label CSV
@@ -371,6 +374,7 @@ def hot(self:ImageTable) -> np.ndarray: # Boolean `(n, classes)`
     labels = self.df.label.to_numpy(object)
     return labels[:,None]==np.array(self.classes, dtype=object)
 
+# %% ../nbs/10_data.ipynb #82ec3f34
 @patch
 def targets(self:ImageTable,
     split:str, # train, valid or test
@@ -412,7 +416,7 @@ def _carve(t, seed, pcts):
 
 # %% ../nbs/10_data.ipynb #94c58cc7
 def check_files(
-    table:ImageTable, # Of image files
+    table:ImageTable, # Its images are files
     skip_bad:bool=False, # Leave out files that can't be read, instead of complaining
     cache_gb:float=0., # Gigabytes of disk for the decoded images; 0 keeps none
 ) -> tuple[ImageTable,np.ndarray]: # The table of the files that can be read, and the hashes of their content
@@ -532,6 +536,11 @@ def check_size(
     if type(size) is int and size>=MIN_SIZE: return size
     raise InputError(f"size: {size!r} is not allowed; give a whole number, {MIN_SIZE} or more")
 
+def _known(t, cache_gb):
+    "Table `t` with the images that the cache has already; no file is opened"
+    seen = scan_images(t.open, t.df.image, t.size, cache_gb, check=False)
+    return replace(t, open=seen.open)
+
 def _complete(t, resplit):
     "Table `t` with a patient and a split for each image; a split that was not given is train"
     df = t.df
@@ -563,11 +572,8 @@ def read_table(
     t = read_source(data, label_cols)
     t = replace(t, size=check_size(t.size if size is None else size))
     is_files = isinstance(t.open, FileOpener)
-    digests = None
-    if is_files and check: t,digests = check_files(t, skip_bad, cache_gb)
-    elif is_files and cache_gb>0:
-        seen = scan_images(t.open, t.df.image, t.size, cache_gb, check=False)
-        t = replace(t, open=seen.open)
+    t,digests = check_files(t, skip_bad, cache_gb) if is_files and check else (t, None)
+    if is_files and not check and cache_gb>0: t = _known(t, cache_gb)
     t = _complete(t, resplit)
     _check_given(t)
     notes = list(t.notes)

@@ -91,6 +91,7 @@ def is_dicom(
     if path.suffix.lower() in ('.dcm', '.dicom'): return True
     with path.open('rb') as f: return f.read(132)[128:]==b'DICM'
 
+# %% ../nbs/09a_images.ipynb #98f3bbac
 def check_is_file(
     path:Path, # What should be a file
 ):
@@ -128,6 +129,7 @@ def read_image(
         check_is_file(path)
         return decode_image(path, path, size)
 
+# %% ../nbs/09a_images.ipynb #5d2f9032
 def open_image(
     path:str|Path, # Anything that PIL reads, or DICOM
     size:int|None=None, # Side of the square that will be made of it, if only that is wanted
@@ -196,7 +198,7 @@ def open_dicom(
 class FileContent(io.BytesIO):
     "The content of a file; the name is what complaints show"
     def __init__(self,
-        path:Path, # Of the file
+        path:Path, # Where the file is
     ):
         super().__init__(path.read_bytes())
         self.path = path

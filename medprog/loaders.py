@@ -90,7 +90,7 @@ class Augment(Transform):
 
 # %% ../nbs/10a_loaders.ipynb #ce01eae9
 def n_workers(
-    open:Callable, # Of a table, as `ImageTable.open`
+    open:Callable, # What opens the images, as `ImageTable.open`
     size:int, # Side of the images in pixels
     device:torch.device, # Where the network is
 ) -> int:
@@ -99,6 +99,7 @@ def n_workers(
     if isinstance(open, CachedOpener) and device.type=='cpu' and open.has_all(size): return 0
     return min(4, os.cpu_count() or 1)
 
+# %% ../nbs/10a_loaders.ipynb #15508ae0
 def image_dls(
     table:ImageTable, # Says which images, their labels and their splits
     size:int|None=None, # Side of the images in pixels; the table's by default
