@@ -9,27 +9,29 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass,field
 from functools import lru_cache
-from itertools import chain,islice
+from itertools import chain,pairwise
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
-from typing import Callable
+from typing import Callable,Iterable,Iterator,Sequence
 import numpy as np
 import pandas as pd
 import PIL,pydicom
 from PIL import Image
-from fastcore.basics import noop,patch
+from fastcore.basics import chunked,noop,patch
 from .files import writing
-from .images import _Content,_check_file,_decode,_reading,squeeze
+from .images import FileContent,check_is_file,decode_image,reading_file,squeeze
 from .schedule import InputError
 
 # %% auto #0
-__all__ = ['cache_folder', 'ImageCache', 'CachedOpener', 'Look', 'look_cached']
+__all__ = ['look_cached', 'cache_folder', 'ImageCache', 'read_ahead', 'map_by_threads', 'CachedOpener', 'ScanResult',
+           'scan_images']
 
 # %% ../nbs/09b_cache.ipynb #f7c93841
 def cache_folder() -> Path:
     "Where decoded images are: below `MEDPROG_CACHE`, else `XDG_CACHE_HOME`/medprog, else ~/.cache/medprog"
     caches = os.environ.get('XDG_CACHE_HOME') or '~/.cache'
-    return Path(os.path.expanduser(os.environ.get('MEDPROG_CACHE') or os.path.join(caches, 'medprog')))/'images'
+    folder = os.environ.get('MEDPROG_CACHE') or f'{caches}/medprog'
+    return Path(os.path.expanduser(folder), 'images')
 
 # %% ../nbs/09b_cache.ipynb #0f9dceda
 _DECODER = f'1-{PIL.__version__}-{pydicom.__version__}'
@@ -39,7 +41,10 @@ _ROW = np.dtype([('digest', 'S32'), ('width', '<u4'), ('height', '<u4')])
 
 def _head(size, n): return np.array([('medprog', _DECODER, size, n)], _HEAD).tobytes()
 
-def _start(n): return _HEAD.itemsize+n*_ROW.itemsize
+def _offset(size, n, i):
+    "Where square `i` of `n` begins in a shard"
+    rows = n*_ROW.itemsize
+    return _HEAD.itemsize+rows+i*3*size**2
 
 def _write_shard(folder, size, rows, squares):
     "The path of a new shard; `rows` tell of the `squares`"
@@ -47,36 +52,35 @@ def _write_shard(folder, size, rows, squares):
     with writing(path) as part, part.open('wb') as f:
         f.write(_head(size, len(rows)))
         f.write(rows.tobytes())
-        for o in squares: f.write(o)
+        for square in squares: f.write(square)
     return path
 
+# %% ../nbs/09b_cache.ipynb #899e87dd
 def _read_rows(path, size):
     "The rows of a shard; None if it isn't whole"
-    with path.open('rb') as f:
-        head = f.read(_HEAD.itemsize)
-        n = int(np.frombuffer(head, _HEAD)['n'][0]) if len(head)==_HEAD.itemsize else 0
-        if head!=_head(size, n) or os.fstat(f.fileno()).st_size!=_start(n)+n*3*size**2: return None
-        return np.frombuffer(f.read(n*_ROW.itemsize), _ROW)
+    head = np.fromfile(path, _HEAD, 1)
+    n = int(head['n'].sum())                                              # 0 if the file is too short for a head
+    if head.tobytes()!=_head(size, n) or path.stat().st_size!=_offset(size, n, n): return None
+    return np.fromfile(path, _ROW, n, offset=_HEAD.itemsize)
 
 # %% ../nbs/09b_cache.ipynb #7f6b809d
 def _read_square(path, offset, size):
     "The pixels of an image; None if they are there no more"
-    a = np.empty((size, size, 3), np.uint8)
-    try:
-        with open(path, 'rb', buffering=0) as f:
-            f.seek(offset)
-            return a if f.readinto(a)==a.nbytes else None
-    except OSError: return None
+    with suppress(OSError):
+        pixels = np.fromfile(path, np.uint8, 3*size**2, offset=offset)
+        if len(pixels)==3*size**2: return pixels.reshape(size, size, 3)
 
 # %% ../nbs/09b_cache.ipynb #9e86f47f
 _PLACE = np.dtype([*_ROW.descr, ('shard', '<i4'), ('offset', '<i8')])
 
-def _places(rows, shard, size):
+def _places_of(rows, shard, size):
     "Where the images of a shard are, which is number `shard`"
-    a = np.zeros(len(rows), _PLACE)
-    for k in _ROW.names: a[k] = rows[k]
-    a['shard'],a['offset'] = shard,_start(len(rows))+np.arange(len(rows))*3*size**2
-    return a
+    n = len(rows)
+    places = np.zeros(n, _PLACE)
+    places[list(_ROW.names)] = rows
+    places['shard'] = shard
+    places['offset'] = _offset(size, n, np.arange(n))
+    return places
 
 def _find(table, values):
     "Where in the sorted `table` each of `values` is, -1 if nowhere"
@@ -85,63 +89,62 @@ def _find(table, values):
     return np.where(table[i]==values, i, -1)
 
 # %% ../nbs/09b_cache.ipynb #c275c897
-def _remove(path):
-    "Whether a file could be removed; Windows keeps what is open"
-    with suppress(OSError):
-        os.unlink(path)
-        return True
-    return False
-
-def _files(folder):
+def _by_use(folder):
     "When each file was used, its bytes and its path, in this order"
     found = []
-    with suppress(OSError):
-        for o in os.scandir(folder):
-            with suppress(OSError):                                       # somebody has just removed it
-                if o.is_file(): found.append((o.stat().st_mtime, o.stat().st_size, Path(o.path)))
+    for path in folder.glob('*'):
+        with suppress(OSError):                                           # somebody has just removed it
+            stat = path.stat()
+            if path.is_file(): found.append((stat.st_mtime, stat.st_size, path))
     return sorted(found)
 
+# %% ../nbs/09b_cache.ipynb #c4116c72
 @dataclass
 class ImageCache:
     "The decoded images of one size on the disk"
     size:int # Side of the squares in pixels
     limit:int=20_000_000_000 # Bytes that the whole folder may have
-    folder:Path=field(default_factory=cache_folder)
+    folder:Path=field(default_factory=cache_folder) # Where the shards of all sizes are
     reserve:int=0 # Bytes of the limit to leave to what is known of files
 
     def __post_init__(self):
-        self.paths,self.parts,self.used,self.waiting,self.problem = [],[],set(),[],None
-        for age,_,path in _files(self.folder):
-            if path.name[0]=='.' and age<time.time()-24*3600: _remove(path)
-            elif path.match(f'{self.size}-{_DECODER}-*.shard'): self._read(path)
+        self.paths = []
+        self.parts = []
+        self.waiting = []
+        self.used = set()
+        self.problem = None
+        for used_at,_,path in _by_use(self.folder):
+            with suppress(OSError):                                       # another run has removed it
+                if path.match(f'{self.size}-{_DECODER}-*.shard'): self._read_shard(path)
+                elif path.name[0]=='.' and used_at<time.time()-24*3600: path.unlink()
         self._sort()
 
-    def _read(self, path):
-        "Take in the rows of a shard"
-        with suppress(OSError):                                           # another run has removed it
-            if (rows := _read_rows(path, self.size)) is None: return _remove(path)
-            self._add(path, rows)
+    def _read_shard(self, path):
+        rows = _read_rows(path, self.size)
+        if rows is None: path.unlink()
+        else: self._add_shard(path, rows)
 
-    def _add(self, path, rows):
-        self.parts.append(_places(rows, len(self.paths), self.size))
+    def _add_shard(self, path, rows):
+        self.parts.append(_places_of(rows, len(self.paths), self.size))
         self.paths.append(path)
 
     def _sort(self):
         "Put the rows of all shards in order"
         places = np.concatenate([np.zeros(0, _PLACE), *self.parts])
-        self.places = places[np.argsort(places['digest'], kind='stable')]
+        self.places = places[places['digest'].argsort(kind='stable')]
         self.digests = self.places['digest'].copy()                       # side by side, which is searched faster
-        self.there = np.array([o is not None for o in self.paths], bool)
 
 # %% ../nbs/09b_cache.ipynb #9c849ac5
 @patch
 def find(self:ImageCache,
-    digests:np.ndarray, # Of files' content
+    digests:np.ndarray, # Hashes of files' content
 ) -> np.ndarray: # For each the number of its row in `places`, -1 if it isn't there
     "Where images are"
     i = _find(self.digests, digests)
-    return np.where((i>=0) & self.there[self.places['shard'][i]], i, -1) if len(self.digests) else i
+    i[i>=0] = np.where(self.places['shard'][i[i>=0]]<0, -1, i[i>=0])
+    return i
 
+# %% ../nbs/09b_cache.ipynb #c6e90a74
 @patch
 def __contains__(self:ImageCache, digest): return self.find(np.array([digest], 'S32'))[0]>=0
 
@@ -153,60 +156,74 @@ def make_room(self:ImageCache,
     need:int, # Bytes that are to be written
 ) -> str|None: # Why there is no room, if there is none
     "Remove what was not used for longest"
-    files = _files(self.folder)
-    over_limit = sum(n for _,n,_ in files)+need-(self.limit-self.reserve)
-    over = max(over_limit, need+_SPARE-shutil.disk_usage(self.folder).free)
-    idle = [(n, path) for _,n,path in files if path.name[0]!='.' and path not in self.used]
-    if over>0 and sum(n for n,_ in idle)<over:
+    files = [(n, path) for _,n,path in _by_use(self.folder)]
+    over_limit = need+self.reserve+sum(n for n,_ in files)-self.limit
+    over_disk = need+_SPARE-shutil.disk_usage(self.folder).free
+    over = max(over_limit, over_disk)
+    def is_idle(path): return path.name[0]!='.' and path not in self.used
+    idle = [(n, path) for n,path in files if is_idle(path)]
+    if over>max(0, sum(n for n,_ in idle)):
         return f"they may have {self.limit/1e9:g} GB there" if over==over_limit else "the disk is full"
     for n,path in idle:
         if over<=0: break
-        if _remove(path):
-            over -= n
-            if path in self.paths: self._forget(self.paths.index(path))
+        over -= self._remove(path, n)
 
 @patch
-def _forget(self:ImageCache, i):
-    "Shard number `i` is no more"
-    self.paths[i],self.there[i] = None,False
+def _remove(self:ImageCache, path, n):
+    "Remove a file of `n` bytes; how many are free then"
+    try: path.unlink()
+    except OSError: return 0
+    if path in self.paths:
+        shard = self.paths.index(path)
+        self.parts[shard] = self.parts[shard][:0]
+        self.places['shard'][self.places['shard']==shard] = -1
+    return n
 
 # %% ../nbs/09b_cache.ipynb #2624ca73
 @patch
 def add(self:ImageCache,
-    digest:bytes, # Of the file's content
+    digest:bytes, # Hash of the file's content
     shape:tuple[int,int], # Width and height in the file
     square:np.ndarray, # The pixels `(size, size, 3)` as bytes
 ):
     "Keep an image"
     if self.problem: return
     self.waiting.append(((digest, *shape), square))
-    if len(self.waiting)>=max(1, _SHARD_BYTES//square.nbytes): self.flush()
+    if (len(self.waiting)+1)*square.nbytes>_SHARD_BYTES: self.flush()
 
+# %% ../nbs/09b_cache.ipynb #a0edf19c
 @patch
 def flush(self:ImageCache):
     "Write what waits"
     if not self.waiting: return
-    rows,squares = zip(*self.waiting)
+    rows = np.array([row for row,_ in self.waiting], _ROW)
+    squares = [square for _,square in self.waiting]
     self.waiting = []
     try:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.problem = self.make_room(_start(len(rows))+sum(o.nbytes for o in squares))
+        self.problem = self.make_room(_offset(self.size, len(rows), len(rows)))
         if self.problem: return
-        path = _write_shard(self.folder, self.size, rows := np.array(list(rows), _ROW), squares)
-    except OSError as e: self.problem = f"{e.strerror or e}"
+        path = _write_shard(self.folder, self.size, rows, squares)
+    except OSError as e: self.problem = e.strerror or str(e)
     else:
-        self._add(path, rows)
+        self._add_shard(path, rows)
         self.used.add(path)
 
 # %% ../nbs/09b_cache.ipynb #83f40eef
 _STAMP = np.dtype([('path', 'S16'), ('size', '<i8'), ('mtime', '<i8'), ('digest', 'S32')])
+_SEEN = ['path', 'size', 'mtime']
 
 def _stamp(path):
     "What is to be seen of a file without reading it"
     name = hashlib.blake2b(os.fsencode(path), digest_size=16).digest()
-    try: o = os.stat(path)
+    try: stat = os.stat(path)
     except (OSError, ValueError): return name,-1,-1,b''
-    return name,o.st_size,o.st_mtime_ns,b''
+    return name,stat.st_size,stat.st_mtime_ns,b''
+
+def _memo_of(folder, root):
+    "Where it is noted what is known of the files below `root`"
+    name = hashlib.sha256(os.fsencode(root)).hexdigest()
+    return folder/f'{name[:32]}.memo'
 
 def _read_memo(path):
     "The stamps of files with hashes, sorted by path; none if there is no memo"
@@ -218,82 +235,94 @@ def _read_memo(path):
 
 def _recall(memo, stamps):
     "Fill in the hashes of the files that are as they were"
-    if not len(memo): return
-    i = _find(memo['path'].copy(), stamps['path'])
-    same = (i>=0) & (memo['size'][i]==stamps['size']) & (memo['mtime'][i]==stamps['mtime'])
-    stamps['digest'][same] = memo['digest'][i[same]]
+    known = dict(zip(memo[_SEEN].tolist(), memo['digest'].tolist()))
+    stamps['digest'] = [known.get(seen, b'') for seen in stamps[_SEEN].tolist()]
 
 # %% ../nbs/09b_cache.ipynb #70aeee19
 def _write_memo(path, memo, stamps, start):
     "Note the hashes of files that were two seconds old at `start`, and keep what is known of others"
-    old = stamps[(stamps['digest']!=b'') & (stamps['mtime']<start-2*10**9)]
-    every = np.concatenate([old, memo[~np.isin(memo['path'], stamps['path'])]])
+    old = stamps['mtime']<start-2*10**9
+    own = stamps[old & (stamps['digest']!=b'')]
+    others = memo[~np.isin(memo['path'], stamps['path'])]
+    noted = np.concatenate([own, others])
     with suppress(OSError), writing(path, suffix=f'.{uuid.uuid4().hex}') as part, part.open('wb') as f:
-        np.save(f, every[np.argsort(every['path'], kind='stable')])
+        np.save(f, noted[noted['path'].argsort(kind='stable')])
 
 # %% ../nbs/09b_cache.ipynb #83ca31f8
 _THREADS = None                                                           # as many as Python thinks good
 
-def _ahead(f, items, size=100):
+def read_ahead(
+    f:Callable, # What is done with an item
+    items:Iterable, # Any number; they are taken as they are needed
+    size:int=100, # Items in a list
+) -> Iterator[list]: # What `f` gives, in the order of the items
     "`f` of each item by threads, as lists of `size`; the next list is begun before one is given"
-    items,last = iter(items),None
     pool = ThreadPoolExecutor(_THREADS)
+    begun = (pool.map(f, chunk) for chunk in chunked(items, size))
     try:
-        for chunk in iter(lambda: list(islice(items, size)), []):
-            new = pool.map(f, chunk)
-            if last is not None: yield list(last)
-            last = new
-        if last is not None: yield list(last)
+        for results,_ in pairwise(chain(begun, [None])): yield list(results)
     finally: pool.shutdown(cancel_futures=True)
 
-def _each(f, items): return list(chain.from_iterable(_ahead(f, items, 1000)))
+# %% ../nbs/09b_cache.ipynb #7242dd7e
+def map_by_threads(
+    f:Callable, # What is done with an item
+    items:Iterable,
+) -> list: # What `f` gives, in the order of the items
+    "`f` of each item by threads"
+    return list(chain.from_iterable(read_ahead(f, items, 1000)))
 
 # %% ../nbs/09b_cache.ipynb #a2e0e626
-def _look(path, cache):
-    "The hash of a file, its width and height, and its pixels if they are not in the cache; or a complaint"
+def _scan_file(path, size, cache=None):
+    "The hash of a file, its width and height, and its pixels if the cache lacks them; or a complaint"
     path = Path(path)
     try:
-        with _reading(path):
-            _check_file(path)
-            content = _Content(path)
+        with reading_file(path):
+            check_is_file(path)
+            content = FileContent(path)
             digest = hashlib.sha256(content.getbuffer()).digest()
-            if digest in cache: return digest,(0, 0),None
-            im,shape = _decode(path, content, cache.size)
-            return digest,shape,np.asarray(squeeze(im, cache.size))
+            if cache and digest in cache: return digest,(0, 0),None
+            im,shape = decode_image(path, content, size)
     except InputError as e: return str(e)
+    return digest,shape,np.asarray(squeeze(im, size)) if cache else None
 
 @patch
 def place(self:ImageCache,
-    places:np.ndarray, # Rows with a `digest`; those with no `shard` yet are filled in
-    which:np.ndarray, # The numbers of the rows to look at
+    places:np.ndarray, # Rows with a `digest`; the others are filled in if the image is there
+    which:Sequence[int], # The numbers of the rows to look at
 ):
-    "Say where images are"
-    which = which[places['shard'][which]<0]
+    "Say where images are, whose shards are in use then"
+    which = np.asarray(which, int)
     i = self.find(places['digest'][which])
-    places[which[i>=0]] = self.places[i[i>=0]]
-    self.used |= {self.paths[o] for o in np.unique(places['shard'][which[i>=0]])}
+    found = self.places[i[i>=0]]
+    places[which[i>=0]] = found
+    shards = np.unique(found['shard'])
+    self.used.update(self.paths[shard] for shard in shards)
 
 # %% ../nbs/09b_cache.ipynb #2353cb70
-def _fill(cache, paths, places):
+def _scan_files(paths, size, places, cache=None):
     "Look at the files whose images have no place yet, and give them one; complaints by number"
-    todo,problems,done = np.flatnonzero(places['shard']<0),{},0
-    for found in _ahead(lambda i: _look(paths[i], cache), todo):
-        which,done = todo[done:done+len(found)],done+len(found)
-        for i,o in zip(which.tolist(), found):
-            if isinstance(o, str): problems[i] = o
-            else:
-                places['digest'][i],(places['width'][i],places['height'][i]),square = o
-                if square is not None: cache.add(o[0], o[1], square)
-        cache.place(places, which)
-    cache.flush()
-    cache._sort()
-    cache.place(places, todo)
+    def scan(i): return i,_scan_file(paths[i], size, cache)
+    todo = np.flatnonzero(places['shard']<0).tolist()
+    problems = {}
+    for chunk in read_ahead(scan, todo):
+        for i,seen in chunk:
+            if isinstance(seen, str):
+                problems[i] = seen
+                continue
+            digest,shape,square = seen
+            places[i] = digest,*shape,-1,0
+            if square is not None: cache.add(digest, shape, square)
+        if cache: cache.place(places, [i for i,_ in chunk])
+    if cache:
+        cache.flush()
+        cache._sort()
+        cache.place(places, todo)
     return problems
 
 # %% ../nbs/09b_cache.ipynb #a7e71702
 @lru_cache(maxsize=4096)
-def _touch(path, hour):
-    "A shard is in use; a long run says so every hour"
+def _touch(path, when):
+    "Note that a shard is in use, once at a time `when`"
     with suppress(OSError): os.utime(path)
 
 @dataclass(frozen=True, eq=False)
@@ -301,65 +330,93 @@ class CachedOpener:
     "Opens images that are in the cache, and all others as `opener` does"
     opener:Callable # `opener(key, size)` is an 8-bit RGB image
     size:int # Side of the images in the cache
-    keys:pd.Index # Of the table's images
-    shards:tuple[str,...] # Paths
+    keys:pd.Index # Keys of the table's images
+    shards:tuple[str,...] # Paths of the shards
     where:np.ndarray # Number of the shard (-1 for an image that isn't there) and offset in it, a row a key
 
-    def square(self, key, size):
-        "The pixels `(size, size, 3)`, None if they aren't in the cache"
+    def square(self,
+        key:str, # Key of an image
+        size:int|None, # Side that is wanted
+    ) -> np.ndarray|None: # The pixels `(size, size, 3)`, None if they aren't in the cache
+        "The pixels of an image as they are in the cache"
         if size!=self.size or key not in self.keys: return None
         shard,offset = self.where[self.keys.get_loc(key)].tolist()
         if shard<0: return None
-        _touch(self.shards[shard], int(time.time()/3600))
-        return _read_square(self.shards[shard], offset, size)
+        path = self.shards[shard]
+        _touch(path, time.time()//3600)                                   # a long run says so every hour
+        return _read_square(path, offset, size)
 
     def __call__(self, key, size=None):
-        a = self.square(key, size)
-        return self.opener(key, size) if a is None else Image.fromarray(a)
+        pixels = self.square(key, size)
+        return self.opener(key, size) if pixels is None else Image.fromarray(pixels)
 
-    def has_all(self, size): "Whether no image of the table has to be decoded"; return size==self.size and bool((self.where[:,0]>=0).all())
+    def has_all(self,
+        size:int, # Side that is wanted
+    ) -> bool:
+        "Whether no image of the table has to be decoded"
+        shards = self.where[:,0]
+        return size==self.size and bool((shards>=0).all())
 
-    def __reduce__(self): return noop, (self.opener,)
+    def __reduce__(self): return noop,(self.opener,)
 
-ForkingPickler.register(CachedOpener, lambda o: (CachedOpener, (o.opener, o.size, o.keys, o.shards, o.where)))
+ForkingPickler.register(CachedOpener, lambda cached: (CachedOpener, tuple(vars(cached).values())))
 
 # %% ../nbs/09b_cache.ipynb #6e77b788
 @dataclass
-class Look:
+class ScanResult:
     "What one look at image files has found, file by file"
     open:Callable # Opens the images, from the cache if they are there
     problems:dict[int,str] # Why those that can't be read can't be
-    shapes:np.ndarray # Width and height in the file
-    digests:np.ndarray # Hash of the content
-    note:str|None # If not all could be kept
+    places:np.ndarray # A row a file: its `digest`, `width`, `height`, and where its image is in the cache
+    note:str|None=None # What to tell the user if not all could be kept
 
-def look_cached(
+    @property
+    def good(self):
+        "Which files can be read"
+        good = np.ones(len(self.places), bool)
+        good[list(self.problems)] = False
+        return good
+
+# %% ../nbs/09b_cache.ipynb #3fb01205
+def scan_images(
     opener:Callable, # `opener(key, size)` opens a file below `opener.root`
-    keys, # What it takes, of all images
+    keys:Sequence[str], # What it takes, of all images
     size:int, # Side of the squares in pixels
-    gigabytes:float, # That the cache may have on the disk
+    gigabytes:float=0., # Disk that the cache may have; 0: nothing is kept
     check:bool=True, # Read the files that are not known, and keep their images
-) -> Look:
-    "Look at image files, and keep their images"
-    start,cache = time.time_ns(),ImageCache(size, int(gigabytes*1e9), reserve=len(keys)*_STAMP.itemsize)
-    paths = [os.path.join(opener.root, o) for o in keys]
-    memo = _read_memo(memo_file := cache.folder/f'{hashlib.sha256(os.fsencode(opener.root)).hexdigest()[:32]}.memo')
-    _recall(memo, stamps := np.array(_each(_stamp, paths), _STAMP))
+) -> ScanResult:
+    "Look once at image files, and keep their images"
+    start = time.time_ns()
+    paths = [os.path.join(opener.root, key) for key in keys]
     places = np.zeros(len(paths), _PLACE)
-    places['digest'],places['shard'] = stamps['digest'],-1
-    cache.place(places, np.arange(len(places)))
-    problems = _fill(cache, paths, places) if check else {}
-    if (new := places['digest']!=stamps['digest']).any():
-        stamps['digest'][new] = places['digest'][new]
+    places['shard'] = -1
+    if gigabytes<=0: return ScanResult(opener, _scan_files(paths, size, places), places)
+    cache = ImageCache(size, int(gigabytes*1e9), reserve=len(keys)*_STAMP.itemsize)
+    memo_file = _memo_of(cache.folder, opener.root)
+    memo = _read_memo(memo_file)
+    stamps = np.array(map_by_threads(_stamp, paths), _STAMP)
+    _recall(memo, stamps)
+    places['digest'] = stamps['digest']
+    cache.place(places, range(len(places)))
+    problems = _scan_files(paths, size, places, cache) if check else {}
+    if (places['digest']!=stamps['digest']).any():
+        stamps['digest'] = places['digest']
         _write_memo(memo_file, memo, stamps, start)
-    for o in cache.used:
-        with suppress(OSError): os.utime(o)
-    return _found(opener, keys, cache, problems, places, check)
+    for path in cache.used: _touch(path, start)
+    return _from_cache(opener, keys, cache, ScanResult(opener, problems, places), check)
 
-def _found(opener, keys, cache, problems, places, check):
-    good = np.array([i not in problems for i in range(len(keys))], bool)
-    n = int((places['shard'][good]<0).sum())
-    note = f"{n} of {len(keys)} images are not kept in {cache.folder} but decoded in every epoch: {cache.problem}" if n and check else None
-    where = np.stack([places['shard'], places['offset']], 1)[good].astype(np.int64)
-    open = CachedOpener(opener, cache.size, pd.Index(keys)[good], tuple(map(str, cache.paths)), where)
-    return Look(open, problems, np.stack([places['width'], places['height']], 1), places['digest'], note)
+def _from_cache(opener, keys, cache, seen, check):
+    "What was `seen`, with an opener that opens from the cache"
+    kept = seen.places[seen.good]
+    missing = int((kept['shard']<0).sum())
+    if missing and check:
+        seen.note = (f"{missing} of {len(keys)} images are not kept in {cache.folder} "
+                     f"but decoded in every epoch: {cache.problem}")
+    where = np.stack([kept['shard'], kept['offset']], 1)
+    shards = tuple(map(str, cache.paths))
+    seen.open = CachedOpener(opener, cache.size, pd.Index(keys)[seen.good], shards, where)
+    return seen
+
+# %% ../nbs/09b_cache.ipynb #5cbadd41
+# aliases until the merge
+_ahead,look_cached = read_ahead,scan_images

@@ -4,62 +4,28 @@
 
 # %% ../nbs/10_data.ipynb #d7523290
 from __future__ import annotations
-import csv,hashlib,os,re,unicodedata,warnings
+import csv,hashlib,os,re,unicodedata,warnings,zlib
 from collections import Counter
 from dataclasses import dataclass,replace
 from functools import lru_cache
 from itertools import combinations
 from pathlib import Path
-from typing import Callable
+from typing import Callable,Sequence
+from zipfile import BadZipFile
 import numpy as np
 import pandas as pd
 from PIL import Image
 from fastcore.basics import patch
-from .cache import _each,look_cached
-from .images import _is_dicom,_open,_reading,_to_rgb,open_image
+from .cache import map_by_threads,scan_images
+from .images import is_dicom,library_errors,open_image,reading_file,to_rgb
 from .phantom import CLASSES,phantom_image,phantom_table
 from .recipe import Recipe,source_kind
 from .schedule import MIN_SIZE,InputError,not_allowed
 
 # %% auto #0
-__all__ = ['SPLITS', 'ImageTable', 'FileOpener', 'PhantomOpener', 'ArrayOpener', 'read_table', 'recipe_table']
-
-# %% ../nbs/10_data.ipynb #a7061289
-SPLITS = ('train', 'valid', 'test')
-
-@dataclass(frozen=True)
-class ImageTable:
-    "One table of images, whatever the source was"
-    df:pd.DataFrame # A row an image: `image` (its key), `label` or a 0/1 column a class, `patient`, `split`
-    classes:tuple[str,...] # In the order of the network's outputs
-    multilabel:bool # Any number of classes an image, instead of one
-    open:Callable # `open(key, size)` is an 8-bit RGB image
-    size:int # Side of the images in pixels where none is asked for
-    name:str # Short, for the run's folder
-    notes:tuple[str,...]=() # What the user should be told
-
-# %% ../nbs/10_data.ipynb #8a62e5bc
-def _hot(t):
-    "Which image of table `t` is of which class: `(n, classes)`, boolean"
-    if t.multilabel: return t.df[list(t.classes)].to_numpy(bool)
-    return t.df.label.to_numpy(object)[:,None]==np.array(t.classes, dtype=object)
-
-@patch
-def targets(self:ImageTable,
-    split:str, # train, valid or test
-) -> np.ndarray: # Class indices (n,); for multi-label zeros and ones (n, classes)
-    "The labels of a split as numbers, in the order of the table"
-    hot = _hot(self)[(self.df.split==split).to_numpy()]
-    return hot.astype(int) if self.multilabel else hot.argmax(1)
-
-# %% ../nbs/10_data.ipynb #a71173c2
-@patch
-def counts(self:ImageTable) -> pd.DataFrame: # A row a split
-    "Images of each class, images and patients of each split"
-    per_class = pd.DataFrame(_hot(self), columns=list(self.classes)).groupby(self.df.split.to_numpy()).sum()
-    of = self.df.groupby('split')
-    totals = pd.DataFrame(dict(images=of.size(), patients=of.patient.nunique()))
-    return pd.concat([per_class, totals], axis=1).reindex(list(SPLITS), fill_value=0)
+__all__ = ['SPLITS', 'FileOpener', 'PhantomOpener', 'read_arrays', 'ArrayOpener', 'Source', 'first_few', 'list_images',
+           'read_csv', 'get_source', 'ImageTable', 'read_source', 'check_files', 'check_size', 'read_table',
+           'recipe_table']
 
 # %% ../nbs/10_data.ipynb #114aed3f
 @dataclass(frozen=True)
@@ -68,6 +34,7 @@ class FileOpener:
     root:Path # The folder of the images, or of the CSV
     def __call__(self, key, size=None): return open_image(self.root/key, size)
 
+# %% ../nbs/10_data.ipynb #39203ae7
 _draw = lru_cache(maxsize=4096)(phantom_image)
 
 @dataclass(frozen=True)
@@ -79,330 +46,513 @@ class PhantomOpener:
 _NPZ = dict(train='train', valid='val', test='test')   # MedMNIST's names
 
 @lru_cache(maxsize=1)
-def _arrays(path):
-    "All arrays of an `.npz` file"
-    with _reading(path, 'an .npz file'):
-        f = np.load(path, allow_pickle=False)
-        if isinstance(f, np.ndarray): raise InputError("it holds one array without a name; give what np.savez writes")
-        with f: return dict(f)
+def read_arrays(
+    path:Path, # An `.npz` file
+) -> dict[str,np.ndarray]:
+    "All arrays of an `.npz` file; the last one's stay in memory"
+    with reading_file(path, 'an .npz file'):
+        with library_errors(BadZipFile, zlib.error): arrays = np.load(path, allow_pickle=False)
+        if isinstance(arrays, np.ndarray):
+            raise InputError("it holds one array without a name; give what np.savez writes")
+        with library_errors(BadZipFile, zlib.error), arrays: return dict(arrays)
 
+# %% ../nbs/10_data.ipynb #9c73c2cf
 @dataclass(frozen=True)
 class ArrayOpener:
     "Opens image `train/12` of an `.npz` file in MedMNIST's form"
     path:Path # The file
-    def __call__(self, key, size=None):
+    def pixels(self,
+        key:str, # Such as `train/12`
+    ) -> np.ndarray:
+        "The array of an image"
         split,_,i = key.partition('/')
-        images = _arrays(self.path).get(f'{_NPZ.get(split)}_images', ())
-        if not (i.isdecimal() and int(i)<len(images)):
-            raise InputError(f"{key}: no such file, and no image of {self.path}")
-        with _reading(f'{self.path}: {key}'): return _to_rgb(Image.fromarray(images[int(i)]))
+        images = read_arrays(self.path).get(f'{_NPZ.get(split)}_images', ())
+        if i.isdecimal() and int(i)<len(images): return images[int(i)]
+        raise InputError(f"{key}: no such file, and no image of {self.path}")
+
+    def __call__(self, key, size=None):
+        pixels = self.pixels(key)
+        with reading_file(f'{self.path}: {key}'):
+            with library_errors(): im = Image.fromarray(pixels)
+            return to_rgb(im)
+
+# %% ../nbs/10_data.ipynb #6be78969
+@dataclass(frozen=True)
+class Source:
+    "What a source knows of its images"
+    df:pd.DataFrame # A row an image: `image` (its key), `label` or a 0/1 column a class; perhaps `patient` and `split`
+    classes:tuple[str,...] # In the order of the network's outputs
+    multilabel:bool # Any number of classes an image, instead of one
+    open:Callable # `open(key, size)` is an 8-bit RGB image
+    size:int # Side of the images in pixels where none is asked for
+    name:str # Short, for the run's folder
+    notes:tuple[str,...]=() # What the user should be told
+
+# %% ../nbs/10_data.ipynb #234088fc
+def first_few(
+    names:Sequence, # What there is to tell
+    n:int=5, # How many of them to tell
+    sep:str='; ', # What stands between them
+) -> str:
+    "The first few of `names`, and how many more there are"
+    told = [str(name) for name in names[:n]]
+    if len(names)>n: told.append(f'and {len(names)-n} more')
+    return sep.join(told)
 
 # %% ../nbs/10_data.ipynb #0a220e35
-def _phantom(kind='binary'):
-    df = phantom_table(kind or 'binary')
-    name = 'phantom' if kind in ('', 'binary') else f'phantom-{kind}'
-    return ImageTable(df, CLASSES[kind or 'binary'], 'label' not in df, PhantomOpener(), 64, name)
+def _phantom(kind):
+    "The source of phantom images of a `kind`, which may be empty"
+    kind = kind or 'binary'
+    df = phantom_table(kind)
+    name = 'phantom' if kind=='binary' else f'phantom-{kind}'
+    return Source(df, CLASSES[kind], 'label' not in df, PhantomOpener(), size=64, name=name)
 
 # %% ../nbs/10_data.ipynb #a5d4696e
 _SPLITS = dict(train='train', valid='valid', val='valid', validation='valid', test='test')
 
 def _in_order(names):
-    return tuple(sorted(set(names), key=lambda o: (not o.isdecimal(), int(o) if o.isdecimal() else 0, o)))
+    "Each of the `names` once; numbers come first, in their own order"
+    def place(name):
+        is_number = name.isdecimal()
+        return not is_number,is_number and int(name),name
+    return tuple(sorted(set(names), key=place))
 
 def _folders(path):
     "The folders in `path`, in order, without hidden ones and links back"
-    def is_loop(o): return o.is_symlink() and path.resolve().is_relative_to(o.resolve())
-    with _reading(path, 'a folder'):
-        return sorted(o for o in path.iterdir() if o.is_dir() and o.name[0]!='.' and o.name!='__MACOSX' and not is_loop(o))
+    def is_loop(folder): return folder.is_symlink() and path.resolve().is_relative_to(folder.resolve())
+    def is_meant(folder): return folder.is_dir() and folder.name[0]!='.' and folder.name!='__MACOSX'
+    with reading_file(path, 'a folder'):
+        folders = [folder for folder in path.iterdir() if is_meant(folder)]
+        return sorted(folder for folder in folders if not is_loop(folder))
 
 # %% ../nbs/10_data.ipynb #186a4d2f
 def _walk(folder):
     "The files below `folder` in order, without hidden ones"
     def fail(e): raise e
-    with _reading(folder, 'a folder'): tree = list(os.walk(folder, onerror=fail))
-    files = sorted(Path(top)/o for top,_,names in tree for o in names)
-    if bad := [o for o in files if re.search('[\ud800-\udfff]', str(o))]:             # bytes that are no text
-        raise InputError(f"{folder}: the name {os.fsencode(bad[0].name)} is not UTF-8; rename that file")
-    return [o for o in files if not any(part[0]=='.' for part in o.relative_to(folder).parts)]
+    with reading_file(folder, 'a folder'): tree = list(os.walk(folder, onerror=fail))
+    files = sorted(Path(top)/name
+                   for top,_,names in tree for name in names)
+    for path in files:
+        if re.search('[\ud800-\udfff]', str(path)):                               # bytes that are no text
+            raise InputError(f"{folder}: the name {os.fsencode(path.name)} is not UTF-8; rename that file")
+    return [path for path in files if '/.' not in f'/{path.relative_to(folder).as_posix()}']
+
+@lru_cache
+def _suffixes(): return {ext for ext,kind in Image.registered_extensions().items() if kind in Image.OPEN}
 
 def _is_image(path):
     "By its suffix or its first bytes; a file that is not there or can't be read may be one"
-    try: return path.suffix.lower() in _suffixes() or _is_dicom(path)
+    try:
+        if path.exists() and not path.is_file(): return False
+        return path.suffix.lower() in _suffixes() or is_dicom(path)
     except OSError: return True
 
-@lru_cache
-def _suffixes(): return {ext for ext,fmt in Image.registered_extensions().items() if fmt in Image.OPEN}
-
-def _images(folder):
-    "The image files in `folder`, at any depth, and how many other files are there"
+def list_images(
+    folder:Path, # Where to look, at any depth
+) -> tuple[list[Path],int]: # The image files in order, and how many other files are there
+    "The image files in a folder, without masks of others"
     files = _walk(folder)
-    images = [o for o in files if (o.is_file() or not o.exists()) and _is_image(o)]
-    stems = {o.with_suffix('') for o in images}
-    masks = {o for o in images if (m := re.fullmatch(r'(.+)_mask(_\d+)?', o.stem)) and o.with_name(m[1]) in stems}
-    return [o for o in images if o not in masks],len(files)-len(images)+len(masks)
+    images = [path for path in files if _is_image(path)]
+    stems = {path.with_suffix('') for path in images}
+    def is_mask(path):
+        masked = re.fullmatch(r'(.+)_mask(_\d+)?', path.stem)
+        return masked and path.with_name(masked[1]) in stems
+    images = [path for path in images if not is_mask(path)]
+    return images,len(files)-len(images)
 
 # %% ../nbs/10_data.ipynb #7fb91290
+def _splits_of(root):
+    "The folders of splits in `root`, and which; `root` itself if it has none"
+    folders = _folders(root)
+    splits = {folder: _SPLITS.get(folder.name.lower()) for folder in folders}
+    tops = {folder: split for folder,split in splits.items() if split}
+    are_splits = 'train' in tops.values() or len(tops)==len(folders)
+    return tops if are_splits else {root: None}
+
 def _folder(root):
-    "The table of a folder of class folders"
-    tops = {o: _SPLITS[o.name.lower()] for o in _folders(root) if o.name.lower() in _SPLITS}
-    if 'train' not in tops.values() and len(tops)<len(_folders(root)): tops = {root: None}
-    rows,others,classes = [],0,set()
-    for folder,split in ((o, split) for top,split in tops.items() for o in _folders(top)):
-        files,n = _images(folder)
-        others += n
-        classes.add(folder.name)
-        rows += [(o.relative_to(root).as_posix(), folder.name, split) for o in files]
+    "The source that a folder of class folders is"
+    tops = _splits_of(root)
+    found = [(split, folder, *list_images(folder))
+             for top,split in tops.items() for folder in _folders(top)]
+    rows = [(path.relative_to(root).as_posix(), folder.name, split)
+            for split,folder,images,_ in found for path in images]
     if not rows: raise InputError(f"data: no images in class folders; give {root}/CLASS/* or {root}/train/CLASS/*")
-    if empty := [top for top,split in tops.items() if split not in {o[2] for o in rows}]:
-        raise InputError(f"split {tops[empty[0]]!r} is empty: no images in class folders of {empty[0]}; "
-                         "fill it, or remove it to have one carved out of train")
+    filled = {split for *_,split in rows}
+    for top,split in tops.items():
+        if split not in filled:
+            raise InputError(f"split {split!r} is empty: no images in class folders of {top}; "
+                             "fill it, or remove it to have one carved out of train")
     df = pd.DataFrame(rows, columns=['image', 'label', 'split']).dropna(axis=1)
+    classes = _in_order(folder.name for _,folder,*_ in found)
+    others = sum(n for *_,n in found)
     notes = (f"{others} files are left out: masks, or no images",) if others else ()
-    return ImageTable(df, _in_order(classes), False, FileOpener(root), 224, root.name, notes)
+    return Source(df, classes, False, FileOpener(root), size=224, name=root.name, notes=notes)
 
 # %% ../nbs/10_data.ipynb #f17e9275
 def _header(path):
     "The names of the columns of a CSV"
-    with path.open(encoding='utf-8-sig', newline='') as f: head = next(filter(None, csv.reader(f, skipinitialspace=True)), [])
+    with library_errors(csv.Error), path.open(encoding='utf-8-sig', newline='') as f:
+        head = next(filter(None, csv.reader(f, skipinitialspace=True)), [])
     if len(head)==1 and (sep := re.search('[;\t|]', head[0])):
         raise InputError(f"its columns are separated by {sep[0]!r}; separate them by commas")
-    names = [o.strip() or f'Unnamed: {i}' for i,o in enumerate(head)]
-    if twice := [o for o,n in Counter(names).items() if n>1]: raise InputError(f"column {twice[0]!r} is there {names.count(twice[0])} times; give it once")
+    names = [name.strip() or f'Unnamed: {i}' for i,name in enumerate(head)]
+    for name,n in Counter(names).items():
+        if n>1: raise InputError(f"column {name!r} is there {n} times; give it once")
     return names
 
-def _read_csv(path, dtype):
+def read_csv(
+    path:Path, # A CSV
+    dtype:dict|type, # As for pandas
+) -> pd.DataFrame:
     "The rows of a CSV as they are written; Windows paths of images become those of this machine"
-    with _reading(path, 'a CSV'), warnings.catch_warnings():
-        warnings.simplefilter('error', pd.errors.ParserWarning)      # pandas would drop what is too long
-        df = pd.read_csv(path, dtype=dtype, keep_default_na=False, na_values=[''], skipinitialspace=True,
-                         encoding='utf-8-sig', index_col=False, names=_header(path), header=0)
+    with reading_file(path, 'a CSV'):
+        names = _header(path)
+        with library_errors(pd.errors.ParserWarning), warnings.catch_warnings():
+            warnings.simplefilter('error', pd.errors.ParserWarning)      # pandas would drop what is too long
+            df = pd.read_csv(path, dtype=dtype, keep_default_na=False, na_values=[''], skipinitialspace=True,
+                             encoding='utf-8-sig', index_col=False, names=names, header=0)
         if not len(df): raise InputError("it has no rows")
-    if os.sep=='/' and 'image' in df and (windows := df.image.str.contains('\\', regex=False, na=False)).any():
-        df.loc[windows, 'image'] = [o if os.path.exists(path.parent/o) else o.replace('\\', '/') for o in df.image[windows]]
+    def own(name):
+        if '\\' not in name or os.path.exists(path.parent/name): return name
+        return name.replace('\\', '/')
+    if os.sep=='/' and 'image' in df: df['image'] = df.image.map(own, na_action='ignore')
     return df
 
 # %% ../nbs/10_data.ipynb #0edf28b6
-def _refuse(path, col, values, bad, allowed):
-    "An `InputError` that names the rows that are `bad`, as a spreadsheet counts them"
+def _refuse(path, values, bad, allowed):
+    "Raise an `InputError` that names the rows of a column that are `bad`, as a spreadsheet counts them"
     if not bad.any(): return
-    rows,n = np.flatnonzero(bad),int(bad.sum())
-    given = 'nothing' if pd.isna(v := values.iloc[rows[0]]) else repr(str(v))
-    raise InputError(f"{path}: column {col!r} holds {given} in row {', '.join(map(str, rows[:5]+2))}"
-                     f"{f' and {n-5} more' if n>5 else ''}; give {allowed}")
+    rows = np.flatnonzero(bad)
+    value = values.iloc[rows[0]]
+    given = 'nothing' if pd.isna(value) else repr(str(value))
+    told = first_few(rows+2, sep=', ')
+    raise InputError(f"{path}: column {values.name!r} holds {given} in row {told}; give {allowed}")
 
 # %% ../nbs/10_data.ipynb #ad91bcbd
+_TEXT = dict.fromkeys(('image', 'label', 'patient', 'split'), str)
+
 def _csv(path, label_cols=()):
-    "The table in a CSV"
+    "The source that a CSV is"
     cols = tuple(label_cols) or ('label',)
-    text = dict.fromkeys(('image', 'label', 'patient', 'split'), str)
-    if len(set(cols))<len(cols) or set(label_cols)&set(text):
+    if len(set(cols))<len(cols) or _TEXT.keys()&set(label_cols):
         raise InputError(f"label_cols: {', '.join(cols)} is not allowed; give columns of zeros and ones, each once")
-    df = _read_csv(path, text)
-    for c in ('image', *cols):
-        if c not in df: raise InputError(f"{path}: no column {c!r}; there are {', '.join(df.columns)}"
-            + ("; name 0/1 columns with --label-cols" if c=='label' else ''))
-    for c in ('image', *cols, *(o for o in ('patient', 'split') if o in df)):
-        _refuse(path, c, df[c], df[c].isna(), "something in every row")
-    for c in text.keys()&set(df): df[c] = df[c].str.strip()
-    _refuse(path, 'image', df.image, df.image.duplicated(), "each image once")
+    df = read_csv(path, _TEXT)
+    for col in ('image', *cols):
+        hint = "; name 0/1 columns with --label-cols" if col=='label' else ''
+        if col not in df: raise InputError(f"{path}: no column {col!r}; there are {', '.join(df.columns)}{hint}")
+    for col in ('image', *cols, 'patient', 'split'):
+        if col in df: _refuse(path, df[col], df[col].isna(), "something in every row")
+    for col in _TEXT.keys()&set(df): df[col] = df[col].str.strip()
+    _refuse(path, df.image, df.image.duplicated(), "each image once")
     if 'split' in df:
         split = df.split.str.lower().map(_SPLITS)
-        _refuse(path, 'split', df.split, split.isna(), "train, valid or test")
+        _refuse(path, df.split, split.isna(), "train, valid or test")
         df['split'] = split
-    for c in label_cols:
-        number = pd.to_numeric(df[c], errors='coerce')
-        _refuse(path, c, df[c], ~number.isin([0, 1]), "0 or 1")
-        df[c] = number.astype(int)
+    for col in label_cols: df[col] = _zeros_and_ones(path, df[col])
     classes = tuple(label_cols) or _in_order(df.label)
-    return ImageTable(df, classes, bool(label_cols), FileOpener(path.parent), 224, f'{path.absolute().parent.name}-{path.stem}')
+    name = f'{path.absolute().parent.name}-{path.stem}'
+    return Source(df, classes, bool(label_cols), FileOpener(path.parent),
+                  size=224, name=name)
+
+def _zeros_and_ones(path, values):
+    "A column of a CSV as whole numbers"
+    numbers = pd.to_numeric(values, errors='coerce')
+    _refuse(path, values, ~numbers.isin([0, 1]), "0 or 1")
+    return numbers.astype(int)
 
 # %% ../nbs/10_data.ipynb #bad3cabf
 def _npz_split(path, split):
     "Images and labels `(n, columns)` of a split"
-    x,y = (_arrays(path)[f'{_NPZ[split]}_{o}'] for o in ('images', 'labels'))
-    if x.dtype!=np.uint8 or not (x.ndim==3 or (x.ndim==4 and x.shape[-1]==3)) or 0 in x.shape:
-        raise InputError(f"{path}: {split} images are {x.dtype} of shape {x.shape}; give uint8 of (n,h,w) or (n,h,w,3)")
-    y = np.atleast_1d(y)
+    arrays = read_arrays(path)
+    k = _NPZ[split]
+    x = arrays[f'{k}_images']
+    y = np.atleast_1d(arrays[f'{k}_labels'])
+    is_grey = x.ndim==3
+    is_colour = x.ndim==4 and x.shape[-1]==3
+    if x.dtype!=np.uint8 or not (is_grey or is_colour) or 0 in x.shape:
+        raise InputError(f"{path}: {split} images are {x.dtype} of shape {x.shape}; "
+                         "give uint8 of (n,h,w) or (n,h,w,3)")
     if len(y)!=len(x) or y.dtype.kind not in 'biuf':
-        raise InputError(f"{path}: {len(y)} {split} labels of type {y.dtype}; give {len(x)} numbers, one an image")
+        raise InputError(f"{path}: {len(y)} {split} labels of type {y.dtype}; "
+                         f"give {len(x)} numbers, one an image")
     return x,y.reshape(len(y), -1)
+
+def _npz_labels(path, labels):
+    "The labels of all splits as whole numbers `(n, columns)`"
+    if len(widths := {y.shape[1] for y in labels})>1:
+        raise InputError(f"{path}: labels of {widths} columns in its splits")
+    y = np.concatenate(labels)
+    multilabel = y.shape[1]>1
+    is_whole = (y>=0) & (y<2**31) & (y%1==0)
+    bad = y[~(np.isin(y, (0, 1)) if multilabel else is_whole)]
+    allowed = "0 or 1" if multilabel else "whole numbers from 0"
+    if len(bad): raise InputError(f"{path}: a label is {bad[0]}; give {allowed}")
+    return y.astype(int)
 
 # %% ../nbs/10_data.ipynb #14555fd9
 def _npz(path, names=None, name=None):
-    "The table of an `.npz` file; `names` has a name for each class number, as text"
-    a = _arrays(path)
-    given = [s for s,k in _NPZ.items() if {f'{k}_images', f'{k}_labels'}<=set(a)]
-    if 'train' not in given: raise InputError(f"{path}: no train_images and train_labels; there are {', '.join(a) or 'none'}")
-    xs,ys = zip(*(_npz_split(path, s) for s in given))
-    if len(widths := {y.shape[1] for y in ys})>1: raise InputError(f"{path}: labels of {widths} columns in its splits")
-    y,multilabel = np.concatenate(ys),ys[0].shape[1]>1
-    bad,allowed = (~np.isin(y, (0, 1)),"0 or 1") if multilabel else (~((y>=0) & (y<2**31) & (y%1==0)),"whole numbers from 0")
-    if bad.any(): raise InputError(f"{path}: a label is {y[bad][0]}; give {allowed}")
-    y = y.astype(int)
-    numbers = range(y.shape[1]) if multilabel else np.unique(y).tolist()
-    named = {i: (names or {}).get(str(i), str(i)) for i in numbers}
-    keys = [(f'{s}/{i}', s) for s,x in zip(given, xs) for i in range(len(x))]
-    cols = {named[i]: y[:,i] for i in numbers} if multilabel else dict(label=[named[i] for i in y[:,0]])
-    df = pd.DataFrame(keys, columns=['image', 'split']).assign(**cols)
-    size = int(np.clip(max(xs[0].shape[1:3]), 64, 224))
-    return ImageTable(df, tuple(named.values()), multilabel, ArrayOpener(path), size, name or path.stem)
+    "The source that an `.npz` file is; `names` has a name for each class number, as text"
+    arrays = read_arrays(path)
+    given = [split for split,k in _NPZ.items()
+             if {f'{k}_images', f'{k}_labels'}<=arrays.keys()]
+    if 'train' not in given:
+        raise InputError(f"{path}: no train_images and train_labels; there are {', '.join(arrays) or 'none'}")
+    xs,ys = zip(*(_npz_split(path, split) for split in given))
+    y = _npz_labels(path, ys)
+    keys = [(f'{split}/{i}', split)
+            for split,x in zip(given, xs) for i in range(len(x))]
+    df = pd.DataFrame(keys, columns=['image', 'split'])
+    def name_of(i): return (names or {}).get(str(i), str(i))
+    multilabel = y.shape[1]>1
+    numbers = range(y.shape[1]) if multilabel else np.unique(y)
+    classes = [name_of(i) for i in numbers]
+    if multilabel: df[classes] = y
+    else: df['label'] = [name_of(i) for i in y[:,0]]
+    side = max(xs[0].shape[1:3])
+    size = min(max(side, 64), 224)
+    return Source(df, tuple(classes), multilabel, ArrayOpener(path),
+                  size=size, name=name or path.stem)
 
 # %% ../nbs/10_data.ipynb #83746871
+def _download(medmnist, name, size, folder):
+    "Have the package put a data set of a size into `folder`"
+    if not medmnist: raise InputError("pip install medmnist downloads it")
+    with library_errors(OSError, AssertionError):
+        data_set = getattr(medmnist, medmnist.INFO[name]['python_class'])
+        data_set('train', download=True, size=int(size), root=str(folder))
+
 def _medmnist(spec):
-    "The table of `NAME` or `NAME@SIZE`"
-    name,_,px = spec.partition('@')
+    "The source `NAME` or `NAME@SIZE`"
+    name,_,size = spec.partition('@')
     folder = Path(os.environ.get('MEDMNIST_ROOT', '~/.medmnist')).expanduser()
-    path = folder/(f'{name}.npz' if px in ('', '28') else f'{name}_{px}.npz')
+    stem = name if size in ('', '28') else f'{name}_{size}'
+    path = folder/f'{stem}.npz'
     try: import medmnist
     except ImportError: medmnist = None
     if medmnist and name not in medmnist.INFO: raise not_allowed('medmnist', name, tuple(medmnist.INFO))
     if not path.is_file():
-        try:
-            dataset = getattr(medmnist, medmnist.INFO[name]['python_class'])
-            dataset('train', download=True, size=int(px or 28), root=str(folder))
-        except Exception as e:
-            why = ' '.join(str(e).split())[:200] if medmnist else "pip install medmnist downloads it"
-            raise InputError(f"medmnist:{spec}: no file {path} ({why})") from None
+        try: _download(medmnist, name, size or '28', folder)
+        except InputError as e:
+            why = ' '.join(str(e).split())[:200]
+            raise InputError(f"medmnist:{spec}: no file {path} ({why})") from e
     return _npz(path, medmnist.INFO[name]['label'] if medmnist else None, name)
 
 # %% ../nbs/10_data.ipynb #88fe7fdb
-def _source(data, label_cols):
+_READERS = dict(phantom=(_phantom, True), medmnist=(_medmnist, True),             # what follows the colon
+                folder=(_folder, False), csv=(_csv, False), npz=(_npz, False))    # a path
+
+def get_source(
+    data:str|Path, # phantom, phantom:multiclass, phantom:multilabel, a folder, CSV or .npz file, medmnist:NAME[@SIZE]
+    label_cols:tuple[str,...]=(), # The 0/1 columns of a multi-label CSV
+) -> Source:
+    "What the source `data` knows of its images"
+    reader,is_named = _READERS[source_kind(data, label_cols)]
+    _,_,name = str(data).partition(':')
+    path = Path(os.path.expanduser(data)).absolute()        # unlike Path's, never raises
+    where = name if is_named else path
+    return reader(where, label_cols) if label_cols else reader(where)
+
+# %% ../nbs/10_data.ipynb #a7061289
+SPLITS = ('train', 'valid', 'test')
+
+class ImageTable(Source):
+    "One table of images, whatever the source was: each has a `patient` and a `split`"
+
+# %% ../nbs/10_data.ipynb #89585214
+def read_source(
+    data:str|Path, # As for `read_table`
+    label_cols:tuple[str,...]=(), # The 0/1 columns of a multi-label CSV
+) -> ImageTable: # May lack patients and splits
     "The table of `data` as far as its source knows it"
-    kind,path = source_kind(data, label_cols),Path(os.path.expanduser(data)).absolute()        # unlike Path's, never raises
-    rest = str(data).partition(':')[2]
-    return dict(csv=lambda: _csv(path, label_cols), phantom=lambda: _phantom(rest), medmnist=lambda: _medmnist(rest),
-                folder=lambda: _folder(path), npz=lambda: _npz(path))[kind]()
+    return ImageTable(**vars(get_source(data, label_cols)))
+
+# %% ../nbs/10_data.ipynb #8a62e5bc
+@patch
+def hot(self:ImageTable) -> np.ndarray: # Boolean `(n, classes)`
+    "Which image is of which class"
+    if self.multilabel: return self.df[list(self.classes)].to_numpy(bool)
+    labels = self.df.label.to_numpy(object)
+    return labels[:,None]==np.array(self.classes, dtype=object)
+
+# %% ../nbs/10_data.ipynb #82ec3f34
+@patch
+def targets(self:ImageTable,
+    split:str, # train, valid or test
+) -> np.ndarray: # Class indices (n,); for multi-label zeros and ones (n, classes)
+    "The labels of a split as numbers, in the order of the table"
+    hot = self.hot()[(self.df.split==split).to_numpy()]
+    return hot.astype(int) if self.multilabel else hot.argmax(1)
+
+# %% ../nbs/10_data.ipynb #a71173c2
+@patch
+def counts(self:ImageTable) -> pd.DataFrame: # A row a split
+    "Images of each class, images and patients of each split"
+    hot = pd.DataFrame(self.hot(), columns=list(self.classes))
+    per_class = hot.groupby(self.df.split.to_numpy()).sum()
+    splits = self.df.groupby('split')
+    totals = pd.DataFrame(dict(images=splits.size(), patients=splits.patient.nunique()))
+    return pd.concat([per_class, totals], axis=1).reindex(list(SPLITS), fill_value=0)
 
 # %% ../nbs/10_data.ipynb #660a0ee1
 def _carve(t, seed, pcts):
     "The split of each image after whole patients moved out of train; `pcts` has the share of each new split"
     train = t.df[t.df.split=='train']
-    hot = pd.DataFrame(_hot(t), index=t.df.index).loc[train.index].groupby(train.patient).any()
-    hot[-1] = ~hot.any(axis=1)                                    # multi-label patients who have no class
-    stratum = hot.mul(1/hot.sum().clip(lower=1)).idxmax(axis=1)   # the rarest of a patient's classes
+    hot = pd.DataFrame(t.hot(), index=t.df.index)
+    has = hot.loc[train.index].groupby(train.patient).any()
+    has[-1] = ~has.any(axis=1)                                    # multi-label patients who have no class
+    rarity = 1/has.sum().clip(lower=1)
+    stratum = has.mul(rarity).idxmax(axis=1)                      # the rarest of a patient's classes
+    def by_hash(patient): return hashlib.sha256(f'{seed}/{patient}'.encode()).digest()
     moved = {}
     for _,patients in stratum.groupby(stratum):
-        queue = sorted(patients.index, key=lambda p: hashlib.sha256(f'{seed}/{p}'.encode()).digest())
+        queue = sorted(patients.index, key=by_hash)[:-1]          # the last one stays in train
+        least = int(len(patients)>len(pcts))
         for split,pct in pcts.items():
-            n = max(round(pct*len(patients)), int(len(patients)>len(pcts)))
+            n = max(round(pct*len(patients)), least)
             moved.update(dict.fromkeys(queue[:n], split))
             queue = queue[n:]
-    return t.df.split.where(t.df.split!='train', t.df.patient.map(moved).fillna('train'))
+    carved = t.df.patient.map(moved).fillna('train')
+    return t.df.split.mask(t.df.split=='train', carved)
 
 # %% ../nbs/10_data.ipynb #94c58cc7
-def _some(names, n=5):
-    "The first few of `names`, and how many more there are"
-    return '; '.join(names[:n])+(f"; and {len(names)-n} more" if len(names)>n else '')
-
-def _look(t):
-    "Why files of `t` can't be read, by number, and the width and height of each image"
-    def look(key):
-        try: return None,_open(t.open.root/key, t.size)[1]
-        except InputError as e: return str(e),(0, 0)
-    problems,shapes = zip(*_each(look, t.df.image))
-    return {i: o for i,o in enumerate(problems) if o},np.array(shapes)
-
-def _check_files(t, skip_bad, cache_gb=0.):
-    "Table `t` without the images that can't be read, which are an `InputError` unless `skip_bad`; and the hashes of the others if they are known"
-    seen = look_cached(t.open, t.df.image, t.size, cache_gb) if cache_gb>0 else None
-    problems,shapes = (seen.problems, seen.shapes) if seen else _look(t)
-    strips,notes = t.df.image[shapes.max(1)>10*shapes.min(1)].tolist(),[]
-    if strips: notes.append(f"{len(strips)} images are strips, and squeezed to a square like all others: {_some(strips)}")
-    if problems:
-        text = f"{len(problems)} of {len(t.df)} images can't be read: {_some(list(problems.values()))}"
-        if not skip_bad: raise InputError(f"{text}; --skip-bad goes on without them")
-        notes.append(f"left out: {text}")
-    if seen and seen.note: notes.append(seen.note)
-    good = np.array([i not in problems for i in range(len(t.df))], bool)
-    t = replace(t, df=t.df[good].reset_index(drop=True) if problems else t.df, notes=(*t.notes, *notes), open=seen.open if seen else t.open)
-    return t,seen.digests[good] if seen else None
+def check_files(
+    table:ImageTable, # Its images are files
+    skip_bad:bool=False, # Leave out files that can't be read, instead of complaining
+    cache_gb:float=0., # Gigabytes of disk for the decoded images; 0 keeps none
+) -> tuple[ImageTable,np.ndarray]: # The table of the files that can be read, and the hashes of their content
+    "Open every file of a table once; `InputError` if some can't be read"
+    seen = scan_images(table.open, table.df.image, table.size, cache_gb)
+    notes = list(table.notes)
+    sides = np.stack([seen.places['width'], seen.places['height']])
+    is_strip = sides.max(0)>10*sides.min(0)
+    strips = table.df.image[is_strip].tolist()
+    if strips:
+        notes.append(f"{len(strips)} images are strips, and squeezed to a square like all others: {first_few(strips)}")
+    if seen.problems:
+        bad = first_few([*seen.problems.values()])
+        told = f"{len(seen.problems)} of {len(table.df)} images can't be read: {bad}"
+        if not skip_bad: raise InputError(f"{told}; --skip-bad goes on without them")
+        notes.append(f"left out: {told}")
+    if seen.note: notes.append(seen.note)
+    df = table.df[seen.good].reset_index(drop=True)
+    table = replace(table, df=df, notes=tuple(notes), open=seen.open)
+    return table,seen.places['digest'][seen.good]
 
 # %% ../nbs/10_data.ipynb #7c9e866f
 def _check_names(classes):
     "Complain of names that differ only in case, in spaces or in how an accent is stored"
     seen = {}
-    for c in classes:
-        other = seen.setdefault(' '.join(unicodedata.normalize('NFKC', c).casefold().split()), c)
-        if other!=c: raise InputError(f"classes {other!r} and {c!r} differ only in case, spaces or accents; give both one name")
+    for name in classes:
+        plain = unicodedata.normalize('NFKC', name).casefold()
+        other = seen.setdefault(' '.join(plain.split()), name)
+        if other!=name:
+            raise InputError(f"classes {other!r} and {name!r} differ only in case, spaces or accents; "
+                             "give both one name")
 
 def _check_given(t):
     "Complain of classes that are alike or too small, and of patients on two sides of a given split"
     _check_names(t.classes)
-    for c,n in zip(t.classes, _hot(t).sum(0).tolist()):
-        if n<2: raise InputError(f"class {c!r}: {n} image{'s'*(n!=1)}; give two or more of each class, or leave it out")
+    for name,n in zip(t.classes, t.hot().sum(0).tolist()):
+        images = 'image' if n==1 else 'images'
+        if n<2: raise InputError(f"class {name!r}: {n} {images}; give two or more of each class, or leave it out")
     if len(t.classes)<2 and not t.multilabel: raise InputError(f"data: one class only, {t.classes[0]!r}; give two")
     sides = t.df.groupby('patient').split.nunique()
-    if len(cross := sides.index[sides>1]):
-        first = ', '.join(cross[:5])+', ...'*(len(cross)>5)
-        raise InputError(f"patients on more than one side of the given split: {len(cross)} ({first}); give each one")
+    cross = sides.index[sides>1]
+    if len(cross):
+        told = first_few(cross, sep=', ')
+        raise InputError(f"patients on more than one side of the given split: {len(cross)} ({told}); give each one")
 
 # %% ../nbs/10_data.ipynb #8f80514e
 def _check_splits(t):
     "Complain of empty splits and of classes that are not in train; note those that are not in the others"
     counts = t.counts()
-    for s in SPLITS:
-        if not (t.df.split==s).any(): raise InputError(f"split {s!r} is empty; give more patients, or your own split")
-    absent = {s: [c for c,n in zip(t.classes, counts.loc[s]) if n==0] for s in SPLITS}
-    if o := absent['train']: raise InputError(f"class {o[0]!r} is outside the classes of train; give train some")
-    return tuple(f"{s} has no image of {', '.join(o)}" for s,o in absent.items() if o)
+    notes = []
+    for split in SPLITS:
+        if (t.df.split==split).any(): continue
+        raise InputError(f"split {split!r} is empty; give more patients, or your own split")
+    for split in SPLITS:
+        absent = [name for name,n in zip(t.classes, counts.loc[split]) if not n]
+        if absent and split=='train':
+            raise InputError(f"class {absent[0]!r} is outside the classes of train; give train some")
+        if absent: notes.append(f"{split} has no image of {', '.join(absent)}")
+    return notes
 
 # %% ../nbs/10_data.ipynb #d3436853
-def _contents(t, digests=None):
-    "For each image of `t` a value that only its copies share; `digests` are those of the files if they are known"
-    if digests is not None: return digests
-    keys = t.df.image
-    if isinstance(t.open, ArrayOpener):
-        images = {s: _arrays(t.open.path)[f'{k}_images'] for s,k in _NPZ.items() if f'{k}_images' in _arrays(t.open.path)}
-        return [hashlib.sha256(images[s][int(i)].tobytes()).digest() for s,_,i in (o.partition('/') for o in keys)]
-    sizes = _each(lambda k: os.path.getsize(t.open.root/k), keys)
-    n = Counter(sizes)
-    return _each(lambda o: hashlib.sha256((t.open.root/o[0]).read_bytes()).digest() if n[o[1]]>1 else o[0], zip(keys, sizes))
-
 def _note_copies(t, digests=None):
-    "Notes about images of `t` that are copies of others"
-    content = pd.Series(_contents(t, digests), index=t.df.index)
-    df = t.df[content.duplicated(keep=False)]
-    groups = df.assign(labels=list(map(bytes, _hot(t)[df.index]))).groupby(content[df.index], sort=False)
-    def which(col):
-        some = [g for _,g in groups if g[col].nunique()>1]
-        return len(some),_some([' = '.join(f'{k} ({s})' for k,s in zip(g.image, g.split)) for g in some], 3)
-    (across,a),(unsure,b) = which('split'),which('labels')
-    return ((f"{across} images are in more than one split, as copies, which flatters the test: {a}",) if across else ()) + \
-           ((f"{unsure} images have copies with another label: {b}",) if unsure else ())
+    "Notes about images of `t` that are copies of others; `digests` are the hashes of files"
+    def digest(key): return hashlib.sha256(t.open.pixels(key).tobytes()).digest()
+    if digests is None: digests = [digest(key) for key in t.df.image]
+    content = pd.Series(digests, index=t.df.index)
+    copies = t.df[content.duplicated(keep=False)]
+    labels = t.hot()[copies.index]
+    copies = copies.assign(labels=[row.tobytes() for row in labels])
+    groups = [group for _,group in copies.groupby(content[copies.index], sort=False)]
+    def that_differ(col):
+        some = [group for group in groups if group[col].nunique()>1]
+        return [' = '.join(group.image+' ('+group.split+')') for group in some]
+    notes = []
+    if across := that_differ('split'):
+        notes.append(f"{len(across)} images are in more than one split, as copies, "
+                     f"which flatters the test: {first_few(across, 3)}")
+    if unsure := that_differ('labels'):
+        notes.append(f"{len(unsure)} images have copies with another label: {first_few(unsure, 3)}")
+    return notes
 
 # %% ../nbs/10_data.ipynb #9a1b6584
-_BITS,_NEAR = 256,12
+_BITS = 256
+_NEAR = 12
 
 def _dhash(im):
     "Where an image gets brighter from left to right: 256 values of 1 or -1"
-    a = np.asarray(im.convert('L').resize((17, 16), Image.Resampling.BOX))
-    return np.where(a[:,1:]>a[:,:-1], 1, -1).astype(np.float32).ravel()
+    small = im.convert('L').resize((17, 16), Image.Resampling.BOX)
+    a = np.asarray(small)
+    brighter = a[:,1:]>a[:,:-1]
+    return np.where(brighter, 1, -1).astype(np.float32).ravel()
 
 def _near_pairs(a, b, chunk=2048):
     "Pairs of rows of the hashes `a` and `b` that differ in a few bits, and in how many"
-    for i in range(0, len(a), chunk):
-        differ = (_BITS-a[i:i+chunk]@b.T)/2
-        yield from ((i+int(j), int(k), int(differ[j,k])) for j,k in zip(*np.nonzero(differ<=_NEAR)))
+    for start in range(0, len(a), chunk):
+        differ = (_BITS-a[start:start+chunk]@b.T)/2
+        for i,j in np.argwhere(differ<=_NEAR).tolist(): yield start+i,j,int(differ[i,j])
 
 def _note_near(t):
-    "A note about images of `t` in different splits that look alike"
-    hashes = np.stack(_each(lambda k: _dhash(t.open(k, t.size)), t.df.image))
-    rows = {s: np.flatnonzero(t.df.split==s) for s in SPLITS}
-    key = t.df.image.to_numpy()
-    pairs = [(bits, f'{key[rows[s][i]]} ({s}) ~ {key[rows[o][j]]} ({o})')
-             for s,o in combinations(SPLITS, 2) for i,j,bits in _near_pairs(hashes[rows[s]], hashes[rows[o]])]
-    return (f"{len(pairs)} pairs of images in different splits look alike: {_some([o for _,o in sorted(pairs)])}",) if pairs else ()
-
-def _note_twice(t, digests, copies, near):
-    "Notes about copies, which the phantom has none of, and about images that are nearly the same"
-    return (_note_copies(t, digests) if copies and not isinstance(t.open, PhantomOpener) else ())+(_note_near(t) if near else ())
+    "Notes about images of `t` in different splits that look alike"
+    def hashed(key): return _dhash(t.open(key, t.size))
+    hashes = np.stack(map_by_threads(hashed, t.df.image))
+    names = (t.df.image+' ('+t.df.split+')').to_numpy()
+    pairs = []
+    for splits in combinations(SPLITS, 2):
+        a,b = (np.flatnonzero(t.df.split==split) for split in splits)
+        for i,j,bits in _near_pairs(hashes[a], hashes[b]):
+            pairs.append((bits, f'{names[a[i]]} ~ {names[b[j]]}'))
+    told = first_few([text for _,text in sorted(pairs)])
+    return [f"{len(pairs)} pairs of images in different splits look alike: {told}"] if pairs else []
 
 # %% ../nbs/10_data.ipynb #39c27f47
-def _check_size(size):
+def check_size(
+    size:int, # Side of the images in pixels
+) -> int: # The same
     "Below 32 pixels nothing is left for a ResNet's last layers, which see a 32nd of it"
-    if type(size) is not int or size<MIN_SIZE:
-        raise InputError(f"size: {size!r} is not allowed; give a whole number, {MIN_SIZE} or more")
-    return size
+    if type(size) is int and size>=MIN_SIZE: return size
+    raise InputError(f"size: {size!r} is not allowed; give a whole number, {MIN_SIZE} or more")
+
+def _known(t, cache_gb):
+    "Table `t` with the images that the cache has already; no file is opened"
+    seen = scan_images(t.open, t.df.image, t.size, cache_gb, check=False)
+    return replace(t, open=seen.open)
+
+def _complete(t, resplit):
+    "Table `t` with a patient and a split for each image; a split that was not given is train"
+    df = t.df
+    notes = list(t.notes)
+    if 'patient' not in df:
+        df = df.assign(patient=df.image)
+        notes.append("no patients given: every image counts as a patient of its own")
+    if resplit and 'split' in df:
+        df = df.drop(columns='split')
+        notes.append("the splits of the source are left out")
+    if 'split' not in df: df = df.assign(split='train')
+    return replace(t, df=df, notes=tuple(notes))
 
 # %% ../nbs/10_data.ipynb #ed4903b8
 def read_table(
@@ -411,36 +561,45 @@ def read_table(
     size:int|None=None, # Side of the images; by default 224 for files, 64 for phantom, npz its own between 64 and 224
     seed:int=0, # Decides who goes to `valid` and `test` where the source doesn't say
     valid_pct:float=.15, # Share of the patients of train who go to a missing `valid`
-    test_pct:float=.15, # And to a missing `test`
+    test_pct:float=.15, # Share of the patients of train who go to a missing `test`
     skip_bad:bool=False, # Leave out files that can't be read, instead of complaining
     check:bool=True, # Open every file once to see whether it can be read, and look for copies
     resplit:bool=False, # Forget the splits of the source, and deal its patients out anew by `seed`
     near_duplicates:bool=False, # Also look for images in different splits that look alike
-    cache_gb:float=0., # Gigabytes of disk for the decoded images of files, of all tables together; 0 decodes them in every epoch
+    cache_gb:float=0., # Gigabytes of disk for decoded images of files, of all tables together; 0 decodes in every epoch
 ) -> ImageTable:
     "One table of images, whatever the source is"
-    t = _source(data, label_cols)
-    t = replace(t, size=_check_size(t.size if size is None else size))
-    digests = None
-    if check and isinstance(t.open, FileOpener): t,digests = _check_files(t, skip_bad, cache_gb)
-    elif cache_gb>0 and isinstance(t.open, FileOpener): t = replace(t, open=look_cached(t.open, t.df.image, t.size, cache_gb, check=False).open)
-    df,notes = t.df,t.notes
-    if 'patient' not in df:
-        df,notes = df.assign(patient=df.image),(*notes, "no patients given: every image counts as a patient of its own")
-    if resplit and 'split' in df: df,notes = df.drop(columns='split'),(*notes, 'the splits of the source are left out')
-    t = replace(t, df=df if 'split' in df else df.assign(split='train'))
+    t = read_source(data, label_cols)
+    t = replace(t, size=check_size(t.size if size is None else size))
+    is_files = isinstance(t.open, FileOpener)
+    t,digests = check_files(t, skip_bad, cache_gb) if is_files and check else (t, None)
+    if is_files and not check and cache_gb>0: t = _known(t, cache_gb)
+    t = _complete(t, resplit)
     _check_given(t)
-    pcts = {s: pct for s,pct in dict(valid=valid_pct, test=test_pct).items() if not (t.df.split==s).any()}
+    notes = list(t.notes)
+    pcts = dict(valid=valid_pct, test=test_pct)
+    pcts = {split: pct for split,pct in pcts.items()
+            if split not in set(t.df.split)}
     if pcts:
         t = replace(t, df=t.df.assign(split=_carve(t, seed, pcts)))
-        notes = *notes, f"{' and '.join(pcts)} carved out of train by patient, with seed {seed}"
-    return replace(t, notes=notes+_check_splits(t)+_note_twice(t, digests, check, near_duplicates))
+        notes.append(f"{' and '.join(pcts)} carved out of train by patient, with seed {seed}")
+    notes += _check_splits(t)
+    if check and not isinstance(t.open, PhantomOpener): notes += _note_copies(t, digests)
+    if near_duplicates: notes += _note_near(t)
+    return replace(t, notes=tuple(notes))
 
 # %% ../nbs/10_data.ipynb #96c40136
+_OF_RECIPE = 'label_cols', 'size', 'resplit', 'skip_bad', 'near_duplicates', 'cache_gb'
+
 def recipe_table(
     recipe:Recipe, # Says which data, how large, and how it is split
     **kwargs, # As for `read_table`, in place of what the recipe says
 ) -> ImageTable:
     "The table of images of a recipe"
-    own = {k: getattr(recipe, k) for k in ('label_cols', 'size', 'resplit', 'skip_bad', 'near_duplicates', 'cache_gb')}
-    return read_table(recipe.data, **{**own, 'seed': recipe.seed_of_splits, **kwargs})
+    said = {name: getattr(recipe, name) for name in _OF_RECIPE}
+    return read_table(recipe.data, **{**said, 'seed': recipe.seed_of_splits, **kwargs})
+
+# %% ../nbs/10_data.ipynb #3ad4fcd1
+# aliases until the merge
+_arrays,_check_files,_images = read_arrays,check_files,list_images
+_read_csv,_source,_check_size = read_csv,read_source,check_size

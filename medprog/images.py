@@ -4,17 +4,51 @@
 
 # %% ../nbs/09a_images.ipynb #0ea33cc4
 from __future__ import annotations
-import io
+import io,struct
 from contextlib import contextmanager
 from pathlib import Path
+from stat import S_ISREG
 import numpy as np
 from PIL import Image,ImageOps
 from pydicom import dcmread
+from pydicom.errors import BytesLengthException,InvalidDicomError
 from pydicom.pixels import apply_color_lut,apply_modality_lut,apply_voi_lut,pixel_array
 from .schedule import InputError
 
 # %% auto #0
-__all__ = ['open_image', 'open_dicom', 'squeeze']
+__all__ = ['library_errors', 'reading_file', 'to_rgb', 'is_dicom', 'check_is_file', 'decode_image', 'read_image', 'open_image',
+           'open_dicom', 'FileContent', 'squeeze']
+
+# %% ../nbs/09a_images.ipynb #d562f79f
+_BROKEN = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError, SyntaxError, EOFError,
+           MemoryError, struct.error, BytesLengthException, InvalidDicomError, Image.DecompressionBombError)
+
+@contextmanager
+def library_errors(
+    *more:type[Exception], # What else this library raises
+):
+    "Turn what a library raises for a damaged file (`_BROKEN`) into an `InputError` with its words"
+    try: yield
+    except (*_BROKEN, *more) as e: raise InputError(str(e) or type(e).__name__) from e
+
+# %% ../nbs/09a_images.ipynb #4612536e
+_WORDS = {'missing dependencies': "compressed in a way that needs pip install medprog[dicom]",
+          'allow_pickle': "it holds pickled objects, which are never loaded because they can run any code",
+          "codec can't decode": "it is not UTF-8 text; save it as UTF-8",
+          'does not match length of data': "a row has more cells than there are columns"}
+
+@contextmanager
+def reading_file(
+    path:str|Path, # What the error is about
+    what:str='an image', # What it should be
+):
+    "Name `path` in the `InputError` that bad input or the disk has raised"
+    try: yield
+    except FileNotFoundError as e: raise InputError(f"{path}: no such file") from e
+    except (InputError, OSError, EOFError, UnicodeError, MemoryError) as e:
+        why = ' '.join(str(e).split()) or type(e).__name__
+        why = next((words for part,words in _WORDS.items() if part in why), why)
+        raise InputError(f"{path}: can't be read as {what} ({why[:200]})") from e
 
 # %% ../nbs/09a_images.ipynb #a79a7e48
 def _to_8bit(a, ends=None, invert=False):
@@ -22,119 +56,150 @@ def _to_8bit(a, ends=None, invert=False):
     a = np.where(np.isfinite(a), a, np.nan)
     if np.isnan(a).all(): raise InputError("no pixel is a number")
     lo,hi = ends or (np.nanmin(a), np.nanmax(a))
-    unit = ((a-lo)/(hi-lo)).clip(0, 1) if hi>lo else a*0
-    return (np.nan_to_num(1-unit if invert else unit)*255).round().astype(np.uint8)
+    unit = (a-lo)/(hi-lo) if hi>lo else a*0
+    unit = unit.clip(0, 1)
+    if invert: unit = 1-unit
+    return (np.nan_to_num(unit)*255).round().astype(np.uint8)
 
 # %% ../nbs/09a_images.ipynb #d26d866a
-def _to_rgb(im):
-    "Image `im` as 8-bit RGB"
-    if im.mode[0] in 'IF': return Image.fromarray(_to_8bit(np.asarray(im))).convert('RGB')
-    if 'A' in im.getbands() or 'transparency' in im.info:
-        im = im.convert('RGBA')
-        return Image.alpha_composite(Image.new('RGBA', im.size, 'black'), im).convert('RGB')
-    return im.convert('RGB')
-
-# %% ../nbs/09a_images.ipynb #78e01547
-_WORDS = {'missing dependencies': "compressed in a way that needs pip install medprog[dicom]",
-          'allow_pickle': "it holds pickled objects, which are never loaded because they can run any code",
-          "codec can't decode": "it is not UTF-8 text; save it as UTF-8",
-          'does not match length of data': "a row has more cells than there are columns"}
-
-@contextmanager
-def _reading(path, what='an image'):
-    "Any failure in here is an `InputError` about `path`"
-    try: yield
-    except FileNotFoundError: raise InputError(f"{path}: no such file") from None
-    except Exception as e:
-        why = ' '.join(str(e).split()) or type(e).__name__
-        why = next((o for k,o in _WORDS.items() if k in why), why)
-        raise InputError(f"{path}: can't be read as {what} ({why[:200]})") from None
-
-def _is_dicom(path):
-    if path.suffix.lower() in ('.dcm', '.dicom'): return True
-    with path.open('rb') as f: return f.read(132)[128:]==b'DICM'
+def to_rgb(
+    im:Image.Image, # In any mode
+) -> Image.Image: # 8-bit RGB
+    "An image as 8-bit RGB; `InputError` if that can't be"
+    if im.mode[0] in 'IF': im = Image.fromarray(_to_8bit(np.asarray(im)))
+    with library_errors():
+        if 'A' in im.getbands() or 'transparency' in im.info:
+            black = Image.new('RGBA', im.size, 'black')
+            im = Image.alpha_composite(black, im.convert('RGBA'))
+        return im.convert('RGB')
 
 # %% ../nbs/09a_images.ipynb #a9a79281
 _MIN_SIDE = 8
 
 def _check_pixels(width, height):
     "Complain of images that are too small to show anything or too large to be decoded"
+    size = f"{width} x {height} pixels"
     limit = 2*(Image.MAX_IMAGE_PIXELS or float('inf'))
-    if min(width, height)<_MIN_SIDE: raise InputError(f"{width} x {height} pixels; give {_MIN_SIDE} or more on each side")
-    if width*height>limit: raise InputError(f"{width} x {height} pixels, which may be a decompression bomb; give {limit} or less")
+    if min(width, height)<_MIN_SIDE: raise InputError(f"{size}; give {_MIN_SIDE} or more on each side")
+    if width*height>limit: raise InputError(f"{size}, which may be a decompression bomb; give {limit} or less")
+
+# %% ../nbs/09a_images.ipynb #7d29a8db
+def is_dicom(
+    path:Path, # A file
+) -> bool:
+    "Tell a DICOM file by its suffix or its first bytes"
+    if path.suffix.lower() in ('.dcm', '.dicom'): return True
+    with path.open('rb') as f: return f.read(132)[128:]==b'DICM'
+
+# %% ../nbs/09a_images.ipynb #98f3bbac
+def check_is_file(
+    path:Path, # What should be a file
+):
+    "Raise an error for what isn't a file; a pipe would be waited for"
+    with library_errors(): mode = path.stat().st_mode
+    if not S_ISREG(mode): raise InputError("it is a folder, a pipe or a device")
 
 # %% ../nbs/09a_images.ipynb #1bb88c4c
-def _decode(path, file, size=None):
-    "An image, and its width and height in the file; `file` is its path or its content"
-    if _is_dicom(path): return (im := _decode_dicom(file)),im.size
-    with Image.open(file) as im:
-        _check_pixels(*(full := im.size))
-        if size: im.draft(None, (2*size, 2*size))
-        return _to_rgb(ImageOps.exif_transpose(im)),full
+def decode_image(
+    path:Path, # Where the content is from
+    file:Path|io.BytesIO, # The path itself, or the content in memory
+    size:int|None=None, # Side of the square that will be made of it, if only that is wanted
+) -> tuple[Image.Image,tuple[int,int]]: # 8-bit RGB, and its width and height in the file
+    "Decode the content of an image file"
+    if is_dicom(path):
+        im = _decode_dicom(file)
+        return im,im.size
+    with library_errors(): im = Image.open(file)
+    with im:
+        full = im.size
+        _check_pixels(*full)
+        with library_errors():
+            if size: im.draft(None, (2*size, 2*size))
+            upright = ImageOps.exif_transpose(im)
+        return to_rgb(upright),full
 
-def _check_file(path):
-    "Complain of what isn't a file; a pipe would be waited for"
-    if path.exists() and not path.is_file(): raise InputError("it is a folder, a pipe or a device")
-
-def _open(path, size=None):
-    "An image, and its width and height in the file"
+# %% ../nbs/09a_images.ipynb #06782ed4
+def read_image(
+    path:str|Path, # Anything that PIL reads, or DICOM
+    size:int|None=None, # Side of the square that will be made of it, if only that is wanted
+) -> tuple[Image.Image,tuple[int,int]]: # 8-bit RGB, the right way up, and its width and height in the file
+    "The image in a file; `InputError` if there is none"
     path = Path(path)
-    with _reading(path):
-        _check_file(path)
-        return _decode(path, path, size)
+    with reading_file(path):
+        check_is_file(path)
+        return decode_image(path, path, size)
 
+# %% ../nbs/09a_images.ipynb #5d2f9032
 def open_image(
     path:str|Path, # Anything that PIL reads, or DICOM
     size:int|None=None, # Side of the square that will be made of it, if only that is wanted
 ) -> Image.Image: # 8-bit RGB, the right way up; with a `size`, perhaps reduced
     "The image in a file; `InputError` if there is none"
-    return _open(path, size)[0]
+    return read_image(path, size)[0]
 
 # %% ../nbs/09a_images.ipynb #7f6fec46
-def _first(o): return o[0] if hasattr(o, '__len__') and len(o) else o
+def _first(value): return value[0] if hasattr(value, '__len__') and len(value) else value
 
 def _windowed(ds, a):
     "Values `a` after the first window or VOI LUT of `ds`, and the values that are black and white then"
-    if ds.get('VOILUTSequence'): return apply_voi_lut(a, ds),None
-    if not _first(ds.get('WindowWidth')): return a,None
-    with np.errstate(over='ignore'):
+    with library_errors(), np.errstate(over='ignore'):
+        if ds.get('VOILUTSequence'): return apply_voi_lut(a, ds),None
+        if not _first(ds.get('WindowWidth')): return a,None
         try: return apply_voi_lut(a, ds),tuple(apply_voi_lut(np.array([-1e9, 1e9]), ds))
         except ValueError: return a,None
 
 def _show_grey(ds, a):
     "Stored values `a` as the header asks for"
-    values,ends = _windowed(ds, apply_modality_lut(a, ds))
-    padding = [o for k in ('PixelPaddingValue', 'PixelPaddingRangeLimit') if (o := ds.get(k)) is not None]
-    if padding: values = np.where((a>=min(padding)) & (a<=max(padding)), np.nan, values)
-    return _to_8bit(values, ends, invert=ds.PhotometricInterpretation=='MONOCHROME1')
+    with library_errors():
+        values = apply_modality_lut(a, ds)
+        padding = [ds.get(k) for k in ('PixelPaddingValue', 'PixelPaddingRangeLimit')]
+        padding = [int(value) for value in padding if value is not None]
+        inverted = ds.PhotometricInterpretation=='MONOCHROME1'
+    values,ends = _windowed(ds, values)
+    if padding:
+        padded = (a>=min(padding)) & (a<=max(padding))
+        values = np.where(padded, np.nan, values)
+    return _to_8bit(values, ends, inverted)
 
 # %% ../nbs/09a_images.ipynb #0ac5e952
-def _show_colour(ds, a):
+def _show_colour(ds, a, palette):
     "Palette indices or RGB values `a` as 8-bit RGB"
-    bits = ds.BitsStored
-    if ds.PhotometricInterpretation=='PALETTE COLOR':
-        a = apply_color_lut(a, ds)
-        bits = 8*a.itemsize
+    with library_errors():
+        if palette: a = apply_color_lut(a, ds)
+        bits = 8*a.itemsize if palette else ds.BitsStored
     return _to_8bit(a, (0, 2**bits-1))
+
+def _read_dicom(file):
+    "The header of a DICOM file, and its stored values"
+    with library_errors():
+        ds = dcmread(file)
+        width = int(ds.get('Columns') or 0)
+        height = int(ds.get('Rows') or 0)
+    if width and height: _check_pixels(width, height)
+    with library_errors():
+        middle = int(ds.get('NumberOfFrames') or 1)//2
+        return ds,pixel_array(ds, index=middle)
 
 def _decode_dicom(file):
     "What a viewer shows; `file` is a path or the content"
-    ds = dcmread(file)
-    if ds.get('Rows') and ds.get('Columns'): _check_pixels(ds.Columns, ds.Rows)
-    a = pixel_array(ds, index=int(ds.get('NumberOfFrames') or 1)//2)
-    colour = a.ndim==3 or ds.PhotometricInterpretation=='PALETTE COLOR'
-    return Image.fromarray(_show_colour(ds, a) if colour else _show_grey(ds, a)).convert('RGB')
+    ds,a = _read_dicom(file)
+    palette = ds.PhotometricInterpretation=='PALETTE COLOR'
+    shown = _show_colour(ds, a, palette) if palette or a.ndim==3 else _show_grey(ds, a)
+    with library_errors(): return Image.fromarray(shown).convert('RGB')
 
+# %% ../nbs/09a_images.ipynb #c34ded26
 def open_dicom(
     path:str|Path, # A DICOM file
 ) -> Image.Image: # 8-bit RGB
     "What a viewer shows of a DICOM file; of several frames the middle one"
-    with _reading(path): return _decode_dicom(path)
+    with reading_file(path): return _decode_dicom(path)
 
 # %% ../nbs/09a_images.ipynb #954f588b
-class _Content(io.BytesIO):
+class FileContent(io.BytesIO):
     "The content of a file; the name is what complaints show"
-    def __init__(self, path):
+    def __init__(self,
+        path:Path, # Where the file is
+    ):
         super().__init__(path.read_bytes())
         self.path = path
     def __repr__(self): return repr(str(self.path))
@@ -146,3 +211,8 @@ def squeeze(
 ) -> Image.Image:
     "An image resized to a square, whatever its shape"
     return im if im.size==(size, size) else im.resize((size, size), Image.Resampling.BILINEAR)
+
+# %% ../nbs/09a_images.ipynb #4cbcc7cc
+# aliases until the merge
+_reading,_is_dicom,_open,_to_rgb = reading_file,is_dicom,read_image,to_rgb
+_Content,_check_file,_decode = FileContent,check_is_file,decode_image

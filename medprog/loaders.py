@@ -20,30 +20,32 @@ from fastai.torch_core import default_device
 from fastai.vision.augment import aug_transforms
 from fastai.vision.core import PILImage,TensorImage,imagenet_stats
 from .cache import CachedOpener
-from .data import SPLITS,FileOpener,ImageTable,_check_size
-from .images import _to_rgb,open_image,squeeze
+from .data import SPLITS,FileOpener,ImageTable,check_size
+from .images import open_image,squeeze,to_rgb
 
 # %% auto #0
-__all__ = ['OpenImage', 'Squeeze', 'Augment', 'image_dls']
+__all__ = ['OpenImage', 'Squeeze', 'Augment', 'n_workers', 'image_dls']
 
 # %% ../nbs/10a_loaders.ipynb #ff1bcbbd
 class OpenImage(Transform):
     "An image of a row of a table, a key, a path or an image"
     input_types = (pd.Series, str, Path, Image.Image)   # fastai looks here for what `test_dl` and `predict` take
     def __init__(self,
-        open:Callable, # The table's
-        size:int, # Handed to `open`
+        open:Callable, # The table's `open(key, size)`
+        size:int, # Side of the images in pixels, handed to `open`
     ):
         self.open,self.size = open,size
 
     def encodes(self, o):
-        if isinstance(o, Image.Image): return PILImage(_to_rgb(o))
+        if isinstance(o, Image.Image): return PILImage(to_rgb(o))
         if isinstance(o, pd.Series): return self._of_table(o.image)
-        return PILImage(open_image(o, self.size)) if isinstance(o, Path) or Path(o).is_file() else self._of_table(o)
+        is_path = isinstance(o, Path) or Path(o).is_file()
+        return PILImage(open_image(o, self.size)) if is_path else self._of_table(o)
 
     def _of_table(self, key):
         square = self.open.square(key, self.size) if isinstance(self.open, CachedOpener) else None
-        return PILImage(self.open(key, self.size)) if square is None else TensorImage(torch.from_numpy(square).permute(2, 0, 1))
+        if square is None: return PILImage(self.open(key, self.size))
+        return TensorImage(torch.from_numpy(square).permute(2, 0, 1))
 
 # %% ../nbs/10a_loaders.ipynb #f2ed7074
 class Squeeze(Transform):
@@ -59,21 +61,26 @@ def _grid(mat, h, w):
     "`F.affine_grid` of `mat` (n x 2 x 3), corners aligned: a sum of a row and a column, as it has no depth"
     ys,xs = (torch.linspace(-1, 1, n, device=mat.device) for n in (h, w))
     grid = mat.new_empty(len(mat), h, w, 2)
-    for k in range(2): torch.add((mat[:,k,0,None]*xs + mat[:,k,2,None])[:,None], (mat[:,k,1,None]*ys)[...,None], out=grid[...,k])
+    for k in range(2):
+        by_x,by_y,shift = mat[:,k,:,None].unbind(1)
+        row = by_x*xs + shift
+        torch.add(row[:,None], (by_y*ys)[...,None], out=grid[...,k])
     return grid
 
 class Augment(Transform):
     "Gentle random changes of a training batch"
     order,split_idx = IntToFloatTensor.order+1,0   # on numbers from 0 to 1; of the training set only
-    part = 0,1                                     # which part of a batch it is given, of how many: what is random is drawn for the whole
+    part = 0,1                                     # which part of a batch it is given, of how many
     def __init__(self): self.tfms = aug_transforms(max_rotate=10, max_zoom=1.1, max_lighting=.2, max_warp=0)
     def encodes(self, x:TensorImage):
         affine,light = self.tfms
         x = x.as_subclass(torch.Tensor)
         (i,n),k = self.part,len(x)
-        whole,mine = x[:1].expand(n*k, -1, -1, -1),slice(i*k, (i+1)*k)
+        whole = x[:1].expand(n*k, -1, -1, -1)      # what is random is drawn for the whole batch
+        mine = slice(i*k, (i+1)*k)
         affine.before_call(whole, 0)
-        x = F.grid_sample(x, _grid(affine.mat[mine], *x.shape[-2:]), padding_mode=affine.pad_mode, align_corners=True)
+        grid = _grid(affine.mat[mine], *x.shape[-2:])
+        x = F.grid_sample(x, grid, padding_mode=affine.pad_mode, align_corners=True)
         light.before_call(whole, 0)
         x.logit_(1e-7)
         for f in light.fs:
@@ -82,30 +89,46 @@ class Augment(Transform):
         return TensorImage(x.sigmoid_())
 
 # %% ../nbs/10a_loaders.ipynb #ce01eae9
-def _n_workers(open, size, device):
-    "To start processes in each epoch takes longer than to read what is in the cache, unless a GPU waits for it"
+def n_workers(
+    open:Callable, # What opens the images, as `ImageTable.open`
+    size:int, # Side of the images in pixels
+    device:torch.device, # Where the network is
+) -> int:
+    "How many processes read images: up to 4, none for what is in memory or, unless a GPU waits for it, in the cache"
+    if not isinstance(open, (FileOpener, CachedOpener)): return 0
     if isinstance(open, CachedOpener) and device.type=='cpu' and open.has_all(size): return 0
-    return min(4, os.cpu_count() or 1) if isinstance(open, (FileOpener, CachedOpener)) else 0
+    return min(4, os.cpu_count() or 1)
 
+# %% ../nbs/10a_loaders.ipynb #15508ae0
 def image_dls(
-    table:ImageTable,
+    table:ImageTable, # Says which images, their labels and their splits
     size:int|None=None, # Side of the images in pixels; the table's by default
     bs:int=32, # Images in a batch
-    num_workers:int|None=None, # Processes that read images; by default up to 4, none for what is in memory or, without a GPU, in the cache
+    num_workers:int|None=None, # Processes that read images; as many as `n_workers` says by default
     augment:bool=True, # Vary the training images
     device:str|torch.device|None=None, # By default the GPU if there is one
 ) -> DataLoaders: # `dls[0]` is train, `dls[1]` valid, `dls[2]` test
     "fastai `DataLoaders` of a table"
-    size = _check_size(table.size if size is None else size)
+    size = check_size(table.size if size is None else size)
     device = torch.device(device or default_device())
-    if num_workers is None: num_workers = _n_workers(table.open, size, device)
-    classes = list(table.classes)
-    target,col = CategoryBlock(classes, sort=False),'label'
-    if table.multilabel: target,col = MultiCategoryBlock(encoded=True, vocab=classes),classes
+    if num_workers is None: num_workers = n_workers(table.open, size, device)
     image = TransformBlock(OpenImage(table.open, size), Squeeze(size), IntToFloatTensor)
-    db = DataBlock((image, target), get_y=ColReader(col),
-                   splitter=lambda df: [np.flatnonzero(df.split==s).tolist() for s in SPLITS],
-                   batch_tfms=[Augment]*augment+[Normalize.from_stats(*imagenet_stats, cuda=False)])
+    target,col = _target(table)
+    tfms = [Normalize.from_stats(*imagenet_stats, cuda=False)]
+    if augment: tfms.insert(0, Augment)
+    db = DataBlock((image, target), get_y=ColReader(col), splitter=_split, batch_tfms=tfms)
     # a last batch of one would break batch norm, and a train set smaller than a batch is still one batch
-    dls = db.dataloaders(table.df, bs=bs, num_workers=num_workers, drop_last=int((table.df.split=='train').sum())>bs)
-    return dls.to(device)
+    drop_last = int((table.df.split=='train').sum())>bs
+    return db.dataloaders(table.df, bs=bs, num_workers=num_workers, drop_last=drop_last).to(device)
+
+def _target(table):
+    "The block of the labels, and the columns that they are in"
+    classes = list(table.classes)
+    if table.multilabel: return MultiCategoryBlock(encoded=True, vocab=classes),classes
+    return CategoryBlock(classes, sort=False),'label'
+
+def _split(df): return [np.flatnonzero(df.split==split).tolist() for split in SPLITS]
+
+# %% ../nbs/10a_loaders.ipynb #f0a988c9
+# aliases until the merge
+_n_workers = n_workers

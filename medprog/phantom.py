@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib,re
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -25,64 +26,80 @@ CLASSES = dict(binary=('benign', 'malignant'), multiclass=('normal', 'benign', '
 # %% ../nbs/09_phantom.ipynb #81d4aa50
 def _rng(*names):
     "A random generator seeded by `names`, the same in every process"
-    return np.random.default_rng(int.from_bytes(hashlib.sha256('/'.join(names).encode()).digest()[:8], 'little'))
+    digest = hashlib.sha256('/'.join(names).encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:8], 'little'))
 
-def _parse(key):
+def _parse_key(key):
     "The kind of task and the patient of image `key`"
-    m = re.fullmatch(rf'(({"|".join(CLASSES)})-\d+-\d{{5,}})\d', str(key))
-    if not m: raise InputError(f"phantom image {key!r}: expected KIND-SEED-NUMBER such as binary-0-000123, "
-        f"KIND one of {', '.join(CLASSES)}")
-    return m[2],m[1]
+    kinds = '|'.join(CLASSES)
+    found = re.fullmatch(rf'(({kinds})-\d+-\d{{5,}})\d', str(key))
+    if not found:
+        raise InputError(f"phantom image {key!r}: expected KIND-SEED-NUMBER such as binary-0-000123, "
+                         f"KIND one of {', '.join(CLASSES)}")
+    return found[2],found[1]
 
 # %% ../nbs/09_phantom.ipynb #72119f46
 _NOISE = .3                                                   # sigma, where scores have a standard deviation of 1
 _MEANS = dict(binary=dict(malignant=-.2), multiclass=dict(mass=.5, malignant=-.2),
-    multilabel=dict(mass=0., calcification=-.4, shadow=-.4))  # a finding's mean score sets how common it is
+              multilabel=dict(mass=0., calcification=-.4, shadow=-.4))  # they set how common a finding is
 
 def _findings(patient):
-    "Score and presence of each finding of `patient`"
-    means,rng = _MEANS[patient.split('-')[0]],_rng(patient, 'findings')
-    scores,noise = rng.normal(list(means.values())),rng.normal(0, _NOISE, len(means))
-    return {k: (s, s+e>0) for k,s,e in zip(means, scores.tolist(), noise.tolist())}
+    "The score of each finding of `patient`, and whether it is there"
+    means = _MEANS[patient.split('-')[0]]
+    rng = _rng(patient, 'findings')
+    scores = rng.normal(list(means.values()))
+    there = scores+rng.normal(0, _NOISE, len(means))>0
+    return dict(zip(means, scores.tolist())),dict(zip(means, there.tolist()))
 
 def _label(patient):
     "The class of `patient`; multi-label: 0 or 1 for each class"
-    found = {k: there for k,(_,there) in _findings(patient).items()}
-    if patient.startswith('multilabel'): return [int(o) for o in found.values()]
-    return 'normal' if not found.get('mass', True) else 'malignant' if found['malignant'] else 'benign'
+    _,found = _findings(patient)
+    if patient.startswith('multilabel'): return [int(there) for there in found.values()]
+    if not found.get('mass', True): return 'normal'
+    return 'malignant' if found['malignant'] else 'benign'
 
 # %% ../nbs/09_phantom.ipynb #be3473b1
 def phantom_oracle(
     key:str, # Image key
 )->np.ndarray: # Probability of each class
     "All that can be known of the label of image `key`: its probabilities given the scores it is drawn from"
-    kind,patient = _parse(key)
-    p = {k: NormalDist(0, _NOISE).cdf(s) for k,(s,_) in _findings(patient).items()}
+    kind,patient = _parse_key(key)
+    scores,_ = _findings(patient)
+    noise = NormalDist(0, _NOISE)
+    p = {name: noise.cdf(score) for name,score in scores.items()}
     if kind=='multilabel': return np.array(list(p.values()))
-    mass,malignant = p.get('mass', 1.),p['malignant']
-    return np.array([1-mass, mass*(1-malignant), mass*malignant])[-len(CLASSES[kind]):]
+    mass = p.get('mass', 1.)
+    malignant = p['malignant']
+    benign = 1-malignant
+    probs = [1-mass, mass*benign, mass*malignant]
+    return np.array(probs[-len(CLASSES[kind]):])
 
 # %% ../nbs/09_phantom.ipynb #0a54eb18
 _DEAL = ['train', 'test', 'train', 'valid', 'train']*4
 _DEAL[13] = 'train'                                           # of 20 patients 13 train, 3 validate, 4 test
 
 def phantom_table(
-    kind:str='binary', # `binary`, `multiclass` or `multilabel`
-    n_patients:int=300, # Patients
+    kind:Literal['binary','multiclass','multilabel']='binary', # What is to be told apart
+    n_patients:int=300, # Number of patients
     images:tuple[int,int]=(1, 4), # Fewest and most images of a patient
     seed:int=0, # Another seed is another set of patients
 )->pd.DataFrame: # Columns `image`, `label` (multi-label: a 0/1 column for each class), `patient`, `split`
     "A data set of phantom images"
     if kind not in CLASSES: raise InputError(f"phantom kind {kind!r}: expected one of {', '.join(CLASSES)}")
-    if n_patients<1 or seed<0 or not 1<=images[0]<=images[1]<=10:
-        raise InputError(f"phantom with n_patients={n_patients}, images={images}, seed={seed}: expected 1 patient or "
-            "more, 1 to 10 images, a seed of 0 or more")
+    least,most = images
+    if n_patients<1 or seed<0 or not 1<=least<=most<=10:
+        raise InputError(f"phantom with n_patients={n_patients}, images={images}, seed={seed}: "
+                         "expected 1 patient or more, 1 to 10 images, a seed of 0 or more")
     patients = [f'{kind}-{seed}-{i:05d}' for i in range(n_patients)]
-    label = {o: _label(o) for o in patients}
-    order = sorted(patients, key=lambda o: (label[o], _rng(o, 'split').random()))
-    split = {o: _DEAL[i%20] for i,o in enumerate(order)}
-    rows = [(f'{o}{i}', *(label[o] if kind=='multilabel' else [label[o]]), o, split[o])
-            for o in patients for i in range(_rng(o, 'images').integers(images[0], images[1]+1))]
+    label = {patient: _label(patient) for patient in patients}
+    def deal(patient): return label[patient],_rng(patient, 'split').random()
+    order = enumerate(sorted(patients, key=deal))
+    split = {patient: _DEAL[i%20] for i,patient in order}
+    rows = []
+    for patient in patients:
+        labels = label[patient] if kind=='multilabel' else [label[patient]]
+        n = _rng(patient, 'images').integers(least, most+1)
+        rows += [(f'{patient}{i}', *labels, patient, split[patient]) for i in range(n)]
     targets = CLASSES[kind] if kind=='multilabel' else ['label']
     return pd.DataFrame(rows, columns=['image', *targets, 'patient', 'split'])
 
@@ -96,28 +113,41 @@ def _step(d, width): return .5+.5*np.tanh(d/(2*width))        # from 0 to 1 arou
 
 def _smooth(noise, size):
     "`noise` on a grid of its own, smoothly resized to `size`"
-    return np.asarray(Image.fromarray(noise.astype(np.float32)).resize((size, size), Image.Resampling.BICUBIC))
+    grid = Image.fromarray(noise.astype(np.float32))
+    return np.asarray(grid.resize((size, size), Image.Resampling.BICUBIC))
 
 # %% ../nbs/09_phantom.ipynb #b3881c0e
 def _tissue(patient, x, z):
     "Skin, fat, gland and muscle between wavy borders, mottled, fading with depth; in dB"
     rng = _rng(patient, 'tissue')
     echo = rng.normal((-6, -19, -12, -19), 2)
-    db = echo[0] + rng.normal(0, 1.5) - rng.uniform(3, 8)*z + 2*_smooth(rng.normal(size=(10, 8)), len(z))
-    for change,depth in zip(np.diff(echo), rng.normal((.05, .22, .8), (.01, .04, .04))):
+    gain = rng.normal(0, 1.5)
+    fading = rng.uniform(3, 8)*z
+    mottled = 2*_smooth(rng.normal(size=(10, 8)), len(z))
+    db = echo[0] + gain - fading + mottled
+    borders = rng.normal((.05, .22, .8), (.01, .04, .04))
+    for change,depth in zip(np.diff(echo), borders):
         cycles,phase,height = rng.uniform((.5, 0, .005), (2, 1, .035))
-        db = db + change*_step(z - depth - height*np.sin(2*np.pi*(cycles*x+phase)), .012)
+        turns = cycles*x+phase
+        wave = height*np.sin(2*np.pi*turns)
+        db = db + change*_step(z - depth - wave, .012)
     return db
 
 def _distractors(patient, x, z):
     "Cysts, which are dark and echo behind, and columns of poor contact; in dB"
-    rng,db = _rng(patient, 'distractors'),0
+    rng = _rng(patient, 'distractors')
+    db = 0
     for _ in range(rng.integers(0, 3)):
         cx,cz,r = rng.uniform((.08, .3, .03), (.92, .85, .065))
-        db = db - 14*_step(1-np.hypot(x-cx, z-cz)/r, .1) + 5*_step(r-abs(x-cx), .01)*_step(z-cz-r, .02)
+        dist = np.hypot(x-cx, z-cz)/r
+        inside = _step(1-dist, .1)
+        beside = _step(r-abs(x-cx), .01)
+        behind = _step(z-cz-r, .02)
+        db = db - 14*inside + 5*beside*behind
     for _ in range(rng.integers(0, 2)):
         cx,width,depth = rng.uniform((0, .02, 2), (1, .05, 7))
-        db = db - depth*_step(width-abs(x-cx), .02)*_step(z-.05, .02)
+        column = _step(width-abs(x-cx), .02)
+        db = db - depth*column*_step(z-.05, .02)
     return db
 
 # %% ../nbs/09_phantom.ipynb #72b7d27c
@@ -129,42 +159,72 @@ class _Lesion:
     below:np.ndarray  # 1 in the column behind the lesion
     grade:float
 
+def _rngs(key, what):
+    "The generators of a patient and of one image: for what stays, and for the view"
+    return _rng(_parse_key(key)[1], what),_rng(key, what)
+
 def _lesion(key, score, x, z):
     "The lesion of image `key`: the patient's shape `p`, seen in the view `v`"
-    p,v = _rng(_parse(key)[1], 'lesion'),_rng(key, 'lesion')
+    p,v = _rngs(key, 'lesion')
     grade = _step(score + v.normal(0, .2), .2)
     cx,cz = p.uniform((.2, .28), (.8, .68)) + v.normal(0, .03, 2)
-    r,tall = p.uniform(.14, .21)*v.normal(1, .07),np.exp(p.normal(-.35+.5*grade, .12))
-    w,h = r/tall**.5,r*tall**.5
-    dx,dz = (x-cx)/w,(z-cz)/h
-    angle,dist = np.arctan2(dz, dx),np.hypot(dx, dz)
-    waves = lambda cycles: [np.cos(k*angle+p.uniform(0, 2*np.pi)) for k in cycles]
-    lobes = sum(p.normal(0, .02+.05*grade)*o for o in waves((2, 3, 5)))
-    margin = 1 + lobes + .09*grade*sum(waves(p.integers(7, 14, 3)))
-    rays = grade*np.exp(-dist/4)*sum(waves(p.integers(9, 16, 3)))
-    return _Lesion(dist/margin, rays, _step((1-abs(dx))*w, .015)*_step((dz-.6)*h, .03), grade)
+    r = p.uniform(.14, .21)*v.normal(1, .07)
+    tall = p.normal(-.35+.5*grade, .12)                       # log of how much taller than wide it is
+    root = np.exp(tall)**.5
+    w = r/root
+    h = r*root
+    dx = (x-cx)/w
+    dz = (z-cz)/h
+    angle = np.arctan2(dz, dx)
+    dist = np.hypot(dx, dz)
+    def wave(cycles):
+        phase = p.uniform(0, 2*np.pi)
+        return np.cos(cycles*angle+phase)
+    oval = [wave(k) for k in (2, 3, 5)]
+    spread = .02+.05*grade
+    lobes = sum(p.normal(0, spread)*o for o in oval)
+    ragged = sum([wave(k) for k in p.integers(7, 14, 3)])
+    spikes = sum([wave(k) for k in p.integers(9, 16, 3)])
+    rays = grade*np.exp(-dist/4)*spikes
+    margin = 1 + lobes + .09*grade*ragged
+    beside = _step((1-abs(dx))*w, .015)
+    behind = _step((dz-.6)*h, .03)
+    return _Lesion(dist/margin, rays, beside*behind, grade)
 
 # %% ../nbs/09_phantom.ipynb #57476c2f
 def _lesion_db(key, lesion, size):
     "What `lesion` adds to the echo, in dB"
-    rng,g,inside = _rng(key, 'echo'),lesion.grade,_step(1-lesion.dist, .05+.08*lesion.grade)
-    texture = -10 - 3*g + (1+8*g)*_smooth(rng.normal(size=(24, 20)), size)
-    rim = 7*(1-g)*np.exp(-((lesion.dist-1.12)/.08)**2)
-    behind = rng.normal(4, 2) - 11*g
-    return rim + inside*texture + (1-inside)*(14*lesion.rays + behind*lesion.below)
+    rng = _rng(key, 'echo')
+    grade = lesion.grade
+    inside = _step(1-lesion.dist, .05+.08*grade)
+    noise = _smooth(rng.normal(size=(24, 20)), size)
+    texture = -10 - 3*grade + (1+8*grade)*noise
+    from_rim = (lesion.dist-1.12)/.08
+    rim = 7*(1-grade)*np.exp(-from_rim**2)
+    behind = rng.normal(4, 2) - 11*grade
+    outside = 14*lesion.rays + behind*lesion.below
+    return rim + inside*texture + (1-inside)*outside
 
 # %% ../nbs/09_phantom.ipynb #eb7286fa
 def _specks(key, x, z):
     "A cluster of 16 calcifications: bright points of height 1"
-    p,v = _rng(_parse(key)[1], 'specks'),_rng(key, 'specks')
-    points = p.uniform((.2, .3), (.8, .7)) + v.normal(0, .02, 2) + p.normal(0, .09, (16, 2))
-    return sum(np.exp(-((x-cx)**2+(z-cz)**2)/(2*.014**2)) for cx,cz in points)
+    p,v = _rngs(key, 'specks')
+    centre = p.uniform((.2, .3), (.8, .7)) + v.normal(0, .02, 2)
+    points = centre + p.normal(0, .09, (16, 2))
+    def speck(cx, cz):
+        d2 = (x-cx)**2+(z-cz)**2
+        return np.exp(-d2/(2*.014**2))
+    return sum(speck(*point) for point in points)
 
 def _shadow(key, x, z):
     "A bright reflector and the dark column of depth 1 behind it"
-    p,v = _rng(_parse(key)[1], 'shadow'),_rng(key, 'shadow')
-    cx,cz,width = p.uniform((.15, .15, .06), (.85, .4, .12)) + v.normal(0, .01, 3)
-    return _step(width-abs(x-cx), .012)*(.6*np.exp(-((z-cz)/.015)**2) - _step(z-cz-.03, .02))
+    p,v = _rngs(key, 'shadow')
+    place = p.uniform((.15, .15, .06), (.85, .4, .12))
+    cx,cz,width = place + v.normal(0, .01, 3)
+    beside = _step(width-abs(x-cx), .012)
+    depth = (z-cz)/.015
+    reflector = .6*np.exp(-depth**2)
+    return beside*(reflector - _step(z-cz-.03, .02))
 
 # %% ../nbs/09_phantom.ipynb #1c38a4df
 _ALWAYS = dict(mass=9., malignant=0., calcification=-9., shadow=-9.)  # scores of what a task does not ask about
@@ -174,16 +234,20 @@ def phantom_image(
     size:int=64, # Side in pixels, 32 or more
 )->Image.Image: # RGB, 8 bits
     "Draw image `key`"
-    _,patient = _parse(key)
+    _,patient = _parse_key(key)
     if size<32: raise InputError(f"phantom size {size}: expected 32 pixels or more")
     x,z = _grid(size)
-    score = _ALWAYS | {k: s for k,(s,_) in _findings(patient).items()}
-    shows = {k: _step(s, .35) for k,s in score.items()}
+    scores,_ = _findings(patient)
+    score = _ALWAYS | scores
+    shows = {name: _step(s, .35) for name,s in score.items()}
+    lesion = _lesion(key, score['malignant'], x, z)
     db = _tissue(patient, x, z) + _distractors(patient, x, z)
-    db = db + shows['mass']*_lesion_db(key, _lesion(key, score['malignant'], x, z), size)
-    db = db + 22*shows['calcification']*_specks(key, x, z) + 20*shows['shadow']*_shadow(key, x, z)
+    db = db + shows['mass']*_lesion_db(key, lesion, size)
+    db = db + 22*shows['calcification']*_specks(key, x, z)
+    db = db + 20*shows['shadow']*_shadow(key, x, z)
     speckle = _smooth(_rng(key, 'speckle').rayleigh(size=(80, 56)), size)
-    grey = 255*np.clip((db + 20*np.log10(np.maximum(speckle, .1)))/42 + .9, 0, 1)
+    db = db + 20*np.log10(np.maximum(speckle, .1))
+    grey = 255*np.clip(db/42 + .9, 0, 1)
     return Image.fromarray(grey.astype(np.uint8)).convert('RGB')
 
 # %% ../nbs/09_phantom.ipynb #ae7d7e28
@@ -192,6 +256,7 @@ def phantom_mask(
     size:int=64, # Side in pixels
 )->np.ndarray: # True on the lesion; nowhere if the label says that there is none
     "The pixels of the lesion (multi-label: of the mass) in image `key`"
-    found = _findings(_parse(key)[1])
-    lesion = _lesion(key, found.get('malignant', (0.,))[0], *_grid(size))
-    return (lesion.dist<1) & found.get('mass', (0., True))[1]
+    _,patient = _parse_key(key)
+    scores,found = _findings(patient)
+    lesion = _lesion(key, scores.get('malignant', 0.), *_grid(size))
+    return (lesion.dist<1) & found.get('mass', True)
