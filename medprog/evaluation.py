@@ -11,7 +11,7 @@ from typing import Literal,NamedTuple
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from .metrics import _counts,_decisions,_onehot,_resamples,choose_threshold,figures,fit_temperature,with_temperature
+from .metrics import roc_counts as _counts,predicted_onehot,onehot,resample_patients as _resamples,choose_threshold,figures,fit_temperature,with_temperature
 from .schedule import InputError
 
 # %% auto #0
@@ -121,7 +121,7 @@ def plot_curves(
 ):
     "ROC and precision-recall curves with bands over patients; returns the figure"
     fig,axs = plt.subplots(1, 2, figsize=(9,4.2), layout='constrained')
-    hot = _onehot(preds.targs, len(preds.classes))
+    hot = onehot(preds.targs, preds.probs)
     for ax,kind in zip(axs, _CURVES):
         for i,k in enumerate(_positive(preds)):
             c,color = curve(preds.probs[:,k], hot[:,k], kind, preds.patients, n_boot),f'C{i%10}'
@@ -144,7 +144,7 @@ def decide(
 ) -> np.ndarray: # Zeros and ones, images x classes
     "The classes that are predicted"
     form = np.zeros(probs.shape if multilabel else len(probs), int)
-    return _decisions(probs, form, None if threshold is None else np.where(np.isnan(threshold), .5, threshold))[0]
+    return predicted_onehot(probs, multilabel, None if threshold is None else np.where(np.isnan(threshold), .5, threshold))
 
 def decisions(
     preds:Predictions,
@@ -205,7 +205,7 @@ def reliability(
     seed:int=0, # Of the resamples
 ) -> pd.DataFrame: # A row a bin that has images: `n`, `said`, `seen`, `low`, `high`
     "Probabilities against what came true"
-    p,t = preds.probs,_onehot(preds.targs, len(preds.classes))
+    p,t = preds.probs,onehot(preds.targs, preds.probs)
     if preds.multilabel: p,t,who = p.ravel(),t.ravel(),np.repeat(preds.patients, len(preds.classes))
     elif len(preds.classes)==2: p,t,who = p[:,1],t[:,1],preds.patients
     else: p,t,who = p.max(1),p.argmax(1)==preds.targs,preds.patients

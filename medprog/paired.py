@@ -12,7 +12,7 @@ from scipy.stats import t
 from statsmodels.stats.power import TTestPower
 
 from .evaluation import Predictions
-from .metrics import _resamples,accuracy,auprc,auroc,f1
+from .metrics import resample_patients as _resamples,accuracy,auprc,auroc,f1
 from .schedule import InputError
 
 # %% auto #0
