@@ -4,9 +4,12 @@
 
 # %% ../nbs/11b_explain.ipynb #01112805
 from __future__ import annotations
+import matplotlib.pyplot as plt
 import torch
 from captum.attr import LayerGradCam
+from matplotlib import colormaps
 from torch import Tensor,nn
+from torch.nn.functional import interpolate
 from .attention import evaluating,spatial_maps
 from .resize import resize_batch
 from .schedule import InputError
@@ -19,8 +22,10 @@ def _last_features(model):
     "The module that puts out the last feature map"
     named = [m for k,m in model.named_modules() if k.split('.')[-1]=='layer4']
     if len(named)==1: return named[0]
-    if isinstance(model, nn.Sequential) and len(model)==2 and any(True for _ in model[0].parameters()): return model[0]   # body and head
-    raise InputError(f"{type(model).__name__}: it isn't known where its last feature map comes from; say so with layer=, one of its modules")
+    if isinstance(model, nn.Sequential) and len(model)==2:   # body and head
+        if [*model[0].parameters()]: return model[0]
+    raise InputError(f"{type(model).__name__}: it isn't known where its last feature map comes from; "
+        "say so with layer=, one of its modules")
 
 # %% ../nbs/11b_explain.ipynb #7c2e2e3e
 def _chosen(targets, scores):
@@ -28,28 +33,37 @@ def _chosen(targets, scores):
     if targets is None: return scores.argmax(1)
     t = torch.as_tensor(targets, device=scores.device).as_subclass(Tensor).clone()
     n,n_classes = scores.shape
-    if t.is_floating_point() or t.shape not in ((), (n,)) or not ((0<=t) & (t<n_classes)).all():
-        raise InputError(f"targets: {targets} is not allowed; a class from 0 to {n_classes-1}, or one for each of {n} images")
-    return t.long().expand(n)
+    fits = not t.is_floating_point() and t.shape in ((), (n,))
+    if fits and ((0<=t) & (t<n_classes)).all(): return t.long().expand(n)
+    raise InputError(f"targets: {targets} is not allowed; "
+        f"a class from 0 to {n_classes-1}, or one for each of {n} images")
+
+# %% ../nbs/11b_explain.ipynb #08f340cf
+def _plain(x): return x.detach().as_subclass(Tensor).float()
+
+def _in_size(maps, x):
+    "Maps (n, 1, h, w) in the size of the images `x`, (n, h, w)"
+    return resize_batch(_plain(maps), x.shape[-2:])[:,0]
 
 # %% ../nbs/11b_explain.ipynb #3cf002e6
 def grad_cam(
     model:nn.Module, # Gives a score for each class (n, classes)
     x:Tensor, # Images (n, 3, h, w), as the model takes them
-    targets:int|list[int]|Tensor|None=None, # The class to explain, one for all or one each; by default the one with the highest score
-    layer:nn.Module|None=None, # The part of the model whose feature maps are looked at; by default the end of its body
-) -> Tensor: # (n, h, w), between 0 and 1: each map is divided by its maximum, and one that is zero everywhere stays so
-    "Which places of each image speak for a class; [Selvaraju et al. 2017](https://arxiv.org/abs/1610.02391), equations 1 and 2"
+    targets:int|list[int]|Tensor|None=None, # Class to explain, one for all or one each; by default the highest score's
+    layer:nn.Module|None=None, # Part of the model whose feature maps are looked at; by default the end of its body
+) -> Tensor: # (n, h, w), between 0 and 1: each map divided by its maximum; one that is zero everywhere stays so
+    "Which places of each image speak for a class; [Selvaraju et al. 2017](https://arxiv.org/abs/1610.02391)"
     if layer is None: layer = _last_features(model)
     def score(x):
         scores = model(x)
         return scores.gather(1, _chosen(targets, scores)[:,None])[:,0]
     with torch.inference_mode(False), evaluating(model):
-        x = x.detach().as_subclass(Tensor).clone()       # gradients can't flow through a tensor that was made in inference mode
+        x = x.detach().as_subclass(Tensor).clone()       # gradients can't flow through one made in inference mode
         maps = LayerGradCam(score, layer).attribute(x, relu_attributions=True)
     if not isinstance(maps, Tensor) or maps.ndim!=4:
-        raise InputError(f"layer: {type(layer).__name__} puts out no feature map (n, channels, h, w); say which module does with layer=")
-    maps = resize_batch(maps.detach().float(), x.shape[-2:])[:,0]
+        raise InputError(f"layer: {type(layer).__name__} puts out no feature map (n, channels, h, w); "
+            "say which module does with layer=")
+    maps = _in_size(maps, x)
     top = maps.amax((1,2), keepdim=True)
     return maps/top.where(top>0, 1)
 
@@ -61,9 +75,8 @@ def explain_maps(
     layer:nn.Module|None=None, # As for `grad_cam`
 ) -> dict[str,Tensor]: # By its name, `Grad-CAM` or an attention module's, a map (n, h, w) between 0 and 1
     "Where `model` looks"
-    gates = spatial_maps(model, x)
-    return {'Grad-CAM': grad_cam(model, x, targets, layer),
-            **{k: resize_batch(o.as_subclass(Tensor).float()/2, x.shape[-2:])[:,0].clamp(0, 1) for k,o in gates.items()}}
+    gates = {k: _in_size(o/2, x).clamp(0, 1) for k,o in spatial_maps(model, x).items()}
+    return {'Grad-CAM': grad_cam(model, x, targets, layer), **gates}
 
 # %% ../nbs/11b_explain.ipynb #321e6f55
 def overlay(
@@ -73,10 +86,10 @@ def overlay(
     alpha:float=.5, # How much of the colours; the rest is image
 ) -> Tensor: # (n, 3, h, w), between 0 and 1, on the CPU
     "Maps as colours over images"
-    from matplotlib import colormaps
-    images,maps = (o.detach().as_subclass(Tensor).float().cpu() for o in (images, maps))
-    if maps.shape[1:]!=images.shape[2:]: maps = nn.functional.interpolate(maps[:,None], images.shape[2:], mode='bilinear')[:,0]
-    return (1-alpha)*images + alpha*torch.from_numpy(colormaps[cmap](maps)[...,:3]).float().permute(0, 3, 1, 2)
+    images,maps = (_plain(o).cpu() for o in (images, maps))
+    if maps.shape[1:]!=images.shape[2:]: maps = interpolate(maps[:,None], images.shape[2:], mode='bilinear')[:,0]
+    colours = torch.from_numpy(colormaps[cmap](maps)).float()[...,:3]
+    return (1-alpha)*images + alpha*colours.movedim(-1, 1)
 
 # %% ../nbs/11b_explain.ipynb #4fe2eee4
 def plot_explanations(
@@ -85,15 +98,14 @@ def plot_explanations(
     titles:list[str]|None=None, # A line for each image, to be written below it
 ):
     "Images, and beside them each of `maps` over them; returns the figure"
-    import matplotlib.pyplot as plt
-    images = images.detach().as_subclass(Tensor).float().cpu().expand(-1, 3, -1, -1)
+    images = _plain(images).cpu().expand(-1, 3, -1, -1)
     columns = {'image': images, **{k: overlay(images, o) for k,o in maps.items()}}
-    n,_,h,w = images.shape
-    fig,axs = plt.subplots(n, len(columns), figsize=(1.4*len(columns), (1.4*h/w+.2)*n+.2), squeeze=False, layout='constrained')
-    for j,(name,pics) in enumerate(columns.items()):
-        axs[0,j].set_title(name, fontsize=8)
-        for ax,pic in zip(axs[:,j], pics):
-            ax.imshow(pic.movedim(0, -1).clamp(0, 1))
-            ax.set(xticks=[], yticks=[])
-    for ax,o in zip(axs[:,0], titles or ()): ax.set_xlabel(o, fontsize=8, loc='left')
+    (n,_,h,w),n_columns = images.shape,len(columns)
+    size = 1.4*n_columns,(1.4*h/w+.2)*n+.2
+    fig,axs = plt.subplots(n, n_columns, figsize=size, squeeze=False, layout='constrained',
+        subplot_kw=dict(xticks=[], yticks=[]))
+    for column,(name,pics) in zip(axs.T, columns.items()):
+        column[0].set_title(name, fontsize=8)
+        for ax,pic in zip(column, pics): ax.imshow(pic.movedim(0, -1).clamp(0, 1))
+    for ax,title in zip(axs[:,0], titles or ()): ax.set_xlabel(title, fontsize=8, loc='left')
     return fig
