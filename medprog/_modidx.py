@@ -625,6 +625,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                  'medprog.metrics._arrays': ('metrics.html#_arrays', 'medprog/metrics.py'),
                                  'medprog.metrics._checked': ('metrics.html#_checked', 'medprog/metrics.py'),
                                  'medprog.metrics._decided': ('metrics.html#_decided', 'medprog/metrics.py'),
+                                 'medprog.metrics._decision_metrics': ('metrics.html#_decision_metrics', 'medprog/metrics.py'),
                                  'medprog.metrics._delong': ('metrics.html#_delong', 'medprog/metrics.py'),
                                  'medprog.metrics._from_valid': ('metrics.html#_from_valid', 'medprog/metrics.py'),
                                  'medprog.metrics._interval': ('metrics.html#_interval', 'medprog/metrics.py'),

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass,replace
-from itertools import product
+from itertools import chain,compress,product
 from pathlib import Path
 from typing import Literal,NamedTuple
 import matplotlib.pyplot as plt
@@ -29,7 +29,7 @@ _OWN = ('image', 'patient', 'target')
 @dataclass(frozen=True)
 class Predictions:
     "What a network says of labelled images, beside the truth"
-    df:pd.DataFrame # A row an image: `image`, `patient`, `target` (classes, joined by `;`), others, a `p_` column a class
+    df:pd.DataFrame # A row an image: `image`, `patient`, `target` (classes joined by `;`), others, a `p_` column a class
     classes:tuple[str,...] # In the order of the columns
     multilabel:bool # Any number of classes an image, instead of one
 
@@ -52,7 +52,8 @@ class Predictions:
     def targs(self) -> ndarray:
         "Class indices; for multi-label zeros and ones, images x classes"
         if not self.multilabel: return pd.Index(self.classes).get_indexer(self.df.target)
-        true = [[c in names for c in self.classes] for names in self.df.target.str.split(';')]
+        true = [[c in names for c in self.classes]
+            for names in self.df.target.str.split(';')]
         return np.array(true, int).reshape(-1, len(self.classes))
 
 # %% ../nbs/11a_evaluation.ipynb #3d5f65fa
@@ -64,10 +65,12 @@ def make_predictions(
 ) -> Predictions:
     "Predictions of labelled images"
     multilabel = np.ndim(targs)==2
-    def named(t): return ';'.join(c for c,o in zip(classes, t) if o) if multilabel else classes[t]
+    def named(t): return ';'.join(compress(classes, t)) if multilabel else classes[t]
     ours = (*_OWN, 'label', 'split', *classes)
-    others = [c for c in rows if c not in ours and not c.startswith('p_')]
-    df = pd.DataFrame({c: rows[c].to_list() for c in ('image', 'patient', *others)})
+    others = [c for c in rows
+        if c not in ours and not c.startswith('p_')]
+    kept = {c: rows[c].to_list() for c in ('image', 'patient', *others)}
+    df = pd.DataFrame(kept)
     df.insert(2, 'target', [named(t) for t in targs])
     preds = Predictions(df, tuple(classes), multilabel)
     return replace(preds, df=df.join(pd.DataFrame(probs, columns=preds.p_columns)))
@@ -82,7 +85,8 @@ def read_predictions(
     try: df = pd.read_csv(path, dtype=dict.fromkeys(_OWN, str), keep_default_na=False)
     except FileNotFoundError as e: raise InputError(f"{path}: no such file") from e
     except (ValueError,OSError) as e:     # pandas' own are ValueErrors
-        raise InputError(f"{path}: can't be read as predictions ({' '.join(str(e).split())})") from e
+        why = ' '.join(str(e).split())
+        raise InputError(f"{path}: can't be read as predictions ({why})") from e
     preds = Predictions(df, tuple(classes), multilabel)
     for c in (*_OWN, *preds.p_columns):
         if c not in df: raise InputError(f"{path}: no column {c!r}; there are {', '.join(df.columns)}")
@@ -99,7 +103,8 @@ _PLACES = np.linspace(0, 1, 201)
 
 def _roc(tp, fp):
     "Sensitivity at the rates of false positives `_PLACES`"
-    return np.interp(_PLACES, np.append(0, fp)/fp[-1], np.append(0, tp)/tp[-1])
+    x,y = (np.append(0, o)/o[-1] for o in (fp, tp))
+    return np.interp(_PLACES, x, y)
 
 def _precision(tp, fp):
     "Precision at the recalls `_PLACES`"
@@ -117,7 +122,7 @@ class Curve(NamedTuple):
     low:ndarray # Lower limit of the 95 % band
     high:ndarray # Upper limit
 
-# %% ../nbs/11a_evaluation.ipynb #6cc17c52
+# %% ../nbs/11a_evaluation.ipynb #1ddeef75
 def curve(
     score:ndarray, # Score of each image, higher for positive
     is_pos:ndarray, # Is the image positive?
@@ -127,14 +132,16 @@ def curve(
     seed:int=0, # Seed of the resamples
 ) -> Curve|None: # At 201 places; None if there are no positives or no negatives
     "An ROC or precision-recall curve with its band over patients"
-    is_pos,draw = np.asarray(is_pos, bool),_CURVES[kind]
+    is_pos = np.asarray(is_pos, bool)
     if is_pos.all() or not is_pos.any() or np.isnan(score).any(): return None
     if patients is None: patients = np.arange(len(score))
-    boots = [draw(tp, fp)
-        for w in resample_patients(patients, n_boot, seed)
-        for tp,fp in zip(*roc_counts(score, is_pos, w)) if tp[-1] and fp[-1]]
-    band = np.percentile(boots, (2.5, 97.5), axis=0) if boots else np.full((2, len(_PLACES)), np.nan)
-    return Curve(_PLACES, draw(*roc_counts(score, is_pos, np.ones(len(score)))), *band)
+    draw,draws = _CURVES[kind],resample_patients(patients, n_boot, seed)
+    counts = chain.from_iterable(zip(*roc_counts(score, is_pos, w)) for w in draws)
+    boots = [draw(tp, fp) for tp,fp in counts if tp[-1] and fp[-1]]
+    if boots: band = np.percentile(boots, (2.5, 97.5), axis=0)
+    else: band = np.full((2, len(_PLACES)), np.nan)
+    whole = roc_counts(score, is_pos, np.ones(len(score)))
+    return Curve(_PLACES, draw(*whole), *band)
 
 # %% ../nbs/11a_evaluation.ipynb #e35231ec
 def _positive(preds):
@@ -149,14 +156,14 @@ def plot_curves(
     "ROC and precision-recall curves with bands over patients; returns the figure"
     square = dict(xlim=(-.01,1.01), ylim=(-.01,1.01), aspect='equal')
     fig,axs = plt.subplots(1, 2, figsize=(9,4.2), layout='constrained', subplot_kw=square)
-    hot = onehot(preds.targs, preds.probs)
+    probs,hot = preds.probs,onehot(preds.targs, preds.probs)
     for (ax,kind),(i,k) in product(zip(axs, _CURVES), enumerate(_positive(preds))):
-        c = curve(preds.probs[:,k], hot[:,k], kind, preds.patients, n_boot)
+        c = curve(probs[:,k], hot[:,k], kind, preds.patients, n_boot=n_boot)
         if c is None: continue
-        is_pr,color = kind=='pr',f'C{i%10}'
-        ax.plot(c.x[is_pr:], c.y[is_pr:], color=color, label=preds.classes[k])     # no precision at a recall of 0
+        first,color = int(kind=='pr'),f'C{i%10}'           # there is no precision at a recall of 0
+        ax.plot(c.x[first:], c.y[first:], color, label=preds.classes[k])
         ax.fill_between(c.x, c.low, c.high, color=color, alpha=.15, lw=0)
-        if is_pr: ax.axhline(hot[:,k].mean(), color=color, ls=':', lw=1)
+        if first: ax.axhline(hot[:,k].mean(), color=color, ls=':', lw=1)
     axs[0].plot([0,1], [0,1], ':', color='grey', lw=1)
     axs[0].set(xlabel='1 - specificity', ylabel='sensitivity')
     axs[1].set(xlabel='sensitivity (recall)', ylabel='precision')
@@ -173,7 +180,7 @@ def decide(
     if threshold is not None: threshold = np.nan_to_num(threshold, nan=.5)
     return predicted_onehot(probs, multilabel, threshold)
 
-# %% ../nbs/11a_evaluation.ipynb #648816d2
+# %% ../nbs/11a_evaluation.ipynb #b14c0de3
 def decisions(
     preds:Predictions, # Of labelled images
     valid:Predictions|None=None, # Validation split, for the threshold (Youden's J); without, .5
@@ -189,13 +196,15 @@ def confusion(
     valid:Predictions|None=None, # Validation split, for the threshold; without, .5
 ) -> pd.DataFrame: # Images: true x predicted class; for multi-label a row a label: tp, fn, fp, tn
     "How often what was taken for what"
-    said,true,names = decisions(preds, valid),preds.targs,list(preds.classes)
+    said,true = decisions(preds, valid),preds.targs
+    names = list(preds.classes)
     if preds.multilabel:
-        counts = [(t*p).sum(0) for t in (true, 1-true) for p in (said, 1-said)]
-        return pd.DataFrame(np.stack(counts, 1).astype(int), names, ['tp','fn','fp','tn'])
+        counts = [(t*p).sum(0)
+            for t in (true, 1-true) for p in (said, 1-said)]
+        return pd.DataFrame(counts, ['tp','fn','fp','tn'], names).T.astype(int)
     n = np.zeros((len(names), len(names)), int)
     np.add.at(n, (true, said), 1)
-    return pd.DataFrame(n, pd.Index(names, name='truth'), pd.Index(names, name='predicted'))
+    return pd.DataFrame(n, names, names).rename_axis('truth').rename_axis('predicted', axis=1)
 
 # %% ../nbs/11a_evaluation.ipynb #a58297bc
 def plot_confusion(
@@ -206,17 +215,20 @@ def plot_confusion(
     df = confusion(preds, valid)
     n = df.to_numpy()
     rows,columns = n.shape
-    of = n.reshape(rows, -1, 2).sum(2).repeat(2, 1) if preds.multilabel else n.sum(1, keepdims=True)
+    of = n.sum(1, keepdims=True)
+    if preds.multilabel: of = n.reshape(rows, -1, 2).sum(2).repeat(2, 1)
     share = n/np.maximum(of, 1)
-    size = max(3.4, 1.4+.7*columns),max(2.6, 1.2+.45*rows)
-    fig,ax = plt.subplots(figsize=size, layout='constrained')
+    width,height = 1.4+.7*columns,1.2+.45*rows
+    fig,ax = plt.subplots(figsize=(max(3.4, width), max(2.6, height)), layout='constrained')
     ax.imshow(share, vmin=0, vmax=1, cmap='Blues', aspect='auto')
     for (i,j),part in np.ndenumerate(share):
         color = 'white' if part>.6 else 'black'
-        ax.text(j, i, f"{n[i,j]}\n{part:.0%}", ha='center', va='center', fontsize=8, color=color)
+        text = f"{n[i,j]}\n{part:.0%}"
+        ax.text(j, i, text, ha='center', va='center', fontsize=8, color=color)
     heads = ('found','missed','false alarm','rightly not') if preds.multilabel else df.columns
-    slanted = dict(rotation=30, ha='right') if max(map(len, heads))>8 else {}
-    ax.set_xticks(range(columns), heads, **slanted)
+    long = max(map(len, heads))>8
+    ax.set_xticks(range(columns), heads,
+        rotation=30 if long else 0, ha='right' if long else 'center')
     ax.set_yticks(range(rows), df.index)
     if not preds.multilabel: ax.set(xlabel='predicted', ylabel='truth')
     return fig
@@ -227,8 +239,9 @@ def surprise(
 ) -> ndarray: # Log loss of each image; for multi-label the mean over labels
     "How little the truth was expected"
     p = preds.probs.clip(1e-12, 1-1e-12)
-    if preds.multilabel: return -np.log(np.where(preds.targs, p, 1-p)).mean(1)
-    return -np.log(p[onehot(preds.targs, p)])
+    true = onehot(preds.targs, p)
+    if preds.multilabel: return -np.log(np.where(true, p, 1-p)).mean(1)
+    return -np.log(p[true])
 
 # %% ../nbs/11a_evaluation.ipynb #e7fa76fe
 def reliability(
@@ -238,41 +251,43 @@ def reliability(
     seed:int=0, # Seed of the resamples
 ) -> pd.DataFrame: # A row a bin that has images: `n`, `said`, `seen`, `low`, `high`
     "Probabilities against what came true"
-    conf,right = confidences(preds.probs, preds.targs)
-    if conf.shape[1]>1: conf,right = conf[:,_positive(preds)],right[:,_positive(preds)]
-    who = np.repeat(preds.patients, conf.shape[1])
-    p,t = conf.ravel(),right.ravel()
+    first = _positive(preds)[0]
+    p,t = (o[:,first:] for o in confidences(preds.probs, preds.targs))
+    who = np.repeat(preds.patients, p.shape[1])
+    p,t = p.ravel(),t.ravel()
     bins = np.searchsorted(np.arange(1, n_bins)/n_bins, p)
     used = np.unique(bins)
     hot = (bins[:,None]==used)*1.
     n,true = hot.sum(0),hot*t[:,None]
     with np.errstate(invalid='ignore'):
-        boots = np.concatenate([w@true/(w@hot) for w in resample_patients(who, n_boot, seed)])
-    low,high = np.nanpercentile(boots, (2.5, 97.5), axis=0)
-    return pd.DataFrame(
-        dict(n=n.astype(int), said=p@hot/n, seen=t@hot/n, low=low, high=high),
-        index=pd.Index(used, name='bin'))
+        boots = [w@true/(w@hot) for w in resample_patients(who, n_boot, seed)]
+    low,high = np.nanpercentile(np.concatenate(boots), (2.5, 97.5), axis=0)
+    table = dict(n=n.astype(int), said=p@hot/n, seen=t@hot/n, low=low, high=high)
+    return pd.DataFrame(table, index=pd.Index(used, name='bin'))
 
 # %% ../nbs/11a_evaluation.ipynb #a2f12cb4
 def _softened(preds, temperature):
     "`preds` with other probabilities"
     soft = with_temperature(preds.probs, temperature, preds.multilabel)
-    return replace(preds, df=preds.df.assign(**dict(zip(preds.p_columns, soft.T))))
+    columns = dict(zip(preds.p_columns, soft.T))
+    return replace(preds, df=preds.df.assign(**columns))
 
 def plot_reliability(
     preds:Predictions, # Of labelled images
     valid:Predictions|None=None, # If given, also with the temperature that fits it
 ):
     "Reliability diagram with intervals over patients; returns the figure"
-    fig,(ax,below) = plt.subplots(2, 1, figsize=(4.4,5), height_ratios=(4,1), sharex=True, layout='constrained')
+    fig,(ax,below) = plt.subplots(2, 1,
+        figsize=(4.4,5), height_ratios=(4,1), sharex=True, layout='constrained')
     shown = {'as predicted': preds}
     t = np.nan if valid is None else fit_temperature(valid.probs, valid.targs)
     if not np.isnan(t): shown[f'temperature {t:.2f}, from validation'] = _softened(preds, t)
     ax.plot([0,1], [0,1], ':', color='grey', lw=1)
     for i,(name,p) in enumerate(shown.items()):
         r,color = reliability(p),f'C{i}'
-        gaps = r.seen-r.low,r.high-r.seen
-        ax.errorbar(r.said, r.seen, np.abs(gaps), fmt='o-', ms=4, lw=1, color=color, label=name)
+        gaps = r[['low','high']].sub(r.seen, axis=0).abs().T
+        ax.errorbar(r.said, r.seen, gaps,
+            fmt='o-', ms=4, lw=1, color=color, label=name)
         below.step(r.said, r.n, where='mid', color=color)
     ax.set(ylabel='share that is true', xlim=(-.02,1.02), ylim=(-.02,1.02))
     ax.legend(fontsize=8)
@@ -286,13 +301,15 @@ def groups(
 ) -> pd.Series|None: # The group of each image; None if the column has none
     "Which images go together by a column"
     number = pd.to_numeric(values, errors='coerce')
-    given = values.notna() & (values.astype(str)!='')
+    text = values.astype(str).where(values.notna(), '')
+    given = text!=''
     if given.any() and number.notna().equals(given) and number.nunique()>min(most, 6):
         quarter = pd.qcut(number, 4, duplicates='drop')
         span = number.groupby(quarter, observed=True).agg(['min','max'])
-        names = {k: f"{lo:g} to {hi:g}" for k,lo,hi in span.itertuples()}
+        names = {k: f"{lo:g} to {hi:g}"
+            for k,lo,hi in span.itertuples()}
         return quarter.map(names).astype(object).where(given, 'not given')
-    text = values.astype(str).where(given, 'not given')
+    text = text.where(given, 'not given')
     return text if 1<text.nunique()<=most else None
 
 # %% ../nbs/11a_evaluation.ipynb #52931eb0
@@ -303,9 +320,10 @@ def evaluate_predictions(
 ) -> dict: # As `compute_metrics` gives them
     "The metrics of predictions, each with its interval"
     given = None if valid is None else (valid.probs, valid.targs)
-    return compute_metrics(preds.probs, preds.targs, preds.classes, preds.patients, n_boot=n_boot, valid=given)
+    return compute_metrics(preds.probs, preds.targs, preds.classes, preds.patients,
+        n_boot=n_boot, valid=given)
 
-# %% ../nbs/11a_evaluation.ipynb #14761aeb
+# %% ../nbs/11a_evaluation.ipynb #9f6c7d39
 _BY_GROUP = ('auroc', 'sensitivity', 'specificity', 'ece')
 
 def subgroup_table(
@@ -315,7 +333,7 @@ def subgroup_table(
     n_boot:int=2000, # Resamples
 ) -> pd.DataFrame: # A row a group: `column`, `group`, `images`, `patients`, and `auroc`, `auroc_low`, `auroc_high`, ...
     "Metrics for each group of patients, with 95 % intervals"
-    others = [c for c in preds.df if c not in (*_OWN, *preds.p_columns)]
+    others = preds.df.columns.drop([*_OWN, *preds.p_columns])
     for c in columns or ():
         if c not in others: raise InputError(f"groups: no column {c!r}; there are {', '.join(others) or 'none'}")
     rows = []
@@ -324,8 +342,10 @@ def subgroup_table(
         if group is None: continue
         for name,part in preds.df.groupby(group.to_numpy()):
             m = evaluate_predictions(replace(preds, df=part), valid, n_boot)
-            values = [m[k][v] for k in _BY_GROUP for v in ('value', 'low', 'high')]
-            rows.append([c, name, m['n_images'], m['n_patients'], *values])
+            sizes = m['n_images'],m['n_patients']
+            values = [m[k][v]
+                for k in _BY_GROUP for v in ('value', 'low', 'high')]
+            rows.append([c, name, *sizes, *values])
     names = [f'{k}{end}' for k in _BY_GROUP for end in ('', '_low', '_high')]
     return pd.DataFrame(rows, columns=['column','group','images','patients',*names])
 
@@ -346,7 +366,8 @@ def evaluation_lines(
         'in brackets 95 % intervals by bootstrap over patients')
     chosen = metrics.get('from_validation', {}).get('threshold')
     note = ['  (decisions by the thresholds that were best on the validation split)'] if chosen else []
-    return [head.format(**metrics), *(f"  {k:<16} {_said(metrics[k])}" for k in _SAID), *note]
+    lines = [f"  {k:<16} {_said(metrics[k])}" for k in _SAID]
+    return [head.format(**metrics), *lines, *note]
 
 # %% ../nbs/11a_evaluation.ipynb #3fb88e52
 def write_evaluation(

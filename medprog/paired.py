@@ -5,7 +5,7 @@
 # %% ../nbs/11d_paired.ipynb #fa7505aa
 from __future__ import annotations
 
-from itertools import compress
+from itertools import compress,repeat
 from typing import Literal,NamedTuple
 import numpy as np
 import pandas as pd
@@ -31,7 +31,7 @@ class Interval(NamedTuple):
     low:float # Lower limit; `nan` for fewer than two values, and if all are equal
     high:float # Upper limit
 
-# %% ../nbs/11d_paired.ipynb #1c0528ea
+# %% ../nbs/11d_paired.ipynb #0287eba7
 def mean_interval(
     x:ndarray, # A metric of each run
     test_train:float=0., # For resampled splits: images of the test set for one of the training set
@@ -42,11 +42,13 @@ def mean_interval(
     if not 0<conf<1: raise InputError(f"conf: {conf} is not allowed; between 0 and 1")
     x = np.asarray(x, float)
     x = x[~np.isnan(x)]
-    n,mean = len(x),float(x.mean()) if len(x) else np.nan
-    if n<2: return Interval(n, mean, np.nan, np.nan, np.nan)
-    if np.ptp(x)<=1e-12: return Interval(n, mean, 0., np.nan, np.nan)      # equal up to rounding
-    sd = float(x.std(ddof=1))
-    half = float(t.ppf((1+conf)/2, n-1))*sd*(1/n+test_train)**.5
+    n = len(x)
+    mean = float(x.mean()) if n else np.nan
+    sd = half = np.nan
+    if n>1: sd = float(x.std(ddof=1)) if np.ptp(x)>1e-12 else 0.      # equal up to rounding
+    if sd>0:
+        quantile = float(t.ppf((1+conf)/2, n-1))
+        half = quantile*sd*(1/n+test_train)**.5
     return Interval(n, mean, sd, mean-half, mean+half)
 
 # %% ../nbs/11d_paired.ipynb #af746f53
@@ -63,10 +65,12 @@ def _p_value(i:Interval, test_train):
     "Two-sided p value of a true mean of 0"
     if i.n<2: return np.nan
     share = 1/i.n+test_train
-    if i.sd: return float(2*t.sf(abs(i.mean)/(i.sd*share**.5), i.n-1))
+    if i.sd:
+        z = abs(i.mean)/(i.sd*share**.5)
+        return float(2*t.sf(z, i.n-1))
     return min(1., 2**(1-1/share)) if abs(i.mean)>1e-12 else 1.
 
-# %% ../nbs/11d_paired.ipynb #e3bdfc66
+# %% ../nbs/11d_paired.ipynb #3a216d34
 def paired_difference(
     a:ndarray, # A metric of each run of the arm
     b:ndarray, # The same of the baseline's runs with the same seeds, in the same order
@@ -92,8 +96,8 @@ def time_ratio(
     a,b = _floats(a, b)
     least = np.nanmin([*a, *b, np.inf])
     if least<=0: raise InputError(f"seconds: {least} is not allowed; a number above 0")
-    n,*logs,_ = paired_difference(np.log(a), np.log(b))
-    return Interval(n, *np.exp(logs).tolist())
+    logs = paired_difference(np.log(a), np.log(b))
+    return Interval(logs.n, *np.exp(logs[1:5]).tolist())
 
 # %% ../nbs/11d_paired.ipynb #98f9ba82
 def holm(
@@ -121,10 +125,13 @@ def smallest_visible(
             "0 < alpha < power < 1 and n_tests >= 1 are allowed")
     if n<2 or np.isnan(sd): return np.nan
     limit = t.isf(alpha/2/n_tests, n-1)
-    def surplus(effect): return np.nan_to_num(1-nctdtr(n-1, effect*n**.5, limit)-power, nan=np.inf)   # nan: far off
+    def surplus(effect):
+        found = 1-nctdtr(n-1, effect*n**.5, limit)
+        return np.nan_to_num(found-power, nan=np.inf)           # scipy's tails end in nan
     low,high = -1,1
     while surplus(high)<0: low,high = high,10*high
-    return float(brentq(surplus, low, high, xtol=1e-5)*sd*(1+n*test_train)**.5)
+    effect = brentq(surplus, low, high, xtol=1e-5)
+    return float(effect*sd*(1+n*test_train)**.5)
 
 # %% ../nbs/11d_paired.ipynb #c617be6a
 def verdict(
@@ -140,7 +147,8 @@ def verdict(
 def _p_margin(a, b, margin, test_train):
     "One-sided p value against a difference of `-margin` or less"
     d = paired_difference(a+margin, b, test_train)
-    return d.p/2 if d.mean>0 else 1-d.p/2
+    half = d.p/2
+    return half if d.mean>0 else 1-half
 
 # %% ../nbs/11d_paired.ipynb #d6ae9154
 def verdicts(
@@ -151,12 +159,15 @@ def verdicts(
 ) -> pd.DataFrame: # A row an arm, with the columns of `Difference`, `p_holm`, `p_margin` and `verdict`
     "Each arm against the baseline, paired by seed, with p values adjusted for the number of arms"
     if not margin>=0: raise InputError(f"margin: {margin} is not allowed; at least 0")
-    runs,b = arms.to_numpy(float).T,base.reindex(arms.index).to_numpy(float)
+    runs = arms.to_numpy(float).T
+    b = base.reindex(arms.index).to_numpy(float)
     names = ['pairs', 'difference', 'diff_sd', 'diff_low', 'diff_high', 'p']
-    df = pd.DataFrame([paired_difference(a, b, test_train) for a in runs], arms.columns, names)
-    df['p_holm'] = holm(df.p)
-    df['p_margin'] = holm([_p_margin(a, b, margin, test_train) for a in runs])
-    return df.assign(verdict=[*map(verdict, df.difference, df.p_holm, df.p_margin)])
+    rows = [paired_difference(a, b, test_train) for a in runs]
+    df = pd.DataFrame(rows, arms.columns, names)
+    losses = [_p_margin(a, b, margin, test_train) for a in runs]
+    df = df.assign(p_holm=holm(df.p), p_margin=holm(losses))
+    words = map(verdict, df.difference, df.p_holm, df.p_margin)
+    return df.assign(verdict=list(words))
 
 # %% ../nbs/11d_paired.ipynb #73c39660
 _METRICS = dict(auroc=auroc, auprc=auprc, f1=f1, accuracy=accuracy)
@@ -165,14 +176,13 @@ def _check_pairs(a, b):
     "Refuse lists of predictions that are no pairs"
     if len(a)!=len(b) or not a:
         raise InputError(f"{len(a)} and {len(b)} predictions: as many of both, at least one, are allowed")
-    ours = ['image', 'patient', 'target']
+    def task(p): return p.classes,p.multilabel,[p.df[c].tolist() for c in ('image', 'patient', 'target')]
     for i,(p,q) in enumerate(zip(a, b)):
-        same = (p.classes,p.multilabel)==(q.classes,q.multilabel)
-        if not same or p.df[ours].to_numpy().tolist()!=q.df[ours].to_numpy().tolist():
+        if task(p)!=task(q):
             raise InputError(f"pair {i}: other images, patients, targets or classes; "
                 "the same in the same order are allowed")
 
-# %% ../nbs/11d_paired.ipynb #715d6d0d
+# %% ../nbs/11d_paired.ipynb #735dbd3e
 def patient_difference(
     a:list[Predictions], # Runs of the arm
     b:list[Predictions], # Runs of the baseline with the same seeds, on the same images
@@ -183,41 +193,46 @@ def patient_difference(
     "`a-b` with its bootstrap interval over patients"
     if metric not in _METRICS: raise InputError(f"metric: {metric!r} is not allowed; {', '.join(_METRICS)}")
     _check_pairs(a, b)
-    each = _differences(a, b, [None]*len(a), metric)
-    a,b = (list(compress(runs, ~np.isnan(each))) for runs in (a, b))
+    each = _differences(a, b, repeat(None), metric)
+    known = ~np.isnan(each)
+    a,b = list(compress(a, known)),list(compress(b, known))
     if not a: return np.nan,np.nan,np.nan
     who = np.unique(np.concatenate([p.patients for p in a]))
     at = [np.searchsorted(who, p.patients) for p in a]
-    draws = resample_patients(who, n_boot, seed)
-    boots = np.concatenate([_differences(a, b, [w[:,o] for o in at], metric).mean(1) for w in draws])
-    limits = (np.nan, np.nan) if np.isnan(boots).all() else np.nanpercentile(boots, (2.5, 97.5)).tolist()
+    boots = [_differences(a, b, (w[:,o] for o in at), metric).mean(1)
+        for w in resample_patients(who, n_boot, seed)]
+    boots,limits = np.concatenate(boots),(np.nan, np.nan)
+    if not np.isnan(boots).all(): limits = np.nanpercentile(boots, (2.5, 97.5)).tolist()
     return float(np.nanmean(each)),*limits
 
 def _differences(a, b, weights, metric):
     "Differences of the pairs, one each or resamples x pairs; `weights`: those of each pair's images"
     of = _METRICS[metric]
-    return np.stack([of(p.probs, p.targs, w)-of(q.probs, q.targs, w) for p,q,w in zip(a, b, weights)], -1)
+    each = [of(p.probs, p.targs, w)-of(q.probs, q.targs, w)
+        for p,q,w in zip(a, b, weights)]
+    return np.stack(each, -1)
 
 # %% ../nbs/11d_paired.ipynb #36124c2e
 def _check_runs(runs, baseline, columns):
     "Refuse what can't be compared"
     for c in ('arm', 'seed', *columns):
         if c not in runs: raise InputError(f"runs: no column {c!r}; there are {', '.join(map(str, runs.columns))}")
-    arms = runs.arm.unique().tolist()
-    if baseline not in arms:
-        raise InputError(f"baseline: {baseline!r} is none of the arms {', '.join(map(str, arms)) or '(there are none)'}")
+    arms = ', '.join(map(str, runs.arm.unique())) or '(there are none)'
+    if baseline not in set(runs.arm): raise InputError(f"baseline: {baseline!r} is none of the arms {arms}")
     twice = runs[runs.duplicated(['arm', 'seed'])]
     for arm,seed in zip(twice.arm, twice.seed):
         raise InputError(f"runs: arm {arm!r} has seed {seed} more than once; once is allowed")
 
+# %% ../nbs/11d_paired.ipynb #fda5de9f
 def _arm_row(values, arm, baseline, metric, test_train):
     "The columns of an arm on its own; `values`: a row a seed, a column a metric and arm"
-    own = mean_interval(values[metric,arm], test_train)._asdict()
-    f1s = mean_interval(values['f1',arm], test_train)._asdict()
-    _,time,_,low,high = time_ratio(values['seconds',arm], values['seconds',baseline])
-    return own | {f'f1_{k}': o for k,o in f1s.items()} | dict(time=time, time_low=low, time_high=high)
+    own,f1s = (mean_interval(values[k,arm], test_train)._asdict()
+        for k in (metric, 'f1'))
+    ratio = time_ratio(values['seconds',arm], values['seconds',baseline])
+    times = dict(time=ratio.mean, time_low=ratio.low, time_high=ratio.high)
+    return own | {f'f1_{k}': o for k,o in f1s.items()} | times
 
-# %% ../nbs/11d_paired.ipynb #49e2191e
+# %% ../nbs/11d_paired.ipynb #54f6eaea
 def compare_arms(
     runs:pd.DataFrame, # A row a run: `arm`, `seed`, the column of `metric`, `f1`, `seconds`
     baseline:str='none', # The arm that the others are compared with
@@ -228,13 +243,16 @@ def compare_arms(
     "Each arm on its own, and against the baseline, paired by seed"
     columns = list(dict.fromkeys([metric, 'f1', 'seconds']))
     _check_runs(runs, baseline, columns)
-    values = runs.pivot(index='seed', columns='arm', values=columns).loc[runs.seed.unique()]
+    values = runs.pivot(index='seed', columns='arm', values=columns)
+    values = values.loc[runs.seed.unique()]
     arms = sorted(runs.arm.unique(), key=lambda arm: arm!=baseline)
     rows = {arm: _arm_row(values, arm, baseline, metric, test_train) for arm in arms}
-    judged = verdicts(values[metric][arms[1:]], values[metric,baseline], margin, test_train)
+    judge_by = values[metric]
+    judged = verdicts(judge_by[arms[1:]], judge_by[baseline], margin, test_train)
     n_tests = max(1, judged.p.notna().sum())
     seen = zip(judged.diff_sd.replace(0, np.nan), judged.pairs)         # without a spread nothing is known
     visible = [smallest_visible(sd, n, n_tests, test_train=test_train) for sd,n in seen]
     judged.insert(len(judged.columns)-1, 'visible', visible)
     judged['verdict'] = judged.verdict.astype(object)               # also without a row
-    return pd.DataFrame(rows).T.join(judged).rename_axis('arm').fillna(dict(verdict=''))
+    table = pd.DataFrame(rows).T.join(judged)
+    return table.rename_axis('arm').fillna(dict(verdict=''))
