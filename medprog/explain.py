@@ -39,7 +39,7 @@ def _chosen(targets, scores):
     raise InputError(f"targets: {targets} is not allowed; "
         f"a class from 0 to {n_classes-1}, or one for each of {n} images")
 
-# %% ../nbs/11b_explain.ipynb #31b7281e
+# %% ../nbs/11b_explain.ipynb #eabcf935
 def _plain(x): return x.detach().as_subclass(Tensor).float()
 
 def _in_size(maps, x):
@@ -92,8 +92,9 @@ def overlay(
     "Maps as colours over images"
     images,maps = _plain(images).cpu(),_plain(maps).cpu()
     maps = interpolate(maps[:,None], images.shape[2:], mode='bilinear')
-    colours = torch.from_numpy(colormaps[cmap](maps[:,0])[...,:3])
-    return (1-alpha)*images + alpha*colours.float().movedim(-1, 1)
+    shown = colormaps[cmap](maps[:,0])[...,:3]
+    colours = torch.from_numpy(shown).float().movedim(-1, 1)
+    return (1-alpha)*images + alpha*colours
 
 # %% ../nbs/11b_explain.ipynb #4fe2eee4
 def plot_explanations(
@@ -106,7 +107,8 @@ def plot_explanations(
     columns = {'image': images}
     columns |= {k: overlay(images, o) for k,o in maps.items()}
     n,_,h,w = images.shape
-    width,height = 1.4*len(columns),(1.4*h/w+.2)*n+.2
+    width = 1.4*len(columns)
+    height = (1.4*h/w+.2)*n+.2
     fig,axs = plt.subplots(n, len(columns), figsize=(width, height), squeeze=False, layout='constrained',
         subplot_kw=dict(xticks=[], yticks=[]))
     for column,(name,pics) in zip(axs.T, columns.items()):
