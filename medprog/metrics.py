@@ -12,7 +12,7 @@ from fastai.learner import Metric
 from numpy import ndarray
 
 # %% auto #0
-__all__ = ['figures', 'auroc_per_class', 'auprc_per_class', 'auroc', 'auprc', 'at_threshold', 'f1', 'AUROC', 'F1', 'Accuracy',
+__all__ = ['figures', 'auroc_per_class', 'auroc', 'at_threshold', 'f1', 'AUROC', 'F1', 'Accuracy', 'auprc_per_class', 'auprc',
            'choose_threshold', 'brier', 'ece', 'with_temperature', 'fit_temperature', 'delong', 'compute_metrics']
 
 # %% ../nbs/11_metrics.ipynb #6fb0e834
@@ -51,18 +51,6 @@ def roc_area(
     pairs = tp[...,-1]*fp[...,-1]
     return right.sum(-1)/pairs
 
-# %% ../nbs/11_metrics.ipynb #c2fb67ee
-@np.errstate(invalid='ignore')
-def pr_area(
-    tp:ndarray, # True positives, as `roc_counts` gives them
-    fp:ndarray, # False positives
-)->ndarray: # Without the last dimension
-    "Average precision; like the AUROC `nan` without positives or without negatives"
-    precision = tp/np.maximum(tp+fp, 1e-300)
-    found = np.diff(tp, prepend=0)*precision
-    area = found.sum(-1)/tp[...,-1]
-    return np.where(fp[...,-1]>0, area, np.nan)
-
 # %% ../nbs/11_metrics.ipynb #4c495166
 def onehot(
     targs:ndarray, # Class indices, or 0/1 images x classes
@@ -77,13 +65,12 @@ def rank_metrics(
     probs:ndarray, # Probabilities, images x classes
     targs:ndarray, # Class indices, or 0/1 images x classes
     weights:ndarray|None, # Weight of each image, or resamples x images
-    *areas:Callable, # Such as `roc_area` and `pr_area`
+    *areas:Callable, # Such as `roc_area`
 )->list[ndarray]: # A value a class for each of `areas`
     "Areas under the curves of each class against the rest, with one sort a class"
     weights,true = image_weights(probs, weights),onehot(targs, probs)
     counts = [roc_counts(p, t, weights) for p,t in zip(probs.T, true.T)]
-    return [np.stack([area(*tp_fp) for tp_fp in counts], -1)
-        for area in areas]
+    return [np.stack([area(*o) for o in counts], -1) for area in areas]
 
 # %% ../nbs/11_metrics.ipynb #35bf4aab
 def auroc_per_class(
@@ -94,15 +81,6 @@ def auroc_per_class(
     "One-versus-rest AUROC of each class"
     return rank_metrics(probs, targs, weights, roc_area)[0]
 
-# %% ../nbs/11_metrics.ipynb #b399915c
-def auprc_per_class(
-    probs:ndarray, # Probabilities, images x classes
-    targs:ndarray, # Class indices, or 0/1 images x classes
-    weights:ndarray|None=None, # Weight of each image, or resamples x images
-)->ndarray: # A value a class; `nan` where a class has no positives or no negatives
-    "One-versus-rest AUPRC (average precision) of each class"
-    return rank_metrics(probs, targs, weights, pr_area)[0]
-
 # %% ../nbs/11_metrics.ipynb #ece25bca
 @np.errstate(invalid='ignore')
 def overall_metric(
@@ -111,8 +89,7 @@ def overall_metric(
 )->float|ndarray: # `nan` if no class has the metric
     "The positive class's metric (binary), else the mean over the classes that have one"
     if targs.ndim==1 and per_class.shape[-1]==2: return per_class.T[1]
-    n_defined = (~np.isnan(per_class)).sum(-1)
-    return np.nansum(per_class, -1)/n_defined
+    return np.nansum(per_class, -1)/(~np.isnan(per_class)).sum(-1)
 
 # %% ../nbs/11_metrics.ipynb #5bc8eacf
 def auroc(
@@ -122,15 +99,6 @@ def auroc(
 )->float: # `nan` if it is undefined for every class
     "AUROC of the positive class (binary), else the mean of the one-versus-rest AUROCs"
     return overall_metric(auroc_per_class(probs, targs, weights), targs)
-
-# %% ../nbs/11_metrics.ipynb #da7627b0
-def auprc(
-    probs:ndarray, # Probabilities, images x classes
-    targs:ndarray, # Class indices, or 0/1 images x classes
-    weights:ndarray|None=None, # Weight of each image, or resamples x images
-)->float: # `nan` if it is undefined for every class
-    "AUPRC of the positive class (binary), else the mean of the one-versus-rest AUPRCs"
-    return overall_metric(auprc_per_class(probs, targs, weights), targs)
 
 # %% ../nbs/11_metrics.ipynb #b0c97cad
 def predicted_onehot(
@@ -146,7 +114,7 @@ def predicted_onehot(
     if not multilabel: pred[:,0] = 1-pred[:,1]
     return pred
 
-# %% ../nbs/11_metrics.ipynb #6b1ca4b3
+# %% ../nbs/11_metrics.ipynb #57435b0b
 def is_multiclass(
     probs:ndarray, # Probabilities, images x classes
     targs:ndarray, # Class indices, or 0/1 images x classes
@@ -189,13 +157,8 @@ def _decision_metrics(probs, targs, threshold, weights):
     if multiclass:
         right,*parts = (o.sum(-1, keepdims=True) for o in (right, *parts))
     balanced = sens+0*spec if multiclass else (sens+spec)/2
-    return dict(
-        f1=2*tp/(2*tp+fp+fn),
-        accuracy=right,
-        balanced_accuracy=balanced,
-        sensitivity=sens,
-        specificity=spec,
-        mcc=_mcc(*parts))
+    return dict(f1=2*tp/(2*tp+fp+fn), accuracy=right, balanced_accuracy=balanced,
+        sensitivity=sens, specificity=spec, mcc=_mcc(*parts))
 
 # %% ../nbs/11_metrics.ipynb #a7dd1de4
 def f1(
@@ -249,13 +212,43 @@ class Accuracy(_WholeSetMetric):
     "Share of right decisions"
     name,metric = 'accuracy',staticmethod(accuracy)
 
-# %% ../nbs/11_metrics.ipynb #86bbf9f9
+# %% ../nbs/11_metrics.ipynb #913285c8
 from collections.abc import Iterator
 from functools import partial
 from scipy.optimize import minimize_scalar
 from scipy.stats import norm,rankdata
 
 from .schedule import InputError
+
+# %% ../nbs/11_metrics.ipynb #c2fb67ee
+@np.errstate(invalid='ignore')
+def pr_area(
+    tp:ndarray, # True positives, as `roc_counts` gives them
+    fp:ndarray, # False positives
+)->ndarray: # Without the last dimension
+    "Average precision; like the AUROC `nan` without positives or without negatives"
+    precision = tp/np.maximum(tp+fp, 1e-300)
+    found = np.diff(tp, prepend=0)*precision
+    area = found.sum(-1)/tp[...,-1]
+    return np.where(fp[...,-1]>0, area, np.nan)
+
+# %% ../nbs/11_metrics.ipynb #b399915c
+def auprc_per_class(
+    probs:ndarray, # Probabilities, images x classes
+    targs:ndarray, # Class indices, or 0/1 images x classes
+    weights:ndarray|None=None, # Weight of each image, or resamples x images
+)->ndarray: # A value a class; `nan` where a class has no positives or no negatives
+    "One-versus-rest AUPRC (average precision) of each class"
+    return rank_metrics(probs, targs, weights, pr_area)[0]
+
+# %% ../nbs/11_metrics.ipynb #da7627b0
+def auprc(
+    probs:ndarray, # Probabilities, images x classes
+    targs:ndarray, # Class indices, or 0/1 images x classes
+    weights:ndarray|None=None, # Weight of each image, or resamples x images
+)->float: # `nan` if it is undefined for every class
+    "AUPRC of the positive class (binary), else the mean of the one-versus-rest AUPRCs"
+    return overall_metric(auprc_per_class(probs, targs, weights), targs)
 
 # %% ../nbs/11_metrics.ipynb #d3b992a7
 def _threshold(score, is_pos, specificity):
@@ -293,7 +286,7 @@ def brier(
     per_class = weights@errors/weights.sum(-1, keepdims=True)
     return per_class.sum(-1) if is_multiclass(probs, targs) else overall_metric(per_class, targs)
 
-# %% ../nbs/11_metrics.ipynb #7eda061f
+# %% ../nbs/11_metrics.ipynb #2e1fe4eb
 def confidences(
     probs:ndarray, # Probabilities, images x classes
     targs:ndarray, # Class indices, or 0/1 images x classes
@@ -517,6 +510,6 @@ def compute_metrics(
         if name=='auroc' and binary: res['auroc_delong'] = _delong(probs, targs, n_patients)
     return res
 
-# %% ../nbs/11_metrics.ipynb #ddfbe980
+# %% ../nbs/11_metrics.ipynb #8aa73111
 # aliases until the merge
 figures = compute_metrics
