@@ -5,14 +5,17 @@
 # %% ../nbs/11d_paired.ipynb #fa7505aa
 from __future__ import annotations
 
+from itertools import compress,repeat
 from typing import Literal,NamedTuple
 import numpy as np
 import pandas as pd
+from numpy import ndarray
+from scipy.optimize import brentq
+from scipy.special import nctdtr
 from scipy.stats import t
-from statsmodels.stats.power import TTestPower
 
 from .evaluation import Predictions
-from .metrics import _resamples,accuracy,auprc,auroc,f1
+from .metrics import accuracy,auprc,auroc,f1,resample_patients
 from .schedule import InputError
 
 # %% auto #0
@@ -24,28 +27,28 @@ class Interval(NamedTuple):
     "A mean and where it may lie"
     n:int # Values that are not `nan`
     mean:float # `nan` without values
-    sd:float # Of the values; `nan` for fewer than two
-    low:float # `nan` for fewer than two values, and if all are equal
-    high:float
+    sd:float # Standard deviation of the values; `nan` for fewer than two
+    low:float # Lower limit; `nan` for fewer than two values, and if all are equal
+    high:float # Upper limit
 
-def _spread(x):
-    "Standard deviation; 0 if the values are equal up to rounding"
-    return float(x.std(ddof=1)) if np.ptp(x)>1e-12 else 0.
-
+# %% ../nbs/11d_paired.ipynb #e59ddade
 def mean_interval(
-    x:np.ndarray, # A figure of each run
+    x:ndarray, # A metric of each run
     test_train:float=0., # For resampled splits: images of the test set for one of the training set
     conf:float=.95, # Confidence
-) -> Interval:
-    "Mean over seeds with Student's interval; `nan` is left out"
+) -> Interval: # Over seeds
+    "Mean with Student's interval; `nan` is left out"
     if not test_train>=0: raise InputError(f"test_train: {test_train} is not allowed; at least 0")
     if not 0<conf<1: raise InputError(f"conf: {conf} is not allowed; between 0 and 1")
     x = np.asarray(x, float)
     x = x[~np.isnan(x)]
-    n,mean = len(x),float(x.mean()) if len(x) else np.nan
-    if n<2: return Interval(n, mean, np.nan, np.nan, np.nan)
-    sd = _spread(x)
-    half = float(t.ppf((1+conf)/2, n-1))*sd*(1/n+test_train)**.5 if sd else np.nan
+    n = len(x)
+    mean = float(x.mean()) if n else np.nan
+    sd = half = np.nan
+    if n>1: sd = float(x.std(ddof=1)) if np.ptp(x)>1e-12 else 0.      # equal up to rounding
+    if sd>0:
+        quantile = float(t.ppf((1+conf)/2, n-1))
+        half = quantile*sd*(1/n+test_train)**.5
     return Interval(n, mean, sd, mean-half, mean+half)
 
 # %% ../nbs/11d_paired.ipynb #af746f53
@@ -53,73 +56,88 @@ class Difference(NamedTuple):
     "The mean of paired differences, where it may lie, and whether it may be zero"
     n:int # Pairs without `nan`
     mean:float # `nan` without pairs
-    sd:float # Of the differences; `nan` for fewer than two pairs
-    low:float # `nan` for fewer than two pairs, and if all differences are equal
-    high:float
-    p:float # Two-sided; `nan` for fewer than two pairs
+    sd:float # Standard deviation of the differences; `nan` for fewer than two pairs
+    low:float # Lower limit; `nan` for fewer than two pairs, and if all differences are equal
+    high:float # Upper limit
+    p:float # Two-sided p value; `nan` for fewer than two pairs
 
 def _p_value(i:Interval, test_train):
     "Two-sided p value of a true mean of 0"
     if i.n<2: return np.nan
-    if i.sd: return float(2*t.sf(abs(i.mean)/(i.sd*(1/i.n+test_train)**.5), i.n-1))
-    return min(1., 2**(1-1/(1/i.n+test_train))) if abs(i.mean)>1e-12 else 1.
+    share = 1/i.n+test_train
+    if i.sd:
+        z = abs(i.mean)/(i.sd*share**.5)
+        return float(2*t.sf(z, i.n-1))
+    return min(1., 2**(1-1/share)) if abs(i.mean)>1e-12 else 1.
 
+# %% ../nbs/11d_paired.ipynb #3a45f81d
 def paired_difference(
-    a:np.ndarray, # Figure of each run of the arm
-    b:np.ndarray, # Of the runs of the baseline with the same seeds, in the same order
+    a:ndarray, # A metric of each run of the arm
+    b:ndarray, # The same of the baseline's runs with the same seeds, in the same order
     test_train:float=0., # For resampled splits: images of the test set for one of the training set
     conf:float=.95, # Confidence of the interval
 ) -> Difference: # Of the pairs without `nan`
     "Mean of `a-b`, interval and test; [Nadeau and Bengio 2003](https://doi.org/10.1023/A:1024068626366)"
-    a,b = np.asarray(a, float),np.asarray(b, float)
+    a,b = _floats(a, b)
     if a.ndim!=1 or a.shape!=b.shape:
-        raise InputError(f"runs of shape {a.shape} and {b.shape} are no pairs; one dimension and one length are allowed")
+        raise InputError(f"runs of shape {a.shape} and {b.shape} are no pairs; "
+            "one dimension and one length are allowed")
     i = mean_interval(a-b, test_train, conf)
     return Difference(*i, _p_value(i, test_train))
 
+def _floats(*xs): return [np.asarray(o, float) for o in xs]
+
 # %% ../nbs/11d_paired.ipynb #19a3ca7f
 def time_ratio(
-    a:np.ndarray, # Seconds of each run of the arm
-    b:np.ndarray, # Of the runs of the baseline with the same seeds
+    a:ndarray, # Seconds of each run of the arm
+    b:ndarray, # Seconds of the baseline's runs with the same seeds
 ) -> Interval: # Of the ratio; `sd` is a factor, too
     "Geometric mean of the paired ratios, with Student's interval of the logarithms"
-    a,b = np.asarray(a, float),np.asarray(b, float)
+    a,b = _floats(a, b)
     least = np.nanmin([*a, *b, np.inf])
     if least<=0: raise InputError(f"seconds: {least} is not allowed; a number above 0")
-    n,*logs = paired_difference(np.log(a), np.log(b))[:5]
-    return Interval(n, *(float(np.exp(o)) for o in logs))
+    logs = paired_difference(np.log(a), np.log(b))
+    return Interval(logs.n, *np.exp(logs[1:5]).tolist())
 
 # %% ../nbs/11d_paired.ipynb #98f9ba82
 def holm(
-    ps:np.ndarray, # p value of each arm
-) -> np.ndarray: # Adjusted; `nan` stays
+    ps:ndarray, # p value of each arm
+) -> ndarray: # Adjusted; `nan` stays
     "p values adjusted for their number; [Holm 1979](https://www.jstor.org/stable/4615733)"
     ps = np.array(ps, float)
-    order = np.argsort(ps)[:(~np.isnan(ps)).sum()]      # nan is sorted to the end
-    ps[order] = np.maximum.accumulate(ps[order]*np.arange(len(order), 0, -1)).clip(max=1)
+    order = np.argsort(ps)[:np.isfinite(ps).sum()]      # nan is sorted to the end
+    counted = ps[order]*np.arange(len(order), 0, -1)
+    ps[order] = np.maximum.accumulate(counted).clip(max=1)
     return ps
 
 # %% ../nbs/11d_paired.ipynb #fba431df
 def smallest_visible(
-    sd:float, # Of the differences
+    sd:float, # Standard deviation of the differences
     n:int, # Pairs
     n_tests:int=1, # Arms that are compared with the baseline
     power:float=.8, # Share of comparisons that should find it
-    alpha:float=.05, # Of all tests together, two-sided
+    alpha:float=.05, # Chance of a false finding in all tests together, two-sided
     test_train:float=0., # For resampled splits: images of the test set for one of the training set
 ) -> float: # In the unit of `sd`; `nan` for fewer than two pairs
     "The smallest true difference that paired t-tests find with that power"
     if not (0<alpha<power<1 and n_tests>=1):
-        raise InputError(f"alpha {alpha}, power {power}, n_tests {n_tests}: 0 < alpha < power < 1 and n_tests >= 1 are allowed")
+        raise InputError(f"alpha {alpha}, power {power}, n_tests {n_tests}: "
+            "0 < alpha < power < 1 and n_tests >= 1 are allowed")
     if n<2 or np.isnan(sd): return np.nan
-    effect = TTestPower().solve_power(nobs=n, alpha=alpha/2/n_tests, power=power, alternative='larger')
+    limit = t.isf(alpha/2/n_tests, n-1)
+    def surplus(effect):
+        found = 1-nctdtr(n-1, effect*n**.5, limit)
+        return np.nan_to_num(found-power, nan=np.inf)           # scipy's tails end in nan
+    low,high = -1,1
+    while surplus(high)<0: low,high = high,10*high
+    effect = brentq(surplus, low, high, xtol=1e-5)
     return float(effect*sd*(1+n*test_train)**.5)
 
 # %% ../nbs/11d_paired.ipynb #c617be6a
 def verdict(
-    difference:float, # Mean, arm minus baseline; higher is better
-    p:float, # Two-sided, against no difference; after Holm
-    p_margin:float, # One-sided, against a loss of the margin or more; after Holm
+    difference:float, # Mean difference, arm minus baseline; higher is better
+    p:float, # Two-sided p value against no difference, after Holm
+    p_margin:float, # One-sided p value against a loss of the margin or more, after Holm
 ) -> Literal['better','worse','not worse',"can't tell"]:
     "What two tests say in a word; `nan` can't tell"
     if p<.05: return 'better' if difference>0 else 'worse'
@@ -129,97 +147,112 @@ def verdict(
 def _p_margin(a, b, margin, test_train):
     "One-sided p value against a difference of `-margin` or less"
     d = paired_difference(a+margin, b, test_train)
-    return d.p/2 if d.mean>0 else 1-d.p/2
+    half = d.p/2
+    return half if d.mean>0 else 1-half
 
 # %% ../nbs/11d_paired.ipynb #d6ae9154
 def verdicts(
-    arms:pd.DataFrame, # A figure, the higher the better: a row a seed, a column an arm
-    base:pd.Series, # That of the baseline, by seed
+    arms:pd.DataFrame, # A metric, the higher the better: a row a seed, a column an arm
+    base:pd.Series, # The same of the baseline, by seed
     margin:float=.005, # A loss below this one is none
     test_train:float=0., # For resampled splits: images of the test set for one of the training set
-) -> pd.DataFrame: # A row an arm: `pairs`, `difference`, `diff_sd`, `_low`, `_high`, `p`, `p_holm`, `p_margin`, `verdict`
+) -> pd.DataFrame: # A row an arm, with the columns of `Difference`, `p_holm`, `p_margin` and `verdict`
     "Each arm against the baseline, paired by seed, with p values adjusted for the number of arms"
     if not margin>=0: raise InputError(f"margin: {margin} is not allowed; at least 0")
-    runs,b = [arms[k].to_numpy(float) for k in arms],base.reindex(arms.index).to_numpy(float)
-    names = ['pairs','difference','diff_sd','diff_low','diff_high','p']
-    df = pd.DataFrame([paired_difference(a, b, test_train) for a in runs], arms.columns, names)
-    df['p_holm'] = holm(df.p)
-    df['p_margin'] = holm([_p_margin(a, b, margin, test_train) for a in runs])
-    return df.assign(verdict=[verdict(*o) for o in zip(df.difference, df.p_holm, df.p_margin)])
+    runs = arms.to_numpy(float).T
+    b = base.reindex(arms.index).to_numpy(float)
+    names = ['pairs', 'difference', 'diff_sd', 'diff_low', 'diff_high', 'p']
+    rows = [paired_difference(a, b, test_train) for a in runs]
+    df = pd.DataFrame(rows, arms.columns, names)
+    losses = [_p_margin(a, b, margin, test_train) for a in runs]
+    df = df.assign(p_holm=holm(df.p), p_margin=holm(losses))
+    words = map(verdict, df.difference, df.p_holm, df.p_margin)
+    return df.assign(verdict=list(words))
 
 # %% ../nbs/11d_paired.ipynb #73c39660
-_FIGURES = dict(auroc=auroc, auprc=auprc, f1=f1, accuracy=accuracy)
+_METRICS = dict(auroc=auroc, auprc=auprc, f1=f1, accuracy=accuracy)
 
 def _check_pairs(a, b):
     "Refuse lists of predictions that are no pairs"
-    if len(a)!=len(b) or not a: raise InputError(f"{len(a)} and {len(b)} predictions: as many of both, at least one, are allowed")
+    if len(a)!=len(b) or not a:
+        raise InputError(f"{len(a)} and {len(b)} predictions: as many of both, at least one, are allowed")
+    def task(p): return p.classes,p.multilabel,[p.df[c].tolist() for c in ('image', 'patient', 'target')]
     for i,(p,q) in enumerate(zip(a, b)):
-        same = all(p.df[c].tolist()==q.df[c].tolist() for c in ('image','patient','target'))
-        if not same or (p.classes,p.multilabel)!=(q.classes,q.multilabel):
-            raise InputError(f"pair {i}: other images, patients, targets or classes; the same in the same order are allowed")
+        if task(p)!=task(q):
+            raise InputError(f"pair {i}: other images, patients, targets or classes; "
+                "the same in the same order are allowed")
 
-def _differences(a, b, weights, figure):
-    "Differences of the pairs, one each or resamples x pairs; `weights`: those of each pair's images"
-    of = _FIGURES[figure]
-    return np.stack([of(p.probs, p.targs, w)-of(q.probs, q.targs, w) for p,q,w in zip(a, b, weights)], -1)
-
+# %% ../nbs/11d_paired.ipynb #9a4682a5
 def patient_difference(
-    a:list[Predictions], # Of the runs of the arm
-    b:list[Predictions], # Of the runs of the baseline with the same seeds, on the same images
+    a:list[Predictions], # Runs of the arm
+    b:list[Predictions], # Runs of the baseline with the same seeds, on the same images
     n_boot:int=2000, # Resamples
-    seed:int=0, # Of the resamples
-    figure:Literal['auroc','auprc','f1','accuracy']='auroc', # Decisions are made at one half
-) -> tuple[float,float,float]: # Mean difference and its 95 % limits; a pair whose figure is `nan` is left out
+    seed:int=0, # Seed of the resamples
+    metric:Literal['auroc','auprc','f1','accuracy']='auroc', # Decisions are made at one half
+) -> tuple[float,float,float]: # Mean difference and its 95 % limits; a pair whose metric is `nan` is left out
     "`a-b` with its bootstrap interval over patients"
-    if figure not in _FIGURES: raise InputError(f"figure: {figure!r} is not allowed; {', '.join(_FIGURES)}")
+    if metric not in _METRICS: raise InputError(f"metric: {metric!r} is not allowed; {', '.join(_METRICS)}")
     _check_pairs(a, b)
-    ones = [np.ones(len(p.df)) for p in a]
-    each = _differences(a, b, ones, figure)
-    a,b = [[p for p,d in zip(o, each) if d==d] for o in (a, b)]
+    each = _differences(a, b, repeat(None), metric)
+    known = ~np.isnan(each)
+    a,b = list(compress(a, known)),list(compress(b, known))
     if not a: return np.nan,np.nan,np.nan
     who = np.unique(np.concatenate([p.patients for p in a]))
     at = [np.searchsorted(who, p.patients) for p in a]
-    draws = _resamples(who, n_boot, np.random.default_rng(seed))
-    boots = np.concatenate([_differences(a, b, [w[:,o] for o in at], figure).mean(1) for w in draws])
-    limits = np.nanpercentile(boots, (2.5, 97.5)) if (boots==boots).any() else (np.nan, np.nan)
-    return float(np.nanmean(each)),*map(float, limits)
+    boots = [_differences(a, b, (w[:,o] for o in at), metric).mean(1)
+        for w in resample_patients(who, n_boot, seed)]
+    boots,limits = np.concatenate(boots),(np.nan, np.nan)
+    if not np.isnan(boots).all(): limits = np.nanpercentile(boots, (2.5, 97.5)).tolist()
+    return float(np.nanmean(each)),*limits
+
+def _differences(a, b, weights, metric):
+    "Differences of the pairs, one each or resamples x pairs; `weights`: those of each pair's images"
+    of = _METRICS[metric]
+    each = [of(p.probs, p.targs, w)-of(q.probs, q.targs, w)
+        for p,q,w in zip(a, b, weights)]
+    return np.stack(each, -1)
 
 # %% ../nbs/11d_paired.ipynb #36124c2e
 def _check_runs(runs, baseline, columns):
     "Refuse what can't be compared"
-    missing = [c for c in ('arm','seed',*columns) if c not in runs]
-    if missing: raise InputError(f"runs: no column {missing[0]!r}; there are {', '.join(map(str, runs.columns))}")
+    for c in ('arm', 'seed', *columns):
+        if c not in runs: raise InputError(f"runs: no column {c!r}; there are {', '.join(map(str, runs.columns))}")
     arms = ', '.join(map(str, runs.arm.unique())) or '(there are none)'
     if baseline not in set(runs.arm): raise InputError(f"baseline: {baseline!r} is none of the arms {arms}")
-    twice = runs[runs.duplicated(['arm','seed'])]
-    for arm,seed in zip(twice.arm, twice.seed): raise InputError(f"runs: arm {arm!r} has seed {seed} more than once; once is allowed")
+    twice = runs[runs.duplicated(['arm', 'seed'])]
+    for arm,seed in zip(twice.arm, twice.seed):
+        raise InputError(f"runs: arm {arm!r} has seed {seed} more than once; once is allowed")
 
-def _arm_row(arm, base, figure, test_train):
-    "The columns of an arm on its own; `arm` and `base`: figures by seed"
-    parts = mean_interval(arm[figure], test_train),mean_interval(arm['f1'], test_train)
-    _,ratio,_,low,high = time_ratio(arm['seconds'], base['seconds'])
-    own,f1s = (i._asdict() for i in parts)
-    return own | {f'f1_{k}': o for k,o in f1s.items()} | dict(time=ratio, time_low=low, time_high=high)
+# %% ../nbs/11d_paired.ipynb #0329e7b9
+def _arm_row(values, arm, baseline, metric, test_train):
+    "The columns of an arm on its own; `values`: a row a seed, a column a metric and arm"
+    own,f1s = (mean_interval(values[k,arm], test_train)._asdict()
+        for k in (metric, 'f1'))
+    ratio = time_ratio(values['seconds',arm], values['seconds',baseline])
+    times = dict(time=ratio.mean, time_low=ratio.low, time_high=ratio.high)
+    return own | {f'f1_{k}': o for k,o in f1s.items()} | times
 
+# %% ../nbs/11d_paired.ipynb #bcf5f9b1
 def compare_arms(
-    runs:pd.DataFrame, # A row a run: `arm`, `seed`, `figure`, `f1`, `seconds`
+    runs:pd.DataFrame, # A row a run: `arm`, `seed`, the column of `metric`, `f1`, `seconds`
     baseline:str='none', # The arm that the others are compared with
-    figure:str='auroc', # The column to judge by, the higher the better
+    metric:str='auroc', # The column to judge by, the higher the better
     margin:float=.005, # A loss below this one is none
     test_train:float=0., # For resampled splits: images of the test set for one of the training set
 ) -> pd.DataFrame: # A row an arm, the baseline first
     "Each arm on its own, and against the baseline, paired by seed"
-    columns = list(dict.fromkeys([figure,'f1','seconds']))
+    columns = list(dict.fromkeys([metric, 'f1', 'seconds']))
     _check_runs(runs, baseline, columns)
-    by_arm = {k: o.set_index('seed')[columns] for k,o in runs.groupby('arm', sort=False)}
-    seeds = pd.Index(runs.seed.unique())
-    by_arm = {k: by_arm[k].reindex(seeds) for k in sorted(by_arm, key=lambda k: k!=baseline)}
-    res = pd.DataFrame({k: _arm_row(o, by_arm[baseline], figure, test_train) for k,o in by_arm.items()}).T
-    base,*arms = (o[figure].rename(k) for k,o in by_arm.items())
-    judged = verdicts(pd.DataFrame({o.name: o for o in arms}, seeds), base, margin, test_train)
+    values = runs.pivot(index='seed', columns='arm', values=columns)
+    values = values.loc[runs.seed.unique()]
+    arms = sorted(runs.arm.unique(), key=lambda arm: arm!=baseline)
+    rows = {arm: _arm_row(values, arm, baseline, metric, test_train) for arm in arms}
+    judge_by = values[metric]
+    judged = verdicts(judge_by[arms[1:]], judge_by[baseline], margin, test_train)
     n_tests = max(1, judged.p.notna().sum())
     seen = zip(judged.diff_sd.replace(0, np.nan), judged.pairs)         # without a spread nothing is known
     visible = [smallest_visible(sd, n, n_tests, test_train=test_train) for sd,n in seen]
     judged.insert(len(judged.columns)-1, 'visible', visible)
     judged['verdict'] = judged.verdict.astype(object)               # also without a row
-    return res.join(judged).rename_axis('arm').fillna(dict(verdict=''))
+    table = pd.DataFrame(rows).T.join(judged)
+    return table.rename_axis('arm').fillna(dict(verdict=''))
