@@ -7,18 +7,21 @@ from __future__ import annotations
 import base64
 import re
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote,unquote
 import jinja2
+import pandas as pd
 from fastcore.basics import patch
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 from .files import writing
 
 # %% auto #0
-__all__ = ['escape_md', 'md_table', 'md_code', 'png_size', 'md_pictures', 'render_sections', 'is_empty', 'Page']
+__all__ = ['escape_md', 'md_table', 'md_code', 'with_interval', 'png_size', 'missing', 'md_pictures', 'is_empty',
+           'render_sections', 'Page']
 
 # %% ../nbs/11c_page.ipynb #406c76b8
 def escape_md(
@@ -39,10 +42,11 @@ def md_table(
 ) -> Markup:
     "A table in Markdown"
     lines = [columns, [Markup('---')]*len(columns), *rows]
-    table = '\n'.join(f"| {' | '.join(map(escape_md, o))} |" for o in lines)
+    rows = [' | '.join(map(escape_md, o)) for o in lines]
+    table = '\n'.join(f'| {o} |' for o in rows)
     return Markup(f'{escape_md(caption)}:\n\n{table}')
 
-# %% ../nbs/11c_page.ipynb #88b29e6a
+# %% ../nbs/11c_page.ipynb #e07778e9
 def md_code(
     text:str,
 ) -> Markup:
@@ -50,6 +54,22 @@ def md_code(
     longest = max(map(len, re.findall('`+', text)), default=0)
     fence = '`'*max(3, 1+longest)
     return Markup(f'{fence}\n{text.rstrip()}\n{fence}')
+
+# %% ../nbs/11c_page.ipynb #62c4fe0d
+def with_interval(
+    value:float|None, # None or `nan`: undefined
+    low:float|None=None, # Of the interval; None or `nan`: it has none
+    high:float|None=None,
+    reason:str|None=None, # Why something is undefined
+    show:Callable[[float],str]='{:.3f}'.format, # A number as text
+) -> str:
+    "A figure with its interval in brackets, or why it has none"
+    is_known = not pd.isna(value)
+    has_span = is_known and not pd.isna(low)
+    more = [f'{show(low)} to {show(high)}'] if has_span else []
+    if reason: more.append(reason)
+    brackets = f" ({', '.join(more)})" if more else ''
+    return (show(value) if is_known else 'undefined')+brackets
 
 # %% ../nbs/11c_page.ipynb #2464780e
 def png_size(
@@ -62,14 +82,30 @@ def png_size(
     return struct.unpack('>II', data[16:24]) if is_whole else None
 
 # %% ../nbs/11c_page.ipynb #9d527509
+def missing(
+    *names:str, # Of files
+) -> Markup:
+    "A note that the folder lacks something"
+    return Markup(f"*Not here: the folder has no {escape_md(' and no '.join(names))}, or it can't be read.*")
+
 def md_pictures(
     folder:Path, # Where the page will be
-    told:dict[str,tuple[str,str]], # Text instead of the picture, and caption, by path within `folder` without `.png`
+    told:dict[str,tuple[str,str]], # Text instead of the picture, and caption, by path within `folder`
+    say_missing:bool=True, # Note which of them are missing?
 ) -> Markup:
-    "Those of some pictures that are whole, in Markdown"
-    whole = {f'{k}.png': texts for k,texts in told.items() if png_size(folder/f'{k}.png')}
-    parts = [f'![{escape_md(alt)}]({quote(k)})\n\n{escape_md(caption)}' for k,(alt,caption) in whole.items()]
+    "Some pictures in Markdown"
+    lacks = [k for k in told if not png_size(folder/k)]
+    shown = {k: map(escape_md, texts) for k,texts in told.items() if k not in lacks}
+    parts = [f'![{alt}]({quote(k)})\n\n{caption}' for k,(alt,caption) in shown.items()]
+    if lacks and say_missing: parts.append(missing(*lacks))
     return Markup('\n\n'.join(parts))
+
+# %% ../nbs/11c_page.ipynb #08acdd3e
+def is_empty(
+    text:str, # Of a section
+) -> bool:
+    "Are there notes only?"
+    return all(re.match(r'\*(?!\*)', o) for o in text.split('\n\n') if o)
 
 # %% ../nbs/11c_page.ipynb #da2c477b
 def _environment(**kwargs):
@@ -78,7 +114,7 @@ def _environment(**kwargs):
                               trim_blocks=True, lstrip_blocks=True, **kwargs)
 
 _TEXTS = _environment(finalize=escape_md)
-_TEXTS.globals.update(table=md_table, code=md_code)
+_TEXTS.globals.update(table=md_table, code=md_code, missing=missing, interval=with_interval, is_empty=is_empty)
 
 def render_sections(
     template:str, # A file in `medprog/templates`, or a template
@@ -93,13 +129,6 @@ def render_sections(
         if title: sections[title.removeprefix('## ')] = text.strip()
     return sections
 
-# %% ../nbs/11c_page.ipynb #08acdd3e
-def is_empty(
-    text:str, # Of a section
-) -> bool:
-    "Are there notes only?"
-    return all(re.match(r'\*(?!\*)', o) for o in text.split('\n\n') if o)
-
 # %% ../nbs/11c_page.ipynb #bb57701c
 @dataclass(frozen=True)
 class Page:
@@ -109,7 +138,8 @@ class Page:
 
     def to_markdown(self) -> str:
         "This page as GitHub's Markdown"
-        parts = [f'## {i}. {name}\n\n{text}' for i,(name,text) in enumerate(self.sections.items(), 1)]
+        numbered = enumerate(self.sections.items(), 1)
+        parts = [f'## {i}. {name}\n\n{text}' for i,(name,text) in numbered]
         return '\n\n'.join([f'# {escape_md(self.title)}', *parts])+'\n'
 
 # %% ../nbs/11c_page.ipynb #737a47ac
