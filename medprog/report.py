@@ -4,16 +4,21 @@
 
 # %% ../nbs/12a_report.ipynb #0c5ef762
 from __future__ import annotations
-import json,re,shlex
+import json
+import re
+import shlex
 from dataclasses import dataclass,field,fields
 from pathlib import Path
 import pandas as pd
-from .page import BulletList,CodeBlock,DataTable,Note,Page,PageSection,Picture,Reference
+from fastcore.basics import patch
+from markupsafe import Markup
+from .folder import RunFacts,RunFolder
+from .page import Page,md_pictures,md_table,render_sections,with_interval
 from .recipe import Recipe
 from .schedule import InputError,read_toml
 
 # %% auto #0
-__all__ = ['RunFiles', 'read_run', 'run_page', 'write_report']
+__all__ = ['RunFiles', 'read_run', 'metric_name', 'phase_epochs', 'not_default', 'command_line', 'run_page', 'write_report']
 
 # %% ../nbs/12a_report.ipynb #69ddade3
 @dataclass(frozen=True)
@@ -22,7 +27,7 @@ class RunFiles:
     folder:Path
     text:str # Of `recipe.toml`
     knobs:dict # Of the recipe, with the defaults of those that aren't given
-    made:dict # What the run found out for itself
+    facts:RunFacts # What the run found out for itself
     metrics:dict|None=None
     evaluations:dict[str,dict]=field(default_factory=dict) # Metrics on other data, by the folder's name
     plan:pd.DataFrame|None=None # This and all below: text, as it stands in the file
@@ -32,40 +37,40 @@ class RunFiles:
 
     @property
     def classes(self) -> list[str]:
-        return list(self.made.get('classes') or (self.metrics or {}).get('auroc_per_class', ()))
+        "Names of the classes; empty if no file has them"
+        return list(self.facts.classes or (self.metrics or {}).get('auroc_per_class', ()))
 
     @property
-    def is_phantom(self) -> bool: return self.knobs['data'].split(':')[0]=='phantom'
-
-    @property
-    def is_own(self) -> bool: return 'learner' in self.made # Is the network not one that the recipe names?
-
-    @property
-    def network(self) -> str: return f"{self.made['network']}, made by {self.made['learner']}" if self.is_own else self.knobs['arch']
-
-    @property
-    def split(self) -> str: return (self.metrics or {}).get('split', 'test') # That the figures are about
+    def split(self) -> str:
+        "The split that the figures are about"
+        return (self.metrics or {}).get('split', 'test')
 
 # %% ../nbs/12a_report.ipynb #15d0b437
-_NEEDED = dict(plan=('phase','start','end','learns'), history=('epoch',), predictions=('image','target'),
-               subgroups=('column','group','images','patients'))
+_NEEDED = dict(   # columns of the tables
+    plan=('phase','start','end','learns'),
+    history=('epoch',),
+    predictions=('image','target'),
+    subgroups=('column','group','images','patients'))
 
-def _csv(path):
+def _csv(path, needed):
     try: df = pd.read_csv(path, dtype=str, keep_default_na=False, encoding='utf-8')
     except (OSError, ValueError): return None       # pandas' errors of parsing and decoding are ValueErrors
-    return df if len(df) and set(_NEEDED[path.stem])<=set(df) else None
+    return df if len(df) and set(needed)<=set(df) else None
 
-def _json(path):
+def _metrics(path):
     try: d = json.loads(path.read_text(encoding='utf-8'))
     except (OSError, ValueError): return None
     return d if isinstance(d, dict) and 'n_images' in d else None
 
-_SHORT = ('auroc','sensitivity','specificity','ece')   # of an evaluation
-
+# %% ../nbs/12a_report.ipynb #64a9f4ad
 def _evaluations(folder):
-    found = {o.parent.name: _json(o) for o in sorted(folder.glob('evaluations/*/metrics.json'))}
-    def is_whole(m): return 'n_patients' in m and all(_is_figure(m.get(k)) for k in _SHORT)
-    return {name: m for name,m in found.items() if m and is_whole(m)}
+    paths = sorted(folder.glob('evaluations/*/'))
+    found = {o.name: _metrics(RunFolder(o).metrics) for o in paths}
+    return {name: m for name,m in found.items() if m and _is_whole(m)}
+
+def _is_whole(metrics):
+    keys = ('auroc','sensitivity','specificity','ece')
+    return 'n_patients' in metrics and all(_is_figure(metrics.get(k)) for k in keys)
 
 def _is_figure(d):
     "A value and an interval that are numbers or undefined?"
@@ -76,465 +81,266 @@ def read_run(
     folder:str|Path, # Of a run; it must have a `recipe.toml`
 ) -> RunFiles:
     "Read what the folder of a run has for a report"
-    folder = Path(folder)
-    try: text = (folder/'recipe.toml').read_text(encoding='utf-8')
+    run = RunFolder(folder)
+    try: text = run.recipe.read_text(encoding='utf-8')
     except (OSError, UnicodeDecodeError) as e:
-        raise InputError(f"{folder}: is not the folder of a run: no recipe.toml can be read ({e})") from None
-    given = read_toml(text, str(folder/'recipe.toml'))
+        why = f'no recipe.toml can be read ({e})'
+        raise InputError(f"{run.path}: is not the folder of a run: {why}") from e
+    given = read_toml(text, str(run.recipe))
     knobs = {o.name: o.default for o in fields(Recipe)}
     knobs |= {k: tuple(v) if isinstance(v, list) else v for k,v in given.items() if k!='made'}
-    tables = {k: _csv(folder/f'{k}.csv') for k in _NEEDED}
-    found = dict(metrics=_json(folder/'metrics.json'), evaluations=_evaluations(folder), **tables)
-    return RunFiles(folder, text, knobs, given.get('made', {}), **found)
+    tables = {k: _csv(getattr(run, k), needed) for k,needed in _NEEDED.items()}
+    return RunFiles(run.path, text, knobs, RunFacts.from_toml(text), metrics=_metrics(run.metrics),
+                    evaluations=_evaluations(run.path), **tables)
 
 # %% ../nbs/12a_report.ipynb #22626c88
-def _both(d):
-    "A figure with its interval, or why it has none"
-    value = 'undefined' if d['value'] is None else f"{d['value']:.3f}"
-    span = '' if None in (d['low'], d['high']) else f"{d['low']:.3f} to {d['high']:.3f}"
-    more = ', '.join(filter(None, [span, d.get('reason')]))
-    return value+(f' ({more})' if more else '')
+@patch(as_prop=True)
+def is_phantom(self:RunFiles) -> bool:
+    "Are the images made up?"
+    return self.knobs['data'].split(':')[0]=='phantom'
 
-def _number(text):
-    "A number in a file; None where there is none"
-    try: x = float(text)
-    except ValueError: return None
-    return x if x==x else None
+@patch(as_prop=True)
+def is_own(self:RunFiles) -> bool:
+    "Is the network not one that the recipe names?"
+    return self.facts.learner is not None
+
+@patch(as_prop=True)
+def network(self:RunFiles) -> str:
+    "The network in a few words"
+    return f"{self.facts.network}, made by {self.facts.learner}" if self.is_own else self.knobs['arch']
+
+@patch(as_prop=True)
+def has_random_weights(self:RunFiles) -> bool:
+    "Did the network start from random weights?"
+    return self.facts.weights=='none'
+
+@patch(as_prop=True)
+def weights(self:RunFiles) -> str:
+    "The initial weights in a few words"
+    if self.is_own: return f'whatever {self.facts.learner} gave it'
+    if self.has_random_weights: return 'RANDOM: nothing was learnt before this run'
+    return self.facts.weights or f"not recorded (asked for: {self.knobs['weights']})"
+
+# %% ../nbs/12a_report.ipynb #59e91648
+@patch(as_prop=True)
+def image_counts(self:RunFiles) -> list[tuple]:
+    "A row a class, then of all images and of patients: their number in each split; empty if it isn't known"
+    counts,splits = self.facts.counts or {},('train','valid','test')
+    found = [(c, {s: n.get(c, '?') for s,n in counts.items()}) for c in self.classes if counts]
+    totals = {'all images': self.facts.images, 'patients': self.facts.patients}
+    found += [(k, n) for k,n in totals.items() if n is not None]
+    return [(name, *(n.get(s, '?') for s in splits)) for name,n in found]
+
+@patch(as_prop=True)
+def few_images(self:RunFiles) -> str:
+    "Classes with fewer than 20 test images"
+    counts = (self.facts.counts or {}).get('test', {})
+    return ', '.join(f'{c} ({n})' for c,n in counts.items() if n<20)
+
+@patch
+def noted(self:RunFiles,
+    pattern:str, # Regular expression
+) -> bool:
+    "Does a note on the data say this?"
+    return any(re.search(pattern, o) for o in self.facts.notes or ())
+
+# %% ../nbs/12a_report.ipynb #a7285d4b
+@patch(as_prop=True)
+def last_epoch(self:RunFiles) -> dict[str,float]:
+    "The numbers of the last epoch"
+    if self.history is None: return {}
+    return pd.to_numeric(self.history.iloc[-1], errors='coerce').dropna().to_dict()
+
+@patch(as_prop=True)
+def minutes(self:RunFiles) -> float:
+    "How long the epochs took"
+    seconds = self.history.get('seconds', pd.Series(dtype=str))
+    return pd.to_numeric(seconds, errors='coerce').sum()/60
+
+@patch(as_prop=True)
+def never_reached(self:RunFiles) -> list[str]:
+    "Phases that the epochs didn't suffice for"
+    return [] if self.plan is None else list(self.plan.phase[self.plan.learns=='never reached'])
 
 # %% ../nbs/12a_report.ipynb #4eedf88b
-_NAMES = dict(auroc='AUROC', auroc_delong='AUROC, interval by DeLong', auprc='AUPRC', f1='F1',
-    mcc='Matthews correlation', ece='Calibration error (ECE)', brier='Brier score',
-    sensitivity_at_specificity='Sensitivity at the second threshold', specificity_reached='Specificity reached there',
-    ece_calibrated='Calibration error, recalibrated', brier_calibrated='Brier score, recalibrated')
+_NAMES = dict(
+    auroc='AUROC',
+    auroc_delong='AUROC, interval by DeLong',
+    auprc='AUPRC',
+    f1='F1',
+    mcc='Matthews correlation',
+    ece='Calibration error (ECE)',
+    brier='Brier score',
+    sensitivity_at_specificity='Sensitivity at the second threshold',
+    specificity_reached='Specificity reached there',
+    ece_calibrated='Calibration error, recalibrated',
+    brier_calibrated='Brier score, recalibrated')
 
-def _name(key): return _NAMES.get(key) or key.replace('_', ' ').capitalize()
+def metric_name(
+    key:str, # As in `metrics.json`
+) -> str:
+    "What a figure is called in a report"
+    return _NAMES.get(key) or key.replace('_', ' ').capitalize()
 
-_PARTS_OF_DATA = dict(train='the training split', valid='the validation split', all='all splits')
+def _figure(d): return with_interval(d['value'], d['low'], d['high'], d.get('reason'))
 
-def _part(run): return _PARTS_OF_DATA.get(run.split, f'the {run.split} split')
+@patch(as_prop=True)
+def figures(self:RunFiles) -> dict[str,dict]:
+    "All figures of `metrics.json` that have a value, known to us or not"
+    return {k: d for k,d in (self.metrics or {}).items() if isinstance(d, dict) and 'value' in d}
+
+@patch(as_prop=True)
+def undefined(self:RunFiles) -> list[str]:
+    "Names of the figures that have no value"
+    return [metric_name(k) for k,d in self.figures.items() if d['value'] is None]
+
+@patch(as_prop=True)
+def part(self:RunFiles) -> str:
+    "What the figures are about, in words"
+    names = dict(train='the training split', valid='the validation split', all='all splits')
+    return names.get(self.split, f'the {self.split} split')
 
 # %% ../nbs/12a_report.ipynb #301083b6
-def _missing(*names): return Note(f"Not here: the run's folder has no {' and no '.join(names)}, or it can't be read.")
-
 _PICTURES = dict(   # what one sees, and what it means
-    plan=('Chart of stages by epochs', 'Which stages learn in which epochs, at which peak learning rate; grey: frozen'),
-    history=('Line charts over the epochs', 'Losses and validation AUROC; the phases are shaded and named'),
-    rates=('Line chart over the epochs', 'Learning rate of each stage; the phases are shaded and named'),
-    curves=('ROC curve and precision-recall curve', 'Curves of {part}, with 95 % bands over patients'),
-    confusion=('Confusion matrix', 'Decisions and truth on {part}: images, and their share of those with that truth'),
-    reliability=('Reliability diagram', 'Calibration on {part}: predicted probabilities against what was true'),
-    explain=('Heat maps over test images', 'Test images that it got most right, then most wrong, and where it looked'))
+    plan=('Chart of stages by epochs',
+          'Which stages learn in which epochs, at which peak learning rate; grey: frozen'),
+    history=('Line charts over the epochs',
+             'Losses and validation AUROC; the phases are shaded and named'),
+    rates=('Line chart over the epochs',
+           'Learning rate of each stage; the phases are shaded and named'),
+    curves=('ROC curve and precision-recall curve',
+            'Curves of {part}, with 95 % bands over patients'),
+    confusion=('Confusion matrix',
+               'Decisions and truth on {part}: images, and their share of those with that truth'),
+    reliability=('Reliability diagram',
+                 'Calibration on {part}: predicted probabilities against what was true'),
+    explain=('Heat maps over test images',
+             'Test images that it got most right, then most wrong, and where it looked'))
 
-def _found(folder, names, part):
-    "Those pictures of a folder that are whole"
-    told = {k: [o.format(part=part) for o in _PICTURES[k]] for k in names}
-    return [o for k,text in told.items() if (o := Picture(folder/f'{k}.png', *text)).size]
-
-def _pictures(run, *names):
-    found = _found(run.folder, names, _part(run))
-    missing = [f'{k}.png' for k in names if k not in [o.path.stem for o in found]]
-    return [*found, *([_missing(*missing)] if missing else [])]
-
-# %% ../nbs/12a_report.ipynb #29fb30ab
-def _has_random_weights(run): return run.made.get('weights')=='none'
-def _weights(run):
-    if run.is_own: return f"whatever {run.made['learner']} gave it"
-    if _has_random_weights(run): return 'RANDOM: nothing was learnt before this run'
-    return run.made.get('weights') or f"not recorded (asked for: {run.knobs['weights']})"
-
-def _summary(run):
-    m,k = run.metrics,run.knobs
-    tested = 'nothing: there is no metrics.json'
-    if m: tested = f"{m['n_images']} images of {m['n_patients']} patients, split {run.split}"
-    rows = [('Network', f"{run.network}; {k['epochs']} epochs, strategy {k['progressive_strategy']}"),
-            ('Initial weights', _weights(run)), ('Data', k['data']+' (made-up images)'*run.is_phantom),
-            ('Classes', ', '.join(run.classes) or 'not recorded'), ('Tested on', tested),
-            ('AUROC', _both(m['auroc']) if m else 'not tested'), ('Date', run.made.get('date', 'not recorded')),
-            ('Use', 'research only, not a medical device')]
-    return [DataTable.from_rows(rows, 'What', 'This run', caption='This run, with the 95 % interval in brackets')]
-
-# %% ../nbs/12a_report.ipynb #cc08b564
-def _use(run):
-    return ['For research only. This is not a medical device, it must not be used for decisions about patients, '
-        'and nothing in this report shows that it would help them.', 'For the authors to add:', BulletList([
-        'the clinical question, the state of the art, and whether the study is retrospective or prospective;',
-        'for which patients, which users and which place in care the network is meant;',
-        'how patients and images were chosen, in which hospitals and years, on which machines, '
-        'and how they were de-identified;',
-        'who set the labels, by which reference standard, and how far observers agreed;',
-        'approval by an ethics committee, registration, protocol, funding, '
-        'and where data, code and model can be had.'])]
-
-# %% ../nbs/12a_report.ipynb #baef9870
-def _data(run):
-    made,splits = run.made,('train','valid','test')
-    counts,totals = made.get('counts', {}),dict(images='all images', patients='patients')
-    rows = [(c, *(counts.get(s, {}).get(c, '?') for s in splits)) for c in run.classes if counts]
-    rows += [(name, *(made[k].get(s, '?') for s in splits)) for k,name in totals.items() if k in made]
-    blocks = [f"Source: {run.knobs['data']}"]
-    if run.is_phantom: blocks.append('These images and their labels are made up by medprog. '
-                                     'There are no patients behind them.')
-    blocks.append(DataTable.from_rows(rows, 'Class', *splits, caption='Images in each split') if rows else
-                  Note('How many images there were was not recorded.'))
-    if rows and made.get('multilabel'): blocks.append('An image may have several of these labels, or none.')
-    if 'notes' in made: blocks += _splits(made['notes'])
-    return blocks if run.is_phantom else [*blocks, 'Where the labels come from is not known to medprog.']
-
-def _splits(notes):
-    carved = any('carved out of' in o for o in notes)
-    alone = any(o.startswith('no patients given') for o in notes)
-    who = ('No patients were given: two images of one patient may be in different splits.' if alone else
-           'No patient is in more than one split; medprog stops at data where one is.')
-    how = ('What the data had no split for was carved out of train, see below.' if carved else
-           "The splits are the data's own.")
-    return [f'{who} {how}', *([BulletList(list(notes))] if notes else [])]
-
-# %% ../nbs/12a_report.ipynb #0468e971
-def _preparing(run):
-    size = run.made.get('size') or run.knobs['size'] or 'an unrecorded number of'
-    return [BulletList([
-        'Each image is read as 8-bit RGB. DICOM files are shown as a viewer would: rescaled, '
-        'and within their first window.',
-        f'It is resized to a square of {size} pixels a side (bilinear), whatever its shape, '
-        'and normalised with the mean and standard deviation of ImageNet.',
-        'Training images only are varied at random: flipped left to right, turned by up to 10 degrees, '
-        'zoomed by up to 1.1, and changed in brightness and contrast by up to 0.2.',
-        'Validation and test images are not varied.'])]
-
-# %% ../nbs/12a_report.ipynb #6aa2150e
-def _model(run):
-    k,made = run.knobs,run.made
-    n,attention = made.get('parameters'),k['attention_type']
-    where = f", behind {', '.join(k['attention_after'])}; the identity to begin with"*(attention!='none')
-    head = "fastai's head: average and maximum pooling, two linear layers"
-    rows = [('Architecture', run.network if run.is_own else f"{run.network} of torchvision, with {head}"),
-            ('Initial weights', _weights(run)), *([] if run.is_own else [('Attention', attention+where)]),
-            ('Parameters', f'{n:,}' if isinstance(n, int) else 'not recorded'),
-            ('Stages', 'early, layer2, layer3, layer4, head, cut by its splitter' if run.is_own else
-                       'early (first convolution and layer1), layer2, layer3, layer4, head (attention and classifier)'),
-            ('Output', f"a probability for {'each label' if made.get('multilabel') else 'each class, 1 in total'}")]
-    loud = 'This network started from random weights: nothing was transferred, and frozen stages gave random features.'
-    return [*([Note(loud, loud=True)] if _has_random_weights(run) else []),
-            DataTable.from_rows(rows, 'Part', 'Here', caption='The network')]
+@patch
+def pictures(self:RunFiles,
+    *names:str, # Without `.png`
+    evaluation:str|None=None, # Those of an evaluation, only where they are
+) -> Markup:
+    "Some pictures of the run in Markdown, with a note on those that are missing"
+    within,part = '',self.part
+    if evaluation: within,part = f'evaluations/{evaluation}/',f'the other data "{evaluation}"'
+    told = {f'{within}{k}.png': [o.format(part=part) for o in _PICTURES[k]] for k in names}
+    return md_pictures(self.folder, told, say_missing=not evaluation)
 
 # %% ../nbs/12a_report.ipynb #bd635324
-def _plan(run):
-    if run.plan is None: return [_missing('plan.csv')]
-    rates = [k for k in run.plan if k.startswith('lr_')]
-    more = [k for k in run.plan if k not in ('phase','start','end','epochs','learns','parameters',*rates)]
-    def row(o):
-        epochs = f"{o['start']} to {o['end']}" if o['end'] else f"{o['start']} on"
-        n = _number(o.get('parameters', ''))
-        return [o['phase'], o['learns'] if o['learns']=='never reached' else epochs, '' if n is None else f'{n:,.0f}',
-                *(f'{x:.3g}' if (x := _number(o[k])) else 'frozen' for k in rates), *(o[k] for k in more)]
+_PLAN = ('phase','start','end','epochs','learns','parameters')   # the other columns are rates, sizes and the like
+
+def phase_epochs(
+    row:dict, # Of `plan.csv`
+) -> str:
+    "In which epochs a phase is, or why in none"
+    if row['learns'].startswith(('never','if')): return row['learns']
+    return f"{row['start']} to {row['end']}" if row['end'] else f"{row['start']} on"
+
+def _plan_row(row, rates, more):
+    n,*peaks = pd.to_numeric([row.get('parameters', ''), *(row[k] for k in rates)], errors='coerce')
+    shown = [f'{x:.3g}' if x>0 else 'frozen' for x in peaks]
+    learning = '' if pd.isna(n) else f'{n:,.0f}'
+    return [row['phase'], phase_epochs(row), learning, *shown, *(row[k] for k in more)]
+
+@patch
+def plan_table(self:RunFiles) -> Markup:
+    "The plan in Markdown, a row a phase"
+    rates = [k for k in self.plan if k.startswith('lr_')]
+    more = [k for k in self.plan if k not in (*_PLAN, *rates)]
     stages = [f"Rate of {k.removeprefix('lr_')}" for k in rates]
-    return [DataTable.from_rows([row(o) for o in run.plan.to_dict('records')],
-        'Phase', 'Epochs', 'Parameters that learn', *stages, *map(_name, more),
-        caption='The plan: epochs from 0, the last one not in the phase, and the peak learning rate of each stage')]
-
-# %% ../nbs/12a_report.ipynb #a7b450b8
-def _settings(run):
-    s = run.made.get('schedule')
-    if not s: return [('Rates, mixing, smoothing, sizes', 'not recorded')]
-    return [('Learning rate over time', f"{s['curve']}, warm-up of {s['warmup']:g} epochs for stages that join"),
-            ('Profile of the stages', str(s['profile'])), ('Batch norm of frozen stages', s['frozen_bn']), ('Batch norm of stages that learn', s.get('statistics', 'batch')),
-            ('Mixing', f"{s['mixing']}, alpha {s['mixup']:g}" if s['mixup'] else 'none'),
-            ('Label smoothing', f"{s['smoothing']:g}" if s['smoothing'] else 'none'), ('Size of the images', _sizes(s))]
-
-def _sizes(s):
-    "How the size of the training images moves, by the schedule `s`"
-    if s['size_start']>=1: return 'as the phases say' if any('size' in o for o in s['phase']) else 'full throughout'
-    return f"from {s['size_start']:g} of the full size, full after {s['size_until']:g} of the epochs"
-
-# %% ../nbs/12a_report.ipynb #cca1af08
-def _weights_kept(run):
-    "Of which epoch the tested weights are"
-    epoch = (run.metrics or {}).get('weights_of_epoch')
-    if epoch is None: return 'the weights after the last epoch'
-    return f"the weights after epoch {epoch}, the best of the run by {run.knobs['monitor']} on the validation split"
-
-# %% ../nbs/12a_report.ipynb #9f057cb0
-def _training(run):
-    k,made,unknown = run.knobs,run.made,'not recorded'
-    phases = dict(exact='at their own epochs', scale='scaled to the budget').get(k['schedule_fit'])
-    machine = f"{made.get('processor', 'processor not recorded')}, threads: {made.get('threads', unknown)}"
-    rows = [('Strategy', f"{k['progressive_strategy']}, phases {phases}"),
-            ('Epochs, batch size, seed', f"{k['epochs']}, {k['batch_size']}, {k['seed']}"),
-            ('Optimiser', f"AdamW, weight decay {k['weight_decay']:g}"),
-            ('Base learning rate', f"{made.get('lr', unknown)}"+' (by the LR finder)'*(k['lr']=='find')),
-            *_settings(run), ('Loss', 'binary cross-entropy' if made.get('multilabel') else 'cross-entropy'),
-            ('Class weights', ', '.join(f'{c}: {w:.3g}' for c,w in made.get('class_weights', {}).items()) or 'none'),
-            ('Model', _weights_kept(run)), ('Time', _time(run)),
-            ('Machine', f"{made.get('device', unknown)}; {machine}")]
-    return [DataTable.from_rows(rows, 'Setting', 'Here', caption='Settings'), *_plan(run), *_pictures(run, 'plan')]
-
-def _time(run):
-    if run.history is None: return 'not recorded'
-    minutes = pd.to_numeric(run.history.get('seconds', pd.Series(dtype=str)), errors='coerce').sum()/60
-    return f"{minutes:.1f} minutes for {len(run.history)} epochs, with validation"
-
-# %% ../nbs/12a_report.ipynb #fc1e3348
-def _chosen(run):
-    if run.metrics is None: return [_missing('metrics.json')]
-    v = run.metrics.get('from_validation')
-    if v is None: return [
-        'Nothing was chosen on the validation split: a class counts as predicted above a probability of 0.5, '
-        'and of more than two classes the most probable one. Probabilities were not recalibrated.']
-    def number(x): return 'undefined' if x is None else f'{x:.3f}'
-    at,no_say = v['threshold_at_specificity'],', which had no say in them'*(run.split=='test')
-    rows = [(c, number(v['threshold'].get(c)) if v['threshold'] else 'most probable class', number(at[c])) for c in at]
-    second = f"Threshold (specificity of {v['specificity']:g} or more)"
-    return [f'These were chosen on the validation split and then applied to {_part(run)}{no_say}.',
-        DataTable.from_rows(rows, 'Class', 'Threshold (largest Youden index)', second,
-            caption='How decisions were made: by a threshold, a class counts as predicted above it'),
-        f"Temperature: {number(v['temperature'])}. It divides the logits for the figures named recalibrated; "
-        '1 changes nothing.']
-
-# %% ../nbs/12a_report.ipynb #e7b2cbff
-def _results(run):
-    pictures,m = _pictures(run, 'curves', 'confusion', 'reliability'),run.metrics
-    if m is None: return [_missing('metrics.json'), *pictures]
-    rows = [(_name(k), _both(d)) for k,d in m.items() if isinstance(d, dict) and 'value' in d]
-    is_binary = len(run.classes)==2 and not run.made.get('multilabel')
-    what = f'the positive class is {run.classes[-1]}' if is_binary else \
-        'AUROC, AUPRC, F1, sensitivity and specificity are means over the classes, undefined ones left out'
-    return [f"Split {run.split}: {m['n_images']} images of {m['n_patients']} patients; {what}. "
-        'Intervals hold 95 % of 2000 bootstrap resamples of the patients.',
-        DataTable.from_rows(rows, 'Figure', 'Value (95 % interval)', caption=f'Figures of {_part(run)}'), *pictures]
+    rows = [_plan_row(o, rates, more) for o in self.plan.to_dict('records')]
+    return md_table(
+        rows, 'Phase', 'Epochs', 'Parameters that learn', *stages, *map(metric_name, more),
+        caption='The plan: epochs from 0, the last one not in the phase, and the peak learning rate of each stage')
 
 # %% ../nbs/12a_report.ipynb #d32d2c5f
-def _by_class(run):
-    if run.metrics is None: return [_missing('metrics.json')]
-    each = {k: d for k,d in run.metrics.items() if k.endswith('_per_class')}
-    rows = [(c, *(_both(d[c]) for d in each.values())) for c in next(iter(each.values()), ())]
-    names = [_name(k.removesuffix('_per_class')) for k in each]
-    return [DataTable.from_rows(rows, 'Class', *names, caption='Each class against the rest, with 95 % intervals')]
+@patch
+def class_table(self:RunFiles) -> Markup:
+    "The figures of each class in Markdown"
+    each = {k.removesuffix('_per_class'): d for k,d in self.metrics.items() if k.endswith('_per_class')}
+    classes = next(iter(each.values()), ())
+    rows = [(c, *(_figure(d[c]) for d in each.values())) for c in classes]
+    caption = 'Each class against the rest, with 95 % intervals'
+    return md_table(rows, 'Class', *map(metric_name, each), caption=caption)
 
-def _by_group(run):
-    if run.subgroups is None: return [_missing('subgroups.csv')]
-    first,keys = ('column','group','images','patients'),[o for o in run.subgroups if f'{o}_low' in run.subgroups]
-    def cell(row, k): return _both(dict(zip(('value','low','high'), (_number(row[k+e]) for e in ('','_low','_high')))))
-    rows = [(*(o[k] for k in first), *(cell(o, k) for k in keys)) for o in run.subgroups.to_dict('records')]
-    return [DataTable.from_rows(rows, *map(_name, (*first, *keys)),
-            caption=f'Figures for groups of {_part(run)}, with 95 % intervals'),
-        'Intervals that overlap do not show that groups are alike, and of many groups some differ by chance. '
-        'Resampling adds to the calibration error of a small group: its interval may lie above its value.']
+def _group_figure(row, key):
+    numbers = pd.to_numeric([row[key+o] for o in ('','_low','_high')], errors='coerce')
+    return with_interval(*numbers)
 
-# %% ../nbs/12a_report.ipynb #f3834861
-def _elsewhere(run):
-    found = run.evaluations
-    rows = [(name if m.get('split')=='test' else f"{name} ({m.get('split')})", m['n_images'], m['n_patients'],
-             *(_both(m[k]) for k in _SHORT)) for name,m in found.items()]
-    used = 'Thresholds are those of the validation split of this run, nothing was chosen anew.' \
-        if all('from_validation' in m for m in found.values()) else \
-        'Where no threshold was chosen on the validation split of this run, decisions were made at 0.5.'
-    alone = any(m['n_patients']==m['n_images'] for m in found.values())
-    pictures = [_found(run.folder/'evaluations'/o, ('curves','confusion'), f'the other data "{o}"') for o in found]
-    return [f'This network on other labelled images. {used} Where these images come from, and whether it was trained '
-        'on others of the same patients, is not known to medprog.',
-        DataTable.from_rows(rows, 'Data', 'Images', 'Patients', *map(_name, _SHORT),
-            caption='Figures for each evaluation, with 95 % intervals'),
-        *(['With as many patients as images, each image may have been taken for a patient of its own: if some are of the '
-           'same patient, the interval is too narrow.'] if alone else []), *sum(pictures, [])]
-
-# %% ../nbs/12a_report.ipynb #52202877
-def _last(run):
-    "The numbers of the last epoch"
-    row = {} if run.history is None else run.history.iloc[-1].to_dict()
-    return {k: x for k,o in row.items() if (x := _number(o)) is not None}
-
-def _curves(run):
-    told = ('train_loss','valid_loss','auroc','f1','accuracy')
-    shown = ', '.join(f'{_name(k)} {x:.3f}' for k,x in _last(run).items() if k in told)
-    text = f'After the last epoch, all but the train loss on the validation split: {shown}.'
-    return [*([text] if shown else []), *_pictures(run, 'history', 'rates')]
-
-def _looks(run):
-    pictures = _pictures(run, 'explain')
-    if isinstance(pictures[0], Note): return pictures
-    return [*pictures, 'A heat map shows which places moved the answer by one method, not why, '
-        'and it can look convincing where the network is wrong. These are a few images, not a test.',
-        Reference('Adebayo 2018: some methods draw much the same map for a network with random weights',
-             'https://arxiv.org/abs/1810.03292')]
+@patch
+def group_table(self:RunFiles) -> Markup:
+    "The figures of groups of patients in Markdown"
+    first = _NEEDED['subgroups']
+    keys = [k for k in self.subgroups if f'{k}_low' in self.subgroups]
+    records = self.subgroups.to_dict('records')
+    rows = [(*(o[k] for k in first), *(_group_figure(o, k) for k in keys)) for o in records]
+    caption = f'Figures for groups of {self.part}, with 95 % intervals'
+    return md_table(rows, *map(metric_name, (*first, *keys)), caption=caption)
 
 # %% ../nbs/12a_report.ipynb #0d54061c
-def _mistakes(run):
-    "A row an error: image, truth, prediction, its probability; the most confident first"
-    df,classes,rows = run.predictions,[c for c in run.classes if f'p_{c}' in run.predictions],[]
-    probs = df[[f'p_{c}' for c in classes]].apply(pd.to_numeric, errors='coerce')
-    for image,target,*ps in zip(df.image, df.target, *(probs[c] for c in probs)):
-        if any(p!=p for p in ps) or not ps: continue
-        if run.made.get('multilabel'):
-            asked = [(c, c in target.split(';'), p) for c,p in zip(classes, ps)]
-            rows += [(image, c, f'not {c}', 1-p) for c,there,p in asked if there and p<.5]
-            rows += [(image, f'not {c}', c, p) for c,there,p in asked if not there and p>.5]
-        elif target!=(c := classes[max(range(len(ps)), key=ps.__getitem__)]): rows.append((image, target, c, max(ps)))
-    return sorted(rows, key=lambda o: -o[-1])
+@patch
+def mistakes(self:RunFiles) -> pd.DataFrame: # `image,truth,prediction,probability`
+    "A row an error, the most confident first"
+    classes = [c for c in self.classes if f'p_{c}' in self.predictions]
+    probs = self.predictions[['p_'+c for c in classes]]
+    probs = probs.set_axis(classes, axis=1).apply(pd.to_numeric, errors='coerce').dropna()
+    if probs.empty: return pd.DataFrame(columns=['image','truth','prediction','probability'])
+    df = self.predictions.loc[probs.index]
+    if self.facts.multilabel: found = pd.concat([_wrong_labels(df, c, p) for c,p in probs.items()])
+    else: found = _wrong_images(df, probs)
+    return found.sort_index(kind='stable').sort_values('probability', ascending=False, kind='stable')
 
-# %% ../nbs/12a_report.ipynb #4abf0438
-def _errors(run):
-    if run.predictions is None: return [_missing('predictions.csv')]
-    rows,many = _mistakes(run),run.made.get('multilabel')
-    shown = [(*o, f'{x:.3f}') for *o,x in rows[:10]]
-    what = 'labels of images' if many else 'images'
-    taken = 'each label above a probability of 0.5' if many else 'the most probable class'
-    heads = ('Image','Truth','Prediction','Probability')
-    return [f'{len(rows)} {what} of {_part(run)} are wrong if {taken} is taken; up to ten are shown.',
-        *([DataTable.from_rows(shown, *heads, caption='What was wrong and most sure')] if rows else []),
-        'Look at these images: a wrong label, a poor image or an unusual patient may be behind them. '
-        'File names may tell who a patient is; check them before this report is passed on.']
+def _wrong_images(df, probs):
+    "Images whose most probable class is another"
+    found = df[['image']].assign(truth=df.target, prediction=probs.idxmax(axis=1), probability=probs.max(axis=1))
+    return found[found.truth!=found.prediction]
 
-# %% ../nbs/12a_report.ipynb #e62be5a7
-def _limits_of_data(run):
-    notes,size = run.made.get('notes'),run.made.get('size') or 224
-    few = [f'{c} ({n})' for c,n in run.made.get('counts', {}).get('test', {}).items() if n<20]
-    def noted(pattern): return any(re.search(pattern, o) for o in notes or ())
-    carved,only = noted(r'\btest carved out of train'),not run.evaluations
-    given = notes is not None and not carved and not run.is_phantom
-    return {'The images are made up: these figures say nothing about patients.': run.is_phantom,
-        'No patients were given. Images of one patient may be on both sides of a split, which flatters the figures, '
-        'and the intervals take every image as a patient.': noted('^no patients given'),
-        'The test images come from the same source as the training images'
-        +': there is no external test'*only+'.': carved,
-        "The test split is the data's own. Whether it comes from another place than the training images is not known "
-        'to medprog'+'; if not, there is no external test'*only+'.': given,
-        'Whether the other data are external, from other places, machines or years, is for the authors '
-        'to say.': not only,
-        'Images that could not be read were left out (see the notes on the data): '
-        'the figures are about the others.': noted('^left out:'),
-        f'The network saw images of {size} pixels a side: finer detail is lost.': size<224,
-        'Training images were flipped left to right, so the network was not meant to tell sides apart.': True,
-        f"Few test images: {', '.join(few)}. Figures of these classes rest on single images.": bool(few)}
-
-# %% ../nbs/12a_report.ipynb #7269acdf
-def _limits_of_training(run):
-    done = 0 if run.history is None else len(run.history)
-    unreached = [] if run.plan is None else list(run.plan.phase[run.plan.learns=='never reached'])
-    return {'The network started from random weights: this run shows nothing about fine-tuning from pretrained '
-        'ones.': _has_random_weights(run),
-        f"The run stopped after {done} of {run.knobs['epochs']} epochs.": 0<done<run.knobs['epochs'],
-        f"Phases that were never reached, as the epochs ended before: {', '.join(unreached)}.": bool(unreached),
-        f"One split and one seed ({run.knobs['seed']}): the intervals cover the choice of test patients, "
-        'not the chance in training. Another seed gives other figures.': True}
-
-# %% ../nbs/12a_report.ipynb #d65ce14b
-def _limits_of_test(run):
-    m,is_test = run.metrics,run.split=='test'
-    if m is None: return {'The network was not tested, or its figures are lost: there is no metrics.json.': True}
-    a,last = m['auroc'],_last(run).get('auroc', 0)
-    known = a['low'] is not None
-    wide = a['high']-a['low'] if known else 0
-    undefined = [_name(k) for k,d in m.items() if isinstance(d, dict) and d.get('value', 0) is None]
-    return {f'The figures are about {_part(run)}, not about images that had no say in this run: '
-        'they flatter.': not is_test,
-        f"{m['n_patients']}{' test'*is_test} patients leave the AUROC open over a range of {wide:.3f} "
-        '(width of its 95 % interval).': wide>.1,
-        'The AUROC is close to 1, where its interval is too narrow: the truth is outside more often than once '
-        'in twenty times.': known and a['value']>=.94,
-        f'Validation AUROC after the last epoch was {last:.3f}, above the interval of the test: the validation split '
-        'flatters, or the test images differ from it.': is_test and known and last>a['high'],
-        f"Undefined here: {', '.join(undefined)}.": bool(undefined),
-        'No threshold was chosen on the validation split: decisions at 0.5 may be far from what the task '
-        'needs.': 'from_validation' not in m,
-        'Groups of patients were not compared: the figures may be worse for some of them.': run.subgroups is None}
-
-# %% ../nbs/12a_report.ipynb #82db64a1
-def _limits(run):
-    facts = {**_limits_of_data(run), **_limits_of_training(run), **_limits_of_test(run)}
-    return ['What follows was found in the files of this run. What can only be known from outside, '
-        'such as how patients were chosen, is for the authors to add.',
-        BulletList([text for text,holds in facts.items() if holds])]
+def _wrong_labels(df, label, probs):
+    "Images for which a label was missed, or predicted and isn't there"
+    names = {True: label, False: f'not {label}'}
+    said = probs>.5
+    there = df.target.str.split(';').map(lambda o: label in o)
+    found = df[['image']].assign(truth=there.map(names), prediction=said.map(names))
+    found['probability'] = probs.where(said, 1-probs)
+    return found[(there!=said) & (probs!=.5)]
 
 # %% ../nbs/12a_report.ipynb #92f982fd
-def _command(run):
-    "The command line of a run"
-    words = ['medprog_train']
-    for o in fields(Recipe):
-        v = run.knobs[o.name]
-        if o.name=='name' or v==o.default: continue
-        value = [] if v is True else [','.join(v) if isinstance(v, tuple) else str(v)]
-        words.append(shlex.join(['--'+o.name.replace('_', '-'), *value]))
+def not_default(
+    values:dict, # By field
+    kind:type, # A dataclass
+) -> dict:
+    "Those values that the fields of a dataclass don't have by default"
+    return {o.name: values[o.name] for o in fields(kind) if values[o.name]!=o.default}
+
+def command_line(
+    program:str,
+    values:dict, # By the name of the flag
+) -> str: # A line a flag
+    "A command for a shell"
+    def text(v): return f'{v:g}' if isinstance(v, float) else str(v)
+    words = [program]
+    for k,v in values.items():
+        value = [','.join(map(text, v))] if isinstance(v, tuple) else [str(v)]
+        words.append(shlex.join(['--'+k.replace('_', '-'), *([] if v is True else value)]))
     return ' \\\n    '.join(words)
 
-def _again(run, what='run', call='train'):
-    "How it is done once more"
-    if not (run and run.is_own): return f'The same {what} again, where the data are at the same place:'
-    return f"The same {what} again takes Python, and {call}(..., learner={run.made['learner']}). At a shell, with a network of medprog's, it is:"
-
-def _repeat(run):
-    rows = list(run.made.get('versions', {}).items())
-    versions = Note('Versions were not recorded.')
-    if rows: versions = DataTable.from_rows(rows, 'Package', 'Version', caption='Versions')
-    return [_again(run), CodeBlock(_command(run)),
-        'The same versions on the same kind of machine are needed for the same numbers; on another, '
-        'expect other last digits or more.', versions,
-        'The whole recipe.toml, as the run left it:', CodeBlock(run.text)]
-
-# %% ../nbs/12a_report.ipynb #0d82f799
-_TOPICS = [   # topic; items of CLAIM 2024; of TRIPOD+AI; section here; what is for the authors to add
-    ('Title and abstract', '1-2', '1-2', '', 'all'),
-    ('Background, aims, design', '3-6', '3a, 3c, 4', '', 'all'),
-    ('Purpose, users, place in care', '3, 41', '3b, 27a-27c', 'Intended use', 'all but the limit to research'),
-    ('Source of the data', '7', '5a-5b, 6a', 'Data', 'hospitals, years, how far the patients stand for others'),
-    ('Who and what was included', '8, 10, 35', '6b-6c, 20a', 'Data', 'criteria, flow of patients, treatments'),
-    ('Images: acquisition and preparation', '9, 13', '7, 9a-9c, 12b', 'Preprocessing and augmentation',
-     'machines, protocols, what was done before medprog'),
-    ('Privacy and ethics', '11', '17', '', 'all'),
-    ('Missing data', '12', '11', 'Data', 'all but files that were left out'),
-    ('Reference standard and annotators', '14-18', '8a-8c', '', 'all'),
-    ('Splits', '19-20', '12a, 21', 'Data', 'why these'),
-    ('Sample size', '21', '10', '', 'all'),
-    ('Characteristics of the patients', '36', '16, 20b-20c', '', 'a table for each split'),
-    ('Network and initial weights', '22, 24, 27', '12c, 22', 'Model', 'why this one'),
-    ('Training', '25', '12c', 'Training', 'what else was tried'),
-    ('Choice of the final model', '26', '12c', 'Training', 'what was tuned, on which split'),
-]
-
-# %% ../nbs/12a_report.ipynb #a81bd87f
-_TOPICS += [
-    ('Class imbalance', '25', '13', 'Training', 'why so'),
-    ('Output and thresholds', '22', '15', 'Thresholds and calibration', 'what errors cost in this task'),
-    ('Recalibration', '', '12f, 24', 'Thresholds and calibration', ''),
-    ('Figures and their uncertainty', '28-29, 32, 37-38', '12e, 12g, 23a', 'Results',
-     'comparison with readers or other models'),
-    ('Fairness and subgroups', '37', '14, 23a', 'Subgroups', 'known inequalities, why these groups'),
-    ('Robustness, differences between sites', '30', '12d, 23b', '', 'all'),
-    ('Explanation', '31', '', 'Where the network looks', 'what a reader makes of the maps'),
-    ('Analysis of errors', '39', '', 'The most confident errors', 'why they are wrong'),
-    ('External test', '33', '16', 'Other data', 'whether these data are external, and how they differ'),
-    ('Limits', '40', '26', 'Known limits', 'what medprog cannot know'),
-    ('Interpretation', '41', '25', '', 'all'),
-    ('Software, code, model, data', '23, 43', '18e-18f, 22', 'Reproducibility', 'where they can be had'),
-    ('Protocol, registration, funding, interests, patients involved', '34, 42, 44', '18a-18d, 19', '', 'all'),
-]
-
-# %% ../nbs/12a_report.ipynb #486d17aa
-def _checklist(sections):
-    number = {o.title: f'{i}. {o.title}' for i,o in enumerate(sections, 1) if not o.is_empty}
-    def left(where, authors): return authors if number.get(where) or not where else 'all: this run has nothing on it'
-    rows = [(topic, claim, tripod, number.get(where, ''), left(where, authors))
-            for topic,claim,tripod,where,authors in _TOPICS]
-    return ['A guide through two reporting guidelines, in short words of our own. It helps to fill in their checklists '
-        'and does not replace them: that a section is named does not mean that an item is complete.',
-        DataTable.from_rows(rows, 'Topic', 'CLAIM 2024', 'TRIPOD+AI', 'Here', 'For the authors to add',
-            caption='Items of the guidelines'),
-        Reference('CLAIM 2024: Tejani et al., Radiology: Artificial Intelligence',
-                  'https://doi.org/10.1148/ryai.240300'),
-        Reference('TRIPOD+AI: Collins et al., BMJ 2024', 'https://doi.org/10.1136/bmj-2023-078378')]
+@patch(as_prop=True)
+def command(self:RunFiles) -> str:
+    "The command line of a run"
+    own = not_default(self.knobs, Recipe)
+    own.pop('name', None)
+    return command_line('medprog_train', own)
 
 # %% ../nbs/12a_report.ipynb #c9d76d56
-_PARTS = {'Summary': _summary, 'Intended use': _use, 'Data': _data, 'Preprocessing and augmentation': _preparing,
-    'Model': _model, 'Training': _training, 'Thresholds and calibration': _chosen, 'Results': _results,
-    'Results for each class': _by_class, 'Subgroups': _by_group, 'Other data': _elsewhere, 'Training curves': _curves,
-    'Where the network looks': _looks, 'The most confident errors': _errors, 'Known limits': _limits,
-    'Reproducibility': _repeat}
-
 def run_page(
     run:RunFiles, # As `read_run` gives it
 ) -> Page: # The first section is the summary
     "All that a report says"
-    sections = [PageSection(k, tuple(f(run))) for k,f in _PARTS.items() if run.evaluations or f is not _elsewhere]
-    return Page(f'Run {run.folder.resolve().name}', [*sections, PageSection('Checklist', tuple(_checklist(sections)))])
+    sections = render_sections('run.md', run=run, knobs=run.knobs, facts=run.facts, metrics=run.metrics,
+                               figure=_figure, metric_name=metric_name)
+    return Page(f'Run {run.folder.resolve().name}', sections)
 
 # %% ../nbs/12a_report.ipynb #61e4eece
 def write_report(
