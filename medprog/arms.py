@@ -4,200 +4,251 @@
 
 # %% ../nbs/12b_arms.ipynb #e77a4c9b
 from __future__ import annotations
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from scipy.optimize import isotonic_regression
 
 # %% auto #0
-__all__ = ['plot_forest', 'plot_time', 'plot_learning']
+__all__ = ['shorten', 'signed', 'plot_forest', 'plot_time', 'plot_learning']
 
 # %% ../nbs/12b_arms.ipynb #82b5431b
-_VERDICTS = {'': ('k','D'), 'better': ('#009E73','^'), 'not worse': ('#0072B2','s'), "can't tell": ('#666666','o'), 'worse': ('#D55E00','v')}
+_STYLE = {
+    'axes.spines.right': False,
+    'axes.spines.top': False,
+    'figure.constrained_layout.use': True,
+    'legend.fontsize': 8,
+    'legend.frameon': False,
+    'text.parse_math': False}
 
-def _short(arm, n=26): return arm if len(arm)<=n else '…'+arm[1-n:]
-def _sign(x): return 'undefined' if x!=x else f'{x:+.3f}'.replace('-', '−')
+_VERDICTS = {
+    '': ('k','D'),
+    'better': ('#009E73','^'),
+    'not worse': ('#0072B2','s'),
+    "can't tell": ('#666666','o'),
+    'worse': ('#D55E00','v')}
 
-def _marks(verdicts, **kwargs):
+def shorten(
+    arm:str,
+    n:int=26, # Letters at most
+) -> str:
+    "The name of an arm; a long one loses its beginning"
+    return arm if len(arm)<=n else '…'+arm[1-n:]
+
+def signed(
+    x:float, # A difference
+) -> str:
+    "A number with its sign and three decimals"
+    return 'undefined' if np.isnan(x) else f'{x:+.3f}'.replace('-', '−')
+
+def _handle(label, **kwargs): return Line2D([], [], label=label, **kwargs)
+
+def _marks(verdicts):
     "A handle of a legend for each verdict that occurs"
-    from matplotlib.lines import Line2D
-    return [Line2D([], [], ls='', color=c, marker=m, label=k or 'baseline', **kwargs) for k,(c,m) in _VERDICTS.items() if k in set(verdicts)]
+    found = [k for k in _VERDICTS if k in set(verdicts)]
+    styles = [_VERDICTS[k] for k in found]
+    return [_handle(k or 'baseline', ls='', color=c, marker=m, ms=7) for k,(c,m) in zip(found, styles)]
+
+def _legend(fig, handles, ncols=4): fig.legend(handles=handles, loc='outside lower left', ncols=ncols)
 
 # %% ../nbs/12b_arms.ipynb #f6a1a6d4
+def _numbers(df, *columns):
+    "All numbers in some columns"
+    values = df[list(columns)].to_numpy(float).ravel()
+    return values[np.isfinite(values)]
+
 def _reach(df, margin):
     "Left and right end of the axis: all means, and of the intervals what is not far beyond them"
-    near = df[['difference','patients_low','patients_high']].to_numpy(float).ravel()
-    near = np.r_[near[np.isfinite(near)], -2*margin, 2*margin]
+    near = _numbers(df, 'difference', 'patients_low', 'patients_high')
+    near = np.r_[near, -2*margin, 2*margin]
     size = max(np.ptp(near), .004)
-    ends = df[['diff_low','diff_high']].to_numpy(float).clip(near.min()-size, near.max()+size).ravel()
-    ends = np.r_[near, ends[np.isfinite(ends)]]
-    return ends.min()-.04*np.ptp(ends), ends.max()+.04*np.ptp(ends)
+    seeds = _numbers(df, 'diff_low', 'diff_high')
+    ends = np.r_[near, seeds.clip(near.min()-size, near.max()+size)]
+    edge = .04*np.ptp(ends)
+    return ends.min()-edge, ends.max()+edge
 
-def _bar(ax, y, low, high, reach, **kwargs):
+def _bar(ax, y, span, reach, **kwargs):
     "A horizontal bar; arrows where it goes on beyond `reach`; none if it is undefined"
-    if not low<=high: return
-    left,right = reach
-    ax.plot([max(low, left), min(high, right)], [y, y], solid_capstyle='butt', **kwargs)
-    ends = [(x, m) for x,m,is_cut in ((left, '<', low<left), (right, '>', high>right)) if is_cut]
-    for x,m in ends: ax.plot(x, y, m, color=kwargs['color'], ms=5, clip_on=False)
+    if np.isnan(span).any(): return
+    (low,high),(left,right) = span,reach
+    ax.plot(np.clip(span, left, right), [y, y], solid_capstyle='butt', **kwargs)
+    arrow = dict(color=kwargs['color'], ms=5, clip_on=False)
+    if low<left: ax.plot(left, y, '<', **arrow)
+    if high>right: ax.plot(right, y, '>', **arrow)
 
 # %% ../nbs/12b_arms.ipynb #6aa6eb38
-def _forest_row(ax, y, arm, o, reach):
+def _forest_texts(ax, y, o):
+    "The figures of an arm, to the right of the axis"
+    spread = '' if np.isnan(o.diff_low) else f'({signed(o.diff_low)} to {signed(o.diff_high)})'
+    style = dict(textcoords='offset points', va='center', fontsize=9)
+    for points,text in ((12, signed(o.difference)), (50, spread), (160, o.verdict)):
+        ax.annotate(text, (1, y), (points, 0), xycoords=ax.get_yaxis_transform(), **style)
+
+def _forest_row(ax, y, o, reach):
     "An arm of the forest plot"
     color,marker = _VERDICTS[o.verdict]
-    _bar(ax, y, o.diff_low, o.diff_high, reach, color=color, lw=4)
-    _bar(ax, y+.26, o.patients_low, o.patients_high, reach, color='.35', lw=1)
+    _bar(ax, y, [o.diff_low, o.diff_high], reach, color=color, lw=4)
+    _bar(ax, y+.26, [o.patients_low, o.patients_high], reach, color='.35', lw=1)
     ax.plot(o.difference, y, marker, color=color, ms=7, mec='w', mew=.6, zorder=3)
-    spread = '' if o.diff_low!=o.diff_low else f'({_sign(o.diff_low)} to {_sign(o.diff_high)})'
-    for points,text in ((12, _sign(o.difference)), (50, spread), (160, o.verdict)):
-        ax.annotate(text, (1, y), (points, 0), xycoords=ax.get_yaxis_transform(), textcoords='offset points', va='center', fontsize=9)
+    _forest_texts(ax, y, o)
 
-def _forest_legend(fig, df, margin):
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
-    marks = [*_marks(df.verdict, ms=7), Line2D([], [], color='.35', lw=4, label='95 % over seeds')]
-    if df.patients_low.notna().any(): marks.append(Line2D([], [], color='.35', lw=1, label='95 % over test patients'))
+def _forest_handles(df, margin):
+    marks = [*_marks(df.verdict), _handle('95 % over seeds', color='.35', lw=4)]
+    if df.patients_low.notna().any(): marks.append(_handle('95 % over test patients', color='.35', lw=1))
     if margin: marks.append(Patch(color='.9', label=f'loss within the margin of {margin:g}'))
-    fig.legend(handles=marks, loc='outside lower left', ncols=4, frameon=False, fontsize=8)
+    return marks
 
 # %% ../nbs/12b_arms.ipynb #9420d454
+@plt.rc_context(_STYLE)
 def plot_forest(
     table:pd.DataFrame, # As `compare_arms` gives it, with `patients_low` and `patients_high`
     margin:float=.005, # A loss below this one is none
-):
-    "The difference of each arm to the baseline in AUROC, with both its intervals; returns the figure"
-    import matplotlib.pyplot as plt
+) -> Figure:
+    "The difference of each arm to the baseline in AUROC, with both its intervals"
     df = table[table.verdict!='']
-    fig,ax = plt.subplots(figsize=(8.5, 1.5+.42*len(df)), layout='constrained')
+    fig,ax = plt.subplots(figsize=(8.5, 1.5+.42*len(df)))
     reach = _reach(df, margin)
     ax.axvspan(-margin, 0, color='.9', lw=0, zorder=0)
     ax.axvline(0, color='k', lw=.8, zorder=1)
-    for y,(arm,o) in enumerate(df.iterrows()): _forest_row(ax, y, arm, o, reach)
-    ax.set(xlim=reach, ylim=(len(df)-.4, -.6), xlabel=f'difference in test AUROC to {table.index[0]}   (right: better)')
-    ax.set_yticks(range(len(df)), [_short(o) for o in df.index], parse_math=False)
+    for y,o in enumerate(df.itertuples()): _forest_row(ax, y, o, reach)
+    ax.set(xlim=reach, ylim=(len(df)-.4, -.6))
+    ax.set_xlabel(f'difference in test AUROC to {table.index[0]}   (right: better)')
+    ax.set_yticks(range(len(df)), map(shorten, df.index))
     ax.tick_params(axis='y', length=0)
-    ax.spines[['top','right','left']].set_visible(False)
-    _forest_legend(fig, df, margin)
+    ax.spines.left.set_visible(False)
+    _legend(fig, _forest_handles(df, margin))
     return fig
 
 # %% ../nbs/12b_arms.ipynb #cb631151
 def _apart(ys, gap):
-    "`ys`, which are sorted, moved as little as it takes to be `gap` apart"
-    ys = np.asarray(ys, float)
-    slack = ys-gap*np.arange(len(ys))                # to be made non-decreasing: pool those that aren't
-    blocks = []
-    for o in slack:
-        blocks.append([o])
-        while len(blocks)>1 and np.mean(blocks[-2])>np.mean(blocks[-1]): blocks[-2:] = [blocks[-2]+blocks[-1]]
-    return np.array([np.mean(o) for o in blocks for _ in o])+gap*np.arange(len(ys))
+    "`ys`, which are sorted, moved as little as it takes to be `gap` apart (least squares)"
+    steps = gap*np.arange(len(ys))
+    return isotonic_regression(ys-steps).x+steps if len(ys) else steps
 
 # %% ../nbs/12b_arms.ipynb #7a24d766
 def _points(ax, df, **kwargs):
     "The arms of a table at their time and AUROC, with intervals over seeds"
     for o in df.itertuples():
         color,marker = _VERDICTS[o.verdict]
-        ax.plot([o.time_low, o.time_high], [o.mean]*2, color=color, lw=1, alpha=.6)
-        ax.plot([o.time]*2, [o.low, o.high], color=color, lw=1, alpha=.6)
+        ax.hlines(o.mean, o.time_low, o.time_high, color=color, lw=1, alpha=.6)
+        ax.vlines(o.time, o.low, o.high, color=color, lw=1, alpha=.6)
         ax.plot(o.time, o.mean, marker, color=color, ms=7, zorder=3, **kwargs)
 
-def _heights(dfs):
+def _heights(df):
     "The ends of an axis of AUROC: all means, and of the intervals what is not far beyond them"
-    df = pd.concat(dfs)
-    low,high = df['mean'].min(),df['mean'].max()
+    low,high = df['mean'].agg(['min','max'])
     size,top = max(high-low, .01),max(1, high)
-    low,high = max(low-size, np.fmin(low, df.low.min())),min(high+size, np.fmax(high, df.high.max()), top)
-    return low-.05*(high-low+.01), high+.05*(high-low+.01)
+    low = max(low-size, np.fmin(low, df.low.min()))
+    high = min(high+size, np.fmax(high, df.high.max()), top)
+    edge = .05*(high-low+.01)
+    return low-edge, high+edge
 
 def _names_beside(ax, df):
     "The name of each arm on the right, with a line to its point"
-    df = df.sort_values('mean')
+    df = df['mean'].sort_values().to_frame().join(df.time)
     low,high = ax.get_ylim()
-    axes = ax.get_yaxis_transform()
-    for (arm,o),y in zip(df.iterrows(), _apart(df['mean'], .21/(ax.figure.get_figheight()-.9)*(high-low))):
-        ax.annotate(_short(arm), (o.time, o['mean']), (1.03, y), textcoords=axes, va='center', fontsize=9, parse_math=False,
-                    arrowprops=dict(arrowstyle='-', lw=.5, color='.75', shrinkA=1, shrinkB=4))
+    gap = .21*(high-low)/(ax.figure.get_figheight()-.9)
+    line = dict(arrowstyle='-', lw=.5, color='.75', shrinkA=1, shrinkB=4)
+    style = dict(textcoords=ax.get_yaxis_transform(), va='center', fontsize=9, arrowprops=line)
+    for (arm,auroc,time),y in zip(df.itertuples(), _apart(df['mean'], gap)):
+        ax.annotate(shorten(arm), (time, auroc), (1.03, y), **style)
 
 # %% ../nbs/12b_arms.ipynb #21cab855
 def _arrows(ax, df, later):
     "From each arm of `df` to where it is in `later`"
-    for arm in df.index.intersection(later.index):
-        a,b = df.loc[arm],later.loc[arm]
-        ax.annotate('', (b.time, b['mean']), (a.time, a['mean']), arrowprops=dict(arrowstyle='->', lw=.8, color='.5', shrinkA=4, shrinkB=5))
+    line = dict(arrowstyle='->', lw=.8, color='.5', shrinkA=4, shrinkB=5)
+    ends = df[['time','mean']].join(later[['time','mean']], rsuffix='_later', how='inner')
+    for x,y,*end in ends.to_numpy(): ax.annotate('', end, (x, y), arrowprops=line)
 
-def _time_legend(fig, df, later):
-    from matplotlib.lines import Line2D
-    marks = _marks([*df.verdict, *(() if later is None else later.verdict)], ms=7)
-    if later is not None:
-        marks += [Line2D([], [], ls='', color='.35', marker='o', ms=7, label=k, **kw) for k,kw in {'filled: equal epochs': {}, 'open: equal time': dict(mfc='w')}.items()]
-    fig.legend(handles=marks, loc='outside lower left', ncols=4, frameon=False, fontsize=8)
+def _time_handles(df, later):
+    marks = _marks([*df.verdict, *later.verdict])
+    if later.empty: return marks
+    filled = _handle('filled: equal epochs', ls='', color='.35', marker='o', ms=7)
+    return [*marks, filled, _handle('open: equal time', ls='', color='.35', marker='o', ms=7, mfc='w')]
 
+# %% ../nbs/12b_arms.ipynb #aaf332d9
+@plt.rc_context(_STYLE)
 def plot_time(
     table:pd.DataFrame, # As `compare_arms` gives it, at equal epochs
     later:pd.DataFrame|None=None, # At equal time
-):
-    "AUROC of each arm against its time, as a ratio to the baseline's; returns the figure"
-    import matplotlib.pyplot as plt
-    def known(df): return df[df.time.notna() & df['mean'].notna()]
-    df,later = known(table),None if later is None else known(later)[lambda o: o.verdict!='']
-    fig,ax = plt.subplots(figsize=(7.5, max(3.8, 1.4+.21*len(df))), layout='constrained')
+) -> Figure:
+    "AUROC of each arm against its time, as a ratio to the baseline's"
+    df = table.dropna(subset=['time','mean'])
+    later = table[:0] if later is None else later[later.verdict!='']
+    later = later.dropna(subset=['time','mean'])
+    height = max(3.8, 1.4+.21*len(df))
+    fig,ax = plt.subplots(figsize=(7.5, height))
     _points(ax, df)
-    if later is not None: _points(ax, later, mfc='w'), _arrows(ax, df, later)
+    _points(ax, later, mfc='w')
+    _arrows(ax, df, later)
     ax.axvline(1, color='.8', lw=.8, zorder=0)
     ax.set(xlabel=f'time of the epochs, {table.index[0]} = 1', ylabel='test AUROC')
-    if len(df): ax.set_ylim(_heights([df] if later is None else [df, later]))
+    if len(df): ax.set_ylim(_heights(pd.concat([df, later])))
     _names_beside(ax, df)
-    ax.spines[['top','right']].set_visible(False)
-    _time_legend(fig, df, later)
+    _legend(fig, _time_handles(df, later))
     return fig
 
 # %% ../nbs/12b_arms.ipynb #7f1e91c0
 def _phases(ax, df, n_chars):
     "Shade and name the phases of a history in a panel that holds `n_chars` letters over its width"
     last = df.epoch.max()+1
-    for i,(_,o) in enumerate(df.groupby((df.phase!=df.phase.shift()).cumsum())):
-        start,end,name = o.epoch.min(),o.epoch.max()+1,str(o.phase.iloc[0])
-        ax.axvspan(start, end, color='.90' if i%2 else '.96', lw=0, zorder=-1)
+    number = (df.phase!=df.phase.shift()).cumsum()
+    style = dict(transform=ax.get_xaxis_transform(), ha='center', va='bottom', fontsize=7, color='.35')
+    for i,o in df.groupby(number):
+        start,end = o.epoch.min(),o.epoch.max()+1
+        name = str(o.phase.iloc[0])
+        ax.axvspan(start, end, color='.96' if i%2 else '.90', lw=0, zorder=-1)
         fits = len(name)<=(end-start)/last*n_chars
-        ax.text((start+end)/2, .02, name if fits else name.removeprefix('layer')[:1], transform=ax.get_xaxis_transform(), ha='center', va='bottom', fontsize=7, color='.35')
+        short = name.removeprefix('layer')[:1]
+        ax.text((start+end)/2, .02, name if fits else short, **style)
 
 def _by_epoch(histories):
     "Lowest, mean and highest validation AUROC of several runs, by epoch"
-    return pd.concat([o.set_index('epoch').auroc.astype(float) for o in histories], axis=1).T.agg(['min','mean','max']).T
+    columns = [o.set_index('epoch').auroc.astype(float) for o in histories]
+    return pd.concat(columns, axis=1).agg(['min','mean','max'], axis=1)
 
 # %% ../nbs/12b_arms.ipynb #2a565f14
 def _panel(ax, arm, histories, base):
     "The learning curve of an arm"
     df = _by_epoch(histories)
-    x = df.index+1
     if base is not None: ax.plot(base.index+1, base['mean'], '--', color='.45', lw=1)
-    ax.fill_between(x, df['min'], df['max'], color='#0072B2', alpha=.25, lw=0)
-    ax.plot(x, df['mean'], color='#0072B2', lw=1.6)
+    ax.fill_between(df.index+1, df['min'], df['max'], color='#0072B2', alpha=.25, lw=0)
+    ax.plot(df.index+1, df['mean'], color='#0072B2', lw=1.6)
     _phases(ax, histories[0], 26)
-    ax.set_title(_short(arm), fontsize=9, loc='left', parse_math=False)
-    ax.set_xlim(0, max(len(o) for o in histories))
-    ax.spines[['top','right']].set_visible(False)
+    ax.set_title(shorten(arm), fontsize=9, loc='left')
+    ax.set_xlim(0, max(map(len, histories)))
     ax.tick_params(labelsize=8)
 
 # %% ../nbs/12b_arms.ipynb #54b59cce
 def _curve_handles(first, n):
     "Of the legend of `n` learning curves"
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
-    marks = [Line2D([], [], color='#0072B2', lw=1.6, label='mean of the seeds'), Patch(color='#0072B2', alpha=.25, lw=0, label='lowest to highest')]
-    return marks+[Line2D([], [], color='.45', lw=1, ls='--', label=f'mean of {first}')]*(n>1)
+    mean = _handle('mean of the seeds', color='#0072B2', lw=1.6)
+    span = Patch(color='#0072B2', alpha=.25, lw=0, label='lowest to highest')
+    base = _handle(f'mean of {first}', color='.45', lw=1, ls='--')
+    return [mean, span, base] if n>1 else [mean, span]
 
+def _panels(n):
+    "A figure with `n` panels"
+    cols = min(n, 3 if n in (5, 6) else 4)
+    rows = -(-n//cols)
+    size = .6+2.35*cols, .75+1.75*rows
+    fig,axs = plt.subplots(rows, cols, figsize=size, sharey=True, squeeze=False)
+    for ax in axs.flat[n:]: ax.remove()
+    return fig,axs.flat[:n]
+
+@plt.rc_context(_STYLE)
 def plot_learning(
     histories:dict[str,list[pd.DataFrame]], # Of the runs of each arm, as in `history.csv`; the baseline first
-):
-    "Validation AUROC by epoch in a panel for each arm, mean and range of the seeds, with the phases; returns the figure"
-    import matplotlib.pyplot as plt
-    n = len(histories)
-    cols = min(n, 4 if n!=5 and n!=6 else 3)
-    rows = -(-n//cols)
-    fig,axs = plt.subplots(rows, cols, figsize=(.6+2.35*cols, .75+1.75*rows), sharey=True, squeeze=False, layout='constrained')
-    base = None
-    for ax,(arm,o) in zip(axs.flat, histories.items()):
-        _panel(ax, arm, o, base)
-        base = _by_epoch(o) if base is None else base
-    for ax in axs.flat[n:]: ax.remove()
-    fig.supxlabel('epochs', fontsize=9), fig.supylabel('validation AUROC', fontsize=9)
-    fig.legend(handles=_curve_handles(next(iter(histories)), n), loc='outside lower left', ncols=3, frameon=False, fontsize=8)
+) -> Figure:
+    "Validation AUROC by epoch in a panel for each arm, mean and range of the seeds, with the phases"
+    fig,axs = _panels(len(histories))
+    first = next(iter(histories))
+    base = _by_epoch(histories[first])
+    for ax,(arm,runs) in zip(axs, histories.items()): _panel(ax, arm, runs, None if arm==first else base)
+    fig.supxlabel('epochs', fontsize=9)
+    fig.supylabel('validation AUROC', fontsize=9)
+    _legend(fig, _curve_handles(first, len(histories)), ncols=3)
     return fig
