@@ -4,94 +4,118 @@
 
 # %% ../nbs/15d_comparison.ipynb #d2b3836d
 from __future__ import annotations
-import io,shlex,textwrap
-from dataclasses import dataclass,fields
+import io
+import textwrap
+from dataclasses import dataclass
 from pathlib import Path
-import numpy as np
 import pandas as pd
-from .arms import _short,_sign,plot_forest,plot_learning,plot_time
+from fastcore.basics import patch
+from markupsafe import Markup
+from .arms import plot_forest,plot_learning,plot_time,shorten,signed
 from .files import writing
+from .folder import RunFacts
 from .outcome import Comparison,read_comparison
-from .page import BulletList,CodeBlock,DataTable,Note,Page,PageSection,Picture,Reference
+from .page import Page,md_pictures,md_table,render_sections,with_interval
 from .recipe import Recipe
-from .report import RunFiles,_again,_number,_settings,read_run
+from .report import RunFiles,command_line,not_default,phase_epochs,read_run
 from .sweep import BASELINE,Sweep
 
 # %% auto #0
-__all__ = ['comparison_lines', 'draw_comparison', 'comparison_page', 'write_comparison']
+__all__ = ['ComparisonFiles', 'read_files', 'lacking', 'comparison_lines', 'rate_table', 'sweep_command', 'draw_comparison',
+           'comparison_page', 'write_comparison']
 
 # %% ../nbs/15d_comparison.ipynb #742ecd46
-def _both(value, low, high, text='{:.3f}'.format):
-    "A figure with its interval, if it has one"
-    if value!=value: return 'undefined'
-    return text(value)+('' if low!=low else f' ({text(low)} to {text(high)})')
+def _p(p):
+    if pd.isna(p): return 'undefined'
+    return 'below 0.001' if p<.001 else f'{p:.3f}'
 
-def _p(p): return 'undefined' if p!=p else 'below 0.001' if p<.001 else f'{p:.3f}'
-def _times(o): return _both(o.time, o.time_low, o.time_high, '{:.2f}'.format)
-def _difference(o): return _both(o.difference, o.diff_low, o.diff_high, _sign)
+def _times(arm): return with_interval(arm.time, arm.time_low, arm.time_high, show='{:.2f}'.format)
+
+def _difference(arm): return with_interval(arm.difference, arm.diff_low, arm.diff_high, show=signed)
 
 # %% ../nbs/15d_comparison.ipynb #cbd7d817
 @dataclass(frozen=True)
-class _Read:
+class ComparisonFiles:
     "A comparison and the files of its runs"
     c:Comparison
     files:dict[str,list[RunFiles]] # Of each arm that has runs at equal epochs
 
     @property
-    def arms(self): return self.c.table[self.c.table.verdict!=''] if self.c.table is not None else pd.DataFrame()
-    @property
-    def first(self): return next(iter(self.files.values()), [None])[0] # A run
-    @property
-    def is_own(self): return bool(self.first and self.first.is_own) # Is the network not the recipe's?
-    @property
-    def network(self): return self.first.network if self.is_own else self.c.sweep.recipe.arch
+    def arms(self) -> pd.DataFrame:
+        "The rows of the table that are compared with the baseline"
+        return pd.DataFrame() if self.c.table is None else self.c.table[self.c.table.verdict!='']
 
-def _read(c):
-    runs = c.folder/'runs'
-    return _Read(c, {a: [read_run(runs/o) for o in c.runs.run[c.runs.arm==a]] for a in c.sweep.arms if (c.runs.arm==a).any()})
+    @property
+    def first(self) -> RunFiles|None:
+        "A run, if there is any"
+        return next(iter(self.files.values()), [None])[0]
 
-def _rate(r, arm):
-    lr = r.c.lrs.get(arm)
-    if lr is None and arm in r.files: lr = r.files[arm][0].made.get('lr')
-    return 'not recorded' if lr is None else f'{lr:g}'
+    @property
+    def network(self) -> str:
+        "The network that all runs have, in a few words"
+        return self.first.network if self.first else self.c.sweep.recipe.arch
+
+def read_files(
+    c:Comparison, # As `read_comparison` gives it
+) -> ComparisonFiles:
+    "Read the files of the runs of a comparison"
+    names = c.runs.groupby('arm').run
+    found = {a: [read_run(c.folder/'runs'/o) for o in runs] for a,runs in names}
+    return ComparisonFiles(c, {a: found[a] for a in c.sweep.arms if a in found})
 
 # %% ../nbs/15d_comparison.ipynb #b1656c4e
-def _counted(c, runs):
-    "How many runs of each arm there are of how many"
-    n = runs.groupby('arm').size() if len(runs) else {}
-    return {a: (int(n.get(a, 0)), c.sweep.seeds) for a in c.sweep.arms}
-
-def _lacking(c, runs): return [f'{a} ({n} of {of} seeds)' for a,(n,of) in _counted(c, runs).items() if n<of]
+def lacking(
+    c:Comparison,
+    runs:pd.DataFrame, # That are there
+) -> str: # Empty if all are there
+    "The arms that lack runs, with the number of those that are there"
+    n = runs.arm.value_counts().reindex(c.sweep.arms, fill_value=0)
+    return ', '.join(f'{a} ({k} of {c.sweep.seeds} seeds)' for a,k in n.items() if k<c.sweep.seeds)
 
 def _progress(c):
     "What is not there yet; empty if nothing"
-    if not (lacks := _lacking(c, c.runs)): return ''
-    n,of = len(c.runs),len(c.sweep.arms)*c.sweep.seeds
-    return f"Not complete: {n} of {of} runs at equal epochs are there. They are still to come, or have failed: {', '.join(lacks)}."
+    lacks,n = lacking(c, c.runs),len(c.sweep.arms)*c.sweep.seeds
+    if not lacks: return ''
+    return (f'Not complete: {len(c.runs)} of {n} runs at equal epochs are there. '
+            f'They are still to come, or have failed: {lacks}.')
 
 # %% ../nbs/15d_comparison.ipynb #d5c7991d
 def _meaning(c):
-    return (f"better, worse: chance hardly explains the difference to {BASELINE} (p below 0.05, adjusted for the number of arms). "
+    "What the verdicts mean"
+    return (f'better, worse: chance hardly explains the difference to {BASELINE} '
+            '(p below 0.05, adjusted for the number of arms). '
             f"not worse: a loss of {c.sweep.margin:g} or more is excluded. can't tell: neither was shown.")
 
-def _visible(df):
+def _visible(arms):
     "What a comparison like this would find"
-    seen = df.visible.dropna()
+    seen = arms.visible.dropna()
     if seen.empty: return 'What difference could have been found is unknown: that takes two seeds of an arm.'
-    low,high = f'{seen.min():.3f}',f'{seen.max():.3f}'
-    return f"The smallest true difference that seeds like these find four times in five: {low if low==high else f'{low} to {high}, by arm'}."
+    low,high = (f'{x:.3f}' for x in (seen.min(), seen.max()))
+    span = low if low==high else f'{low} to {high}, by arm'
+    return f'The smallest true difference that seeds like these find four times in five: {span}.'
 
 # %% ../nbs/15d_comparison.ipynb #4e2fd085
+def _short_interval(value, low, high, spec):
+    if pd.isna(value): return '-'
+    span = '' if pd.isna(low) else f' [{low:{spec}}, {high:{spec}}]'
+    return f'{value:{spec}}{span}'
+
 def _line(c, arm, o):
-    def both(value, low, high, spec): return '-' if value!=value else f'{value:{spec}}'+('' if low!=low else f' [{low:{spec}}, {high:{spec}}]')
-    lr,p = c.lrs.get(arm),'' if o.p_holm!=o.p_holm else '<.001' if o.p_holm<.001 else f'{o.p_holm:.3f}'
-    return (_short(arm, 22), f'{o.n:.0f}', '' if lr is None else f'{lr:g}', f'{o.epochs:.0f}', both(o['mean'], o.low, o.high, '.3f'),
-            '' if arm==BASELINE else both(o.difference, o.diff_low, o.diff_high, '+.3f'), p, f'{o.time:.2f}', o.verdict)
+    "An arm in the table for a terminal"
+    lr = c.lrs.get(arm)
+    to_base = '' if arm==BASELINE else _short_interval(o.difference, o.diff_low, o.diff_high, '+.3f')
+    p = '' if pd.isna(o.p_holm) else _p(o.p_holm).replace('below 0', '<')
+    rate = '' if lr is None else f'{lr:g}'
+    auroc = _short_interval(o['mean'], o.low, o.high, '.3f')
+    return shorten(arm, 22),f'{o.n:.0f}',rate,f'{o.epochs:.0f}',auroc,to_base,p,f'{o.time:.2f}',o.verdict
 
 def _lines(c, df, title):
-    rows = [('', 'seeds', 'lr', 'epochs', 'AUROC [95 %]', f'to {BASELINE} [95 %]', 'p', 'time', 'verdict'), *(_line(c, a, o) for a,o in df.iterrows())]
+    "A table for a terminal"
+    head = '', 'seeds', 'lr', 'epochs', 'AUROC [95 %]', f'to {BASELINE} [95 %]', 'p', 'time', 'verdict'
+    rows = [head, *(_line(c, a, o) for a,o in df.iterrows())]
     widths = [max(map(len, o)) for o in zip(*rows)]
-    return [title, *('  '.join(o.ljust(w) for o,w in zip(row, widths)).rstrip() for row in rows)]
+    lines = ['  '.join(map(str.ljust, row, widths)) for row in rows]
+    return [title, *map(str.rstrip, lines)]
 
 # %% ../nbs/15d_comparison.ipynb #a9839a4e
 def comparison_lines(
@@ -99,53 +123,164 @@ def comparison_lines(
 ) -> str: # Several lines, up to 120 letters wide
     "The tables of a comparison for a terminal, and what their verdicts mean"
     lines = textwrap.wrap(_progress(c), 116)
-    if c.table is None: return '\n'.join([*lines, f'No run of {BASELINE} is there, so there is nothing to compare with.'])
+    if c.table is None:
+        return '\n'.join([*lines, f'No run of {BASELINE} is there, so there is nothing to compare with.'])
     lines += _lines(c, c.table, 'at equal epochs (95 % over seeds)')
     if c.time_table is not None: lines += ['', *_lines(c, c.time_table, 'at equal time')]
-    return '\n'.join([*lines, '', *textwrap.wrap(_meaning(c), 116), *textwrap.wrap(_visible(c.table[c.table.verdict!='']), 116)])
+    arms = c.table[c.table.verdict!='']
+    notes = [textwrap.wrap(o, 116) for o in (_meaning(c), _visible(arms))]
+    return '\n'.join([*lines, '', *sum(notes, [])])
 
 # %% ../nbs/15d_comparison.ipynb #7f2c7f31
 def _sentence(arm, o, margin):
     "What came out for an arm"
-    word = {'not worse': f'not worse by {margin:g} or more'}.get(o.verdict, o.verdict)
-    word += f' than {BASELINE}' if o.verdict in ('better','worse') else ''
-    facts = [f'AUROC {_difference(o)}, adjusted p {_p(o.p_holm)}', f'{o.time:.2f} times the time'] if o.difference==o.difference else ['no seed in common with '+BASELINE]
-    seen = f' A true difference of {o.visible:.3f} or more would have been found four times in five.'
-    return f"{arm}: {word}. {'; '.join(facts)}."+(seen if o.verdict=="can't tell" and o.visible==o.visible else '')
-
-def _asked(r):
-    s,recipe = r.c.sweep,r.c.sweep.recipe
-    return (f"Asked: which of these ways to fine-tune {r.network} on {recipe.data} in {recipe.epochs} epochs reaches a higher AUROC on the test split than full "
-            f"fine-tuning ({BASELINE}), and at what price in time? A loss of less than {s.margin:g} counts as none. Each arm has {s.seeds} seeds"
-            +(f" and chose its learning rate among {len(s.lrs)} on the validation split." if len(s.lrs)>1 else '.'))
-
-# %% ../nbs/15d_comparison.ipynb #e04820aa
-def _summary(r):
-    c,blocks = r.c,[_asked(r)]
-    if o := _progress(c): blocks.append(Note(o+' What follows may change.', loud=True))
-    if r.first and r.first.made.get('weights')=='none': blocks.append(Note('These networks started from random weights: nothing here is about transfer.', loud=True))
-    if c.table is None: return [*blocks, f'No run of {BASELINE} is there, so there is nothing to compare with.']
-    base = c.table.loc[BASELINE]
-    return [*blocks, f"{BASELINE}, full fine-tuning, has an AUROC of {_both(base['mean'], base.low, base.high)} on the test split. "
-            'Brackets hold 95 % intervals over seeds; the arms at equal epochs:',
-            BulletList([_sentence(a, o, c.sweep.margin) for a,o in r.arms.iterrows()] or ['There is no other arm.']), 'For research only, not a medical device.']
+    words = {'better': f'better than {BASELINE}', 'worse': f'worse than {BASELINE}',
+             'not worse': f'not worse by {margin:g} or more'}
+    facts = f'AUROC {_difference(o)}, adjusted p {_p(o.p_holm)}; {o.time:.2f} times the time'
+    if pd.isna(o.difference): facts = f'no seed in common with {BASELINE}'
+    text = f'{arm}: {words.get(o.verdict, o.verdict)}. {facts}.'
+    if o.verdict!="can't tell" or pd.isna(o.visible): return text
+    return text+f' A true difference of {o.visible:.3f} or more would have been found four times in five.'
 
 # %% ../nbs/15d_comparison.ipynb #7cb4c75c
-def _arm_table(r, df, caption):
-    "A row an arm, with both kinds of interval"
-    def row(arm, o):
-        lacks = f'{o.n:.0f} of {r.c.sweep.seeds}' if o.n<r.c.sweep.seeds else f'{o.n:.0f}'
-        to_base = [_difference(o), 'undefined' if o.patients_low!=o.patients_low else f'{_sign(o.patients_low)} to {_sign(o.patients_high)}', _p(o.p_holm)]
-        return (arm, lacks, _rate(r, arm), f'{o.epochs:.0f}', _both(o['mean'], o.low, o.high), *(['']*3 if arm==BASELINE else to_base),
-                _times(o), _both(o.f1_mean, o.f1_low, o.f1_high), '' if o.visible!=o.visible else f'{o.visible:.3f}', o.verdict or 'baseline')
-    return DataTable.from_rows([row(a, o) for a,o in df.iterrows()], 'Arm', 'Seeds', 'Learning rate', 'Epochs', 'AUROC (95 %, seeds)',
-        f'Difference to {BASELINE} (95 %, seeds)', '95 %, test patients', 'p, adjusted', f'Time, {BASELINE} = 1', 'F1 (95 %, seeds)', 'Smallest visible difference', 'Verdict', caption=caption)
+def _rate(r, arm):
+    lr = r.c.lrs.get(arm)
+    if lr is None and arm in r.files: lr = r.files[arm][0].facts.lr
+    return 'not recorded' if lr is None else f'{lr:g}'
+
+def _to_base(o):
+    "An arm beside the baseline"
+    span = 'undefined' if pd.isna(o.patients_low) else f'{signed(o.patients_low)} to {signed(o.patients_high)}'
+    return _difference(o),span,_p(o.p_holm)
+
+@patch
+def arm_row(self:ComparisonFiles,
+    arm:str,
+    o:pd.Series, # Its row of the table
+) -> dict: # Text, by the name of the column
+    "An arm with both kinds of interval"
+    seeds = self.c.sweep.seeds
+    difference,patients,p = ('', '', '') if arm==BASELINE else _to_base(o)
+    return {
+        'Arm': arm,
+        'Seeds': f'{o.n:.0f} of {seeds}' if o.n<seeds else f'{o.n:.0f}',
+        'Learning rate': _rate(self, arm),
+        'Epochs': f'{o.epochs:.0f}',
+        'AUROC (95 %, seeds)': with_interval(o['mean'], o.low, o.high),
+        f'Difference to {BASELINE} (95 %, seeds)': difference,
+        '95 %, test patients': patients,
+        'p, adjusted': p,
+        f'Time, {BASELINE} = 1': _times(o),
+        'F1 (95 %, seeds)': with_interval(o.f1_mean, o.f1_low, o.f1_high),
+        'Smallest visible difference': '' if pd.isna(o.visible) else f'{o.visible:.3f}',
+        'Verdict': o.verdict or 'baseline'}
+
+# %% ../nbs/15d_comparison.ipynb #f142d5bf
+@patch
+def arm_table(self:ComparisonFiles,
+    df:pd.DataFrame, # A row an arm
+    caption:str,
+) -> Markup:
+    "The arms in Markdown"
+    rows = [self.arm_row(a, o) for a,o in df.iterrows()]
+    return md_table([o.values() for o in rows], *rows[0], caption=caption)
+
+# %% ../nbs/15d_comparison.ipynb #06d029d4
+def _tried_cell(c, arm, lr):
+    "What an arm reached with a rate on the validation split"
+    values = c.tuned.valid_auroc[(c.tuned.arm==arm) & (c.tuned.lr==lr)]
+    if values.isna().all(): return 'no run'
+    n,of = values.count(),c.sweep.tune_seeds
+    note = f' ({n} of {of} seeds)' if n<of else ' (chosen)' if c.lrs.get(arm)==lr else ''
+    return f'{values.mean():.3f}{note}'
+
+def rate_table(
+    c:Comparison,
+) -> Markup:
+    "The learning rates that each arm tried, in Markdown"
+    lrs = sorted(c.sweep.lrs)
+    rows = [(a, *(_tried_cell(c, a, lr) for lr in lrs)) for a in c.sweep.arms]
+    seeds = f'mean of the seeds that tried it ({c.sweep.tune_seeds})'
+    caption = f'AUROC on the validation split by base learning rate, {seeds}'
+    return md_table(rows, 'Arm', *map('{:g}'.format, lrs), caption=caption)
+
+@patch(as_prop=True)
+def edges(self:ComparisonFiles) -> dict[str,str]:
+    "Which arms chose the lowest or the highest rate that was tried"
+    tried = self.c.sweep.lrs
+    if len(tried)<2: return {}
+    names = {min(tried): 'lowest', max(tried): 'highest'}
+    return {a: names[lr] for a,lr in self.c.lrs.items() if lr in names}
+
+# %% ../nbs/15d_comparison.ipynb #59a51be6
+_OF_A_RUN = ('progressive_strategy','seed','split_seed','resplit','epochs','lr','logdir','name')
+_OF_NETWORK = ('arch','weights','attention_type','attention_after','class_weights')
+
+@patch
+def beyond(self:ComparisonFiles,
+    run:RunFiles,
+) -> str:
+    "The knobs of a run that the common recipe has otherwise"
+    common = vars(self.c.sweep.recipe)
+    own = {k: v for k,v in run.knobs.items() if k not in _OF_A_RUN and v!=common.get(k)}
+    told = [f"{k.replace('_', ' ')}: {'yes' if v is True else v}" for k,v in own.items()]
+    return ', '.join(told) or 'nothing'
+
+@patch(as_prop=True)
+def common(self:ComparisonFiles) -> str:
+    "The recipe as TOML, without what differs from run to run or means nothing"
+    is_own = self.first is not None and self.first.is_own
+    not_said = (*_OF_A_RUN, *_OF_NETWORK) if is_own else _OF_A_RUN
+    lines = self.c.sweep.recipe.to_toml().splitlines(keepends=True)
+    return ''.join(o for o in lines if o.split(' ')[0] not in not_said)
+
+def _phases(run):
+    "The plan of a run in words"
+    if run.plan is None: return 'not recorded'
+    return ', '.join(f"{o['phase']} {phase_epochs(o)}" for o in run.plan.to_dict('records'))
+
+# %% ../nbs/15d_comparison.ipynb #8ac68496
+@patch(as_prop=True)
+def machines(self:ComparisonFiles) -> set[tuple]:
+    "The kinds of machines that the runs were made on"
+    facts = [o.facts for runs in self.files.values() for o in runs]
+    return {(o.device, o.processor, o.threads) for o in facts}
+
+@patch(as_prop=True)
+def never_reached(self:ComparisonFiles) -> list[str]:
+    "Arms with phases that the epochs didn't suffice for"
+    return [a for a,runs in self.files.items() if runs[0].never_reached]
+
+# %% ../nbs/15d_comparison.ipynb #6f492039
+def sweep_command(
+    s:Sweep,
+) -> str:
+    "The command line of a sweep"
+    own = not_default(vars(s.recipe), Recipe)
+    for k in ('name','progressive_strategy'): own.pop(k, None)
+    asked = not_default(vars(s), Sweep)
+    for k in ('recipe','arms'): asked.pop(k, None)
+    own |= dict(strategies=s.arms, **asked)
+    if s.recipe.lr is not None: own.pop('lrs', None)           # no others, then
+    return command_line('medprog_compare', own)
 
 # %% ../nbs/15d_comparison.ipynb #eea3b4ba
 _PICTURES = dict(   # what one sees, and what it means
-    differences=('Forest plot', "Difference of each arm to the baseline at equal epochs: thick bars, intervals over seeds; thin bars, over test patients. A bar that ends in an arrow goes on."),
-    time=('Scatter plot of AUROC against time', 'Test AUROC and time of each arm, with 95 % intervals over seeds.'),
-    learning=('A line chart for each arm', 'Validation AUROC by epoch at equal epochs. The phases are shaded: head (h), layer4 (4), layer3 (3) and layer2 (2) say from which stage on the network learns.'))
+    differences=('Forest plot',
+        'Difference of each arm to the baseline at equal epochs: thick bars, intervals over seeds; thin bars, over '
+        'test patients. A bar that ends in an arrow goes on.'),
+    time=('Scatter plot of AUROC against time',
+        'Test AUROC and time of each arm, with 95 % intervals over seeds.'),
+    learning=('A line chart for each arm',
+        'Validation AUROC by epoch at equal epochs. The phases are shaded: head (h), layer4 (4), layer3 (3) and '
+        'layer2 (2) say from which stage on the network learns.'))
+
+@patch
+def picture(self:ComparisonFiles,
+    name:str, # Without `.png`
+) -> Markup:
+    "A picture of the comparison in Markdown, or a note that it is missing"
+    return md_pictures(self.c.folder, {f'{name}.png': _PICTURES[name]})
 
 def _save(fig, path):
     "Write a figure as a PNG with a palette"
@@ -154,206 +289,59 @@ def _save(fig, path):
     data = io.BytesIO()
     fig.savefig(data, dpi=110)
     plt.close(fig)
-    with writing(path) as part: Image.open(data).convert('RGB').quantize(64, dither=Image.Dither.NONE).save(part, format='PNG', optimize=True)
+    image = Image.open(data).convert('RGB').quantize(64, dither=Image.Dither.NONE)
+    with writing(path) as part: image.save(part, format='PNG', optimize=True)
 
 # %% ../nbs/15d_comparison.ipynb #aac5472b
+def _history(run):
+    "What is needed for a learning curve; None if it isn't there"
+    df = run.history
+    if df is None or not {'phase','auroc'}<=set(df): return None
+    return df.assign(epoch=pd.to_numeric(df.epoch, errors='coerce'), auroc=pd.to_numeric(df.auroc, errors='coerce'))
+
 def _histories(r):
     "What is needed for the learning curves, by arm"
-    def whole(o): return o.history.assign(**{k: pd.to_numeric(o.history[k], errors='coerce') for k in ('epoch','auroc')})
-    found = {a: [whole(o) for o in files if o.history is not None and {'phase','auroc'}<=set(o.history)] for a,files in r.files.items()}
-    return {a: o for a,o in found.items() if o}
+    each = {a: [_history(o) for o in runs] for a,runs in r.files.items()}
+    found = {a: [o for o in dfs if o is not None] for a,dfs in each.items()}
+    return {a: dfs for a,dfs in found.items() if dfs}
 
 def draw_comparison(
     c:Comparison, # As `read_comparison` gives it
 ) -> list[Path]: # Those that there is enough for
     "Draw the pictures of a comparison into its folder"
-    r,made = _read(c),{}
-    if len(r.arms): made = dict(differences=lambda: plot_forest(c.table, c.sweep.margin), time=lambda: plot_time(c.table, c.time_table))
-    if o := _histories(r): made['learning'] = lambda: plot_learning(o)
-    for k in _PICTURES:
-        path = c.folder/f'{k}.png'
-        if k in made: _save(made[k](), path)
+    r = read_files(c)
+    histories,plots = _histories(r),{}
+    if len(r.arms):
+        plots['differences'] = lambda: plot_forest(c.table, c.sweep.margin)
+        plots['time'] = lambda: plot_time(c.table, c.time_table)
+    if histories: plots['learning'] = lambda: plot_learning(histories)
+    paths = {k: c.folder/f'{k}.png' for k in _PICTURES}
+    for k,path in paths.items():
+        if k in plots: _save(plots[k](), path)
         else: path.unlink(missing_ok=True)              # of an earlier state
-    return [c.folder/f'{k}.png' for k in _PICTURES if k in made]
-
-# %% ../nbs/15d_comparison.ipynb #8cf5e1f0
-def _picture(r, name):
-    "A picture that is there, or a note"
-    o = Picture(r.c.folder/f'{name}.png', *_PICTURES[name])
-    return o if o.size else Note(f'Not here: the folder has no {name}.png.')
-
-def _equal_epochs(r):
-    if r.c.table is None: return [Note(f'Nothing to compare with: no run of {BASELINE} is there.')]
-    caption = 'The arms at equal epochs, in brackets 95 % intervals. Those over seeds are about other trainings, those over test patients about other patients'
-    return [_arm_table(r, r.c.table, caption), _meaning(r.c), _visible(r.arms), _picture(r, 'differences')]
-
-def _equal_time(r):
-    df = r.c.time_table
-    lacks = _lacking(r.c, r.c.longer)
-    return [f'Each arm has as many epochs as take as long as {r.c.sweep.recipe.epochs} of {BASELINE}, by the times of its runs at equal epochs, with the same learning rate. '
-            'These are other runs than those above, with p values adjusted for themselves.', *([Note(f"Not complete: {', '.join(lacks)}.", loud=True)] if lacks else []),
-            _arm_table(r, df, 'The arms at equal time')]
-
-def _cost(r):
-    return [_picture(r, 'time'), "Time is that of the epochs, validation included, divided by the baseline's with the same seed; a geometric mean."
-            +(' Open markers: at equal time.' if r.c.time_table is not None else '')]
-
-# %% ../nbs/15d_comparison.ipynb #06d029d4
-def _tried(c):
-    "Mean validation AUROC of each rate that was tried, and with how many seeds: tables arms x rates"
-    return [c.tuned.pivot_table(index='arm', columns='lr', values='valid_auroc', aggfunc=o).reindex(index=c.sweep.arms, columns=sorted(c.sweep.lrs)) for o in ('mean','count')]
-
-def _edges(c): return {a: 'lowest' if lr==min(c.sweep.lrs) else 'highest' for a,lr in c.lrs.items() if len(c.sweep.lrs)>1 and lr in (min(c.sweep.lrs), max(c.sweep.lrs))}
-
-def _rates(r):
-    c = r.c
-    if len(c.sweep.lrs)<2: return ['No learning rates were tried: '+(f'all arms had {c.sweep.lrs[0]:g}.' if c.sweep.lrs else "each arm had its strategy's own or the recipe's.")]
-    means,counts = _tried(c)
-    def cell(a, lr):
-        x,n = means.loc[a, lr],counts.loc[a, lr]
-        return 'no run' if x!=x else f'{x:.3f}'+(f' ({n:.0f} of {c.sweep.tune_seeds} seeds)' if n<c.sweep.tune_seeds else ' (chosen)' if c.lrs.get(a)==lr else '')
-    table = DataTable.from_rows([(a, *(cell(a, lr) for lr in means)) for a in means.index], 'Arm', *(f'{lr:g}' for lr in means), caption=f'AUROC on the validation split by base learning rate, mean of the seeds that tried it ({c.sweep.tune_seeds})')
-    edges = [f'The best rate of {a} is the {k} that was tried: a better one may lie beyond.' for a,k in _edges(c).items()]
-    return [table, *([BulletList(edges)] if edges else [])]
-
-# %% ../nbs/15d_comparison.ipynb #59a51be6
-_OF_A_RUN = ('progressive_strategy','seed','split_seed','resplit','epochs','lr','logdir','name')
-
-def _differs(r, run):
-    "The knobs of a run that the common recipe has otherwise"
-    own = {k: v for k,v in run.knobs.items() if k not in _OF_A_RUN and v!=getattr(r.c.sweep.recipe, k, None)}
-    return ', '.join(f"{k.replace('_', ' ')}: {'yes' if v is True else v}" for k,v in own.items()) or 'nothing'
-
-def _phases(run):
-    "The plan of a run in words"
-    if run.plan is None: return 'not recorded'
-    def epochs(o): return o['learns'] if o['learns'].startswith(('never','if')) else f"{o['start']} to {o['end']}" if o['end'] else f"{o['start']} on"
-    return ', '.join(f"{o['phase']} {epochs(o)}" for o in run.plan.to_dict('records'))
-
-_OF_NETWORK = ('arch','weights','attention_type','attention_after','class_weights')
-
-def _common(r):
-    "The recipe as TOML, without what differs from run to run or means nothing"
-    not_said = _OF_A_RUN+_OF_NETWORK*r.is_own
-    return ''.join(o for o in r.c.sweep.recipe.to_toml().splitlines(True) if o.split(' ')[0] not in not_said)
-
-def _arms(r):
-    keys = ('Learning rate over time','Profile of the stages','Batch norm of frozen stages')
-    rows = [(a, o[0].knobs['progressive_strategy'], _differs(r, o[0]), _phases(o[0]), *(dict(_settings(o[0])).get(k, 'not recorded') for k in keys)) for a,o in r.files.items()]
-    return [DataTable.from_rows(rows, 'Arm', 'Strategy', 'Beyond the common recipe', 'Phases: the stage from which on it learns, and its epochs', *keys, caption='The arms, by their first runs'),
-            'What all runs have in common:', CodeBlock(_common(r))]
-
-# %% ../nbs/15d_comparison.ipynb #bc6887f5
-_CLAIMED = dict(auroc=(5, 15), time=(1.05, 1.3))   # points of AUROC over full fine-tuning, and times its time
-
-def _held(low, high, claimed):
-    "What an interval says about a claimed range"
-    if low!=low or high!=high: return 'open: no interval'
-    if high<claimed[0]: return 'excluded: the interval is below'
-    if low>claimed[1]: return 'excluded: the interval is above'
-    return 'agrees: the interval is within' if claimed[0]<=low and high<=claimed[1] else 'open: the interval overlaps'
-
-def _claim_rows(r):
-    "A row for each claim and progressive arm"
-    mine = r.arms.loc[[a for a in r.arms.index if r.files[a][0].plan is not None and len(r.files[a][0].plan)>1]] if len(r.arms) else r.arms
-    points = '{:+.1f}'.format
-    for a,o in mine.iterrows():
-        yield '+5 to +15 % AUROC over full fine-tuning', a, _both(100*o.difference, 100*o.diff_low, 100*o.diff_high, points).replace('-', '−')+' points', _held(100*o.diff_low, 100*o.diff_high, _CLAIMED['auroc'])
-    for a,o in mine.iterrows(): yield '1.05 to 1.3 times its time', a, _times(o), _held(o.time_low, o.time_high, _CLAIMED['time'])
-    yield 'The first of its kind in medical imaging', 'all', 'nothing: it takes no measurement', 'refuted: by earlier work, named below'
-
-# %% ../nbs/15d_comparison.ipynb #b2ce0fbb
-def _claims(r):
-    rows = list(_claim_rows(r))
-    blocks = ['The text that medprog was made from claims what stands in the first column, for progressive fine-tuning, and gives no measurement. Nothing here repeats that as a fact. '
-        'Its per cents are read as points of AUROC, hundredths. Intervals are 95 % over seeds, at equal epochs, one at a time (not adjusted for their number).']
-    if r.c.table is not None and (base := r.c.table['mean'][BASELINE])==base: blocks.append(f'An AUROC of {base:.3f}, that of {BASELINE}, leaves {100*(1-base):.1f} points up to 1.')
-    if len(rows)==1: blocks.append(Note('No arm with more than one phase is there, so the first two claims are not examined.'))
-    return [*blocks, DataTable.from_rows(rows, 'Claim of the text', 'Arm', 'Measured here', 'The claim', caption='What was claimed, and what was measured'),
-        Reference('Tajbakhsh 2016: layer after layer, from the last on, for four kinds of medical images', 'https://doi.org/10.1109/TMI.2016.2535302'),
-        Reference('Shen 2019: head, top layers, all, for mammograms', 'https://doi.org/10.1038/s41598-019-48995-4'),
-        Reference('Davila 2024: eight strategies, gradual unfreezing among them, on five kinds of medical images', 'https://doi.org/10.1016/j.imavis.2024.105012')]
-
-# %% ../nbs/15d_comparison.ipynb #fa3c9321
-def _method(r):
-    s = r.c.sweep
-    splits = ('Each seed deals out the patients anew, the same way for all arms. Such splits share images, so intervals and tests over seeds use the variance of Nadeau and Bengio; '
-              'an interval over patients would mix several test splits and is not given.' if s.resample else 'One split for all runs: the seeds differ in initial head, order of the images and augmentation.')
-    rates = f'Each arm tried the same {len(s.lrs)} learning rates with {s.tune_seeds} of the seeds and kept that with the best mean AUROC on the validation split.' if len(s.lrs)>1 else 'Learning rates were not tuned.'
-    return [BulletList([splits, rates, 'Which epoch is kept, thresholds and learning rates are chosen on the validation split. The test split is compared once, when all is chosen.',
-        f'Arms are compared with {BASELINE} seed by seed: mean difference, interval and test of Student. p values are adjusted for the number of arms with the method of Holm.',
-        f'"Not worse" comes from a one-sided test against a loss of {s.margin:g}, at 0.025, adjusted likewise.',
-        'Two kinds of chance are shown and never pooled: over seeds (would another training say the same?) and over test patients (would other patients?), by 2000 bootstrap resamples of the patients, the same for both arms.',
-        'Equal epochs and equal time are two questions, with tables of their own.']),
-        Reference('Nadeau and Bengio 2003: inference for the generalization error', 'https://doi.org/10.1023/A:1024068626366'),
-        Reference('Holm 1979: a simple sequentially rejective multiple test procedure', 'https://www.jstor.org/stable/4615733'),
-        Reference('Piaggio 2012: reporting of noninferiority trials', 'https://doi.org/10.1001/jama.2012.87802')]
-
-# %% ../nbs/15d_comparison.ipynb #0c3eb953
-def _limits_of_data(r):
-    made,s = r.first.made if r.first else {},r.c.sweep
-    n = made.get('patients', {}).get('test', 0)
-    return {'The images are made up: these figures say nothing about patients.': s.recipe.data.split(':')[0]=='phantom',
-        f'One set of data and one network ({r.network}): another may rank the arms otherwise.': True,
-        f'One number of epochs ({s.recipe.epochs}): strategies that go slowly may need more.': True,
-        'The networks started from random weights: nothing here is about fine-tuning.': made.get('weights')=='none',
-        f'{n} test patients: the intervals over patients are wide, and a figure rests on few of them.': 0<n<200,
-        'No patients were given: images of one patient may be on both sides of a split, which flatters all arms.': any(o.startswith('no patients given') for o in made.get('notes', ())),
-        'All runs share one split: how the arms would do with other training images is not covered by any interval.': not s.resample}
-
-# %% ../nbs/15d_comparison.ipynb #f46c3b60
-def _limits_of_runs(r):
-    c,s = r.c,r.c.sweep
-    machines = {(o.made.get('device'), o.made.get('processor'), o.made.get('threads')) for f in r.files.values() for o in f}
-    never = [a for a,f in r.files.items() if f[0].plan is not None and (f[0].plan.learns=='never reached').any()]
-    return {f'{s.seeds} seeds: small differences stay unseen, and an interval from so few is wide.': s.seeds<10,
-        f"Arms without all their seeds: {', '.join(_lacking(c, c.runs))}. If runs failed, those that are left may be the luckier ones.": bool(_lacking(c, c.runs)),
-        'No learning rate was tuned: one that suits one strategy may not suit the next.': len(s.lrs)<2,
-        f"Best rate at the edge of those tried: {', '.join(_edges(c))}.": bool(_edges(c)),
-        f'Rates were chosen with {s.tune_seeds} of the seeds, which are also among those compared.': len(s.lrs)>1,
-        f"Phases that are never reached in these epochs: {', '.join(never)}.": bool(never),
-        f'The runs were made on {len(machines)} kinds of machine: ratios of times mix them.': len(machines)>1,
-        'Times are those of one kind of machine; what else ran on it is not known.': len(machines)==1,
-        'Whether anybody looked at the test split before, no folder can tell.': True}
-
-def _limits(r): return ['What follows was found in the files of this comparison.', BulletList([k for o in (_limits_of_data(r), _limits_of_runs(r)) for k,holds in o.items() if holds])]
-
-# %% ../nbs/15d_comparison.ipynb #6f492039
-def _flag(name, v):
-    text = ','.join(f'{o:g}' if isinstance(o, float) else str(o) for o in v) if isinstance(v, tuple) else str(v)
-    return shlex.join(['--'+name.replace('_', '-'), *([] if v is True else [text])])
-
-def _command(s):
-    "The command line of a sweep"
-    own = {o.name: getattr(s.recipe, o.name) for o in fields(Recipe) if o.name not in ('name','progressive_strategy') and getattr(s.recipe, o.name)!=o.default}
-    own |= dict(strategies=s.arms) | {o.name: getattr(s, o.name) for o in fields(Sweep) if o.name not in ('recipe','arms') and getattr(s, o.name)!=o.default}
-    if s.recipe.lr is not None: own.pop('lrs', None)           # no others, then
-    return ' \\\n    '.join(['medprog_compare', *(_flag(k, v) for k,v in own.items())])
-
-def _repeat(r):
-    rows = list(r.first.made.get('versions', {}).items()) if r.first else []
-    return [_again(r.first, 'comparison', 'compare'), CodeBlock(_command(r.c.sweep)),
-            'Each run is a folder in runs, with a report of its own. The tables are also in comparison.csv, runs.csv and, at equal time, comparison_equal_time.csv.',
-            DataTable.from_rows(rows, 'Package', 'Version', caption='Versions') if rows else Note('Versions were not recorded.')]
+    return [paths[k] for k in plots]
 
 # %% ../nbs/15d_comparison.ipynb #2eb499f1
-_PARTS = {'Summary': _summary, 'At equal epochs': _equal_epochs, 'At equal time': _equal_time, 'AUROC and time': _cost, 'Learning curves': lambda r: [_picture(r, 'learning')],
-    'Learning rates': _rates, 'Arms': _arms, 'Claims and measurements': _claims, 'Method': _method, 'Known limits': _limits, 'To repeat it': _repeat}
-
 def comparison_page(
     c:Comparison, # As `read_comparison` gives it
 ) -> Page: # With those pictures that `draw_comparison` has left in the folder
     "All that the report of a comparison says"
-    r = _read(c)
-    return Page(f'Comparison {c.folder.resolve().name}', [PageSection(k, tuple(f(r))) for k,f in _PARTS.items() if f is not _equal_time or c.time_table is not None])
+    r = read_files(c)
+    sections = render_sections(
+        'comparison.md', r=r, c=c, sweep=c.sweep, recipe=c.sweep.recipe, baseline=BASELINE,
+        facts=r.first.facts if r.first else RunFacts(), progress=_progress(c), lacking=lacking,
+        meaning=_meaning(c), visible='' if c.table is None else _visible(r.arms), command=sweep_command(c.sweep),
+        sentence=_sentence, phases=_phases, rate_table=rate_table)
+    return Page(f'Comparison {c.folder.resolve().name}', sections)
 
 # %% ../nbs/15d_comparison.ipynb #aec4f138
 def _tables(c):
     "Tables to keep, by file name"
-    tried = c.tuned[[k for k in ('arm','seed','lr','epochs','run','valid_auroc','seconds') if k in c.tuned]]
+    tried = c.tuned.filter(['arm','seed','lr','epochs','run','valid_auroc','seconds'])
     parts = {'equal epochs': c.runs, 'equal time': c.longer, 'learning rates': tried}
-    runs = pd.concat([o.assign(part=k) for k,o in parts.items() if len(o)] or [c.runs.assign(part='')])
-    found = {'comparison': c.table, 'comparison_equal_time': c.time_table, 'runs': runs.set_index(['part','arm','seed'])}
+    there = [o.assign(part=k) for k,o in parts.items() if len(o)]
+    runs = pd.concat(there or [c.runs.assign(part='')]).set_index(['part','arm','seed'])
+    found = {'comparison': c.table, 'comparison_equal_time': c.time_table, 'runs': runs}
     return {k: o for k,o in found.items() if o is not None}
 
 def write_comparison(
