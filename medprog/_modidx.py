@@ -885,6 +885,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                 'medprog.report._csv': ('report.html#_csv', 'medprog/report.py'),
                                 'medprog.report._evaluations': ('report.html#_evaluations', 'medprog/report.py'),
                                 'medprog.report._figure': ('report.html#_figure', 'medprog/report.py'),
+                                'medprog.report._flag': ('report.html#_flag', 'medprog/report.py'),
                                 'medprog.report._group_figure': ('report.html#_group_figure', 'medprog/report.py'),
                                 'medprog.report._is_figure': ('report.html#_is_figure', 'medprog/report.py'),
                                 'medprog.report._is_whole': ('report.html#_is_whole', 'medprog/report.py'),
