@@ -5,18 +5,19 @@
 # %% ../nbs/16_compare.ipynb #a26501b1
 from __future__ import annotations
 import json,time,warnings
-from dataclasses import replace
+from dataclasses import dataclass,field,replace
 from functools import partial
 from pathlib import Path
 from typing import Callable
+from fastcore.meta import delegates
 from .comparison import comparison_lines,write_comparison
 from .data import recipe_table
 from .engines import Failed,locked,run_all
 from .files import write_safely
-from .folder import check_recipe,differing,is_finished
+from .folder import RunFolder,check_recipe,differing,is_finished
 from .recipe import Recipe
 from .schedule import InputError
-from .outcome import Comparison,_row,_times,read_comparison
+from .outcome import Comparison,SweepFolder,read_comparison
 from .sweep import ADD_ONS,ARMS,BASELINE,LRS,Job,Sweep,arm_recipe
 from .train import train
 
@@ -30,77 +31,135 @@ def run_job(
     keep_models:bool=False, # Leave `model.pkl` in the folder
 ) -> str: # The run's folder
     "Carry out a run of a sweep, or what is left of it"
-    folder = Path(recipe.logdir)/recipe.name
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with locked(folder):
-        if is_finished(folder): check_recipe(recipe, folder)
-        else:
-            with open(folder.with_name(f'{folder.name}.log'), 'a', encoding='utf-8') as log, warnings.catch_warnings():
-                warnings.showwarning = lambda message,*args,**kwargs: print(f"warning: {message}", file=log)
-                train(recipe, say=partial(print, file=log, flush=True), resume=True, learner=learner)
-        if not keep_models: (folder/'model.pkl').unlink(missing_ok=True)
-    return str(folder)
+    run = RunFolder(Path(recipe.logdir)/recipe.name)
+    run.path.parent.mkdir(parents=True, exist_ok=True)
+    with locked(run.path):
+        if is_finished(run.path): check_recipe(recipe, run.path)
+        else: _train_into_log(recipe, learner, run.path.with_name(f'{recipe.name}.log'))
+        if not keep_models: run.model.unlink(missing_ok=True)
+    return str(run.path)
+
+def _train_into_log(recipe, learner, path):
+    with open(path, 'a', encoding='utf-8') as log, warnings.catch_warnings():
+        say = partial(print, file=log, flush=True)
+        warnings.showwarning = lambda message,*args,**kwargs: say(f"warning: {message}")
+        train(recipe, say=say, resume=True, learner=learner)
 
 # %% ../nbs/16_compare.ipynb #22015ef1
-def _said(job, res, folder):
-    "What came of a run, in a few words"
-    if isinstance(res, Failed): return f"FAILED: {res.message}"
-    row = _row(job, folder/'runs'/job.name)
-    return f"AUROC {row['valid_auroc']:.3f} on the validation split, {row['seconds']:.0f} s"
+@dataclass
+class _Study:
+    "Carries out the runs of a sweep"
+    sweep:Sweep
+    at:SweepFolder
+    run_all:Callable # Takes recipes
+    say:Callable
+    failed:dict[str,str] = field(default_factory=dict) # Messages, by name
 
-def _clock(seconds): return f'{seconds/3600:.1f} h' if seconds>5400 else f'{seconds/60:.0f} min' if seconds>90 else f'{seconds:.0f} s'
+    def carry_out(self, jobs, what):
+        "Run those of `jobs` that aren't finished"
+        todo = [job for job in jobs if not self.is_done(job)]
+        done = len(jobs)-len(todo)
+        before = f", {done} of them finished before" if done else ''
+        if todo: self.say(f"\n{what}: {len(jobs)} runs{before}")
+        start,epochs = time.monotonic(),0
+        outcomes = self.run_all(list(map(self.recipe, todo)))
+        for n,(i,outcome) in enumerate(outcomes, 1):
+            job,count = todo[i],f'{n:>4}/{len(todo)}'
+            epochs += job.epochs
+            left = _time_left(start, epochs, sum(job.epochs for job in todo))
+            self.say(f"{count}  {job.name}: {self.told(job, outcome)}{left}")
 
-def _carry_out(sweep, jobs, folder, run, say, what):
-    "Run those of `jobs` that aren't finished; the messages of those that failed, by name"
-    recipes = {o: sweep.job_recipe(o, folder) for o in jobs}
-    done = [o for o in jobs if is_finished(folder/'runs'/o.name)]
-    for o in done: check_recipe(recipes[o], folder/'runs'/o.name)
-    todo,failed,start,epochs = [o for o in jobs if o not in done],{},time.monotonic(),0
-    if todo: say(f"\n{what}: {len(jobs)} runs"+(f", {len(done)} of them finished before" if done else ''))
-    for n,(i,res) in enumerate(run([recipes[o] for o in todo]), 1):
-        job,epochs = todo[i],epochs+todo[i].epochs
-        if isinstance(res, Failed): failed[job.name] = res.message
-        left = (time.monotonic()-start)/epochs*(sum(o.epochs for o in todo)-epochs)
-        say(f"{n:>4}/{len(todo)}  {job.name}: {_said(job, res, folder)}"+(f"; about {_clock(left)} left" if n<len(todo) else ''))
-    return failed
+    def recipe(self, job): return self.sweep.job_recipe(job, self.at.path)
+
+    def is_done(self, job):
+        path = self.at.run(job).path
+        if is_finished(path): check_recipe(self.recipe(job), path)
+        return is_finished(path)
+
+    def told(self, job, outcome):
+        "What came of a run, in a few words"
+        if isinstance(outcome, Failed):
+            self.failed[job.name] = outcome.message
+            return f"FAILED: {outcome.message}"
+        row = self.sweep.rows([job], self.at.path).iloc[0]
+        return f"AUROC {row.valid_auroc:.3f} on the validation split, {row.seconds:.0f} s"
+
+    def carry_out_all(self):
+        "Run what tries learning rates, what is compared, and what is compared at equal time"
+        sweep,folder = self.sweep,self.at.path
+        self.carry_out(sweep.tuning(), 'learning rates')
+        lrs = sweep.choose(sweep.rows(sweep.tuning(), folder))
+        final = sweep.final(lrs)
+        self.carry_out(final, 'at equal epochs')
+        if not sweep.equal_time: return
+        epochs = _equal_time(sweep, sweep.rows(final, folder), self.at)
+        timed = {arm: lr for arm,lr in lrs.items() if arm in epochs}
+        self.carry_out(sweep.final(timed, epochs), 'at equal time')
+
+def _time_left(start, epochs, of):
+    "About how long the other epochs take; empty if there are none"
+    if epochs==of: return ''
+    seconds = (time.monotonic()-start)/epochs*(of-epochs)
+    return f"; about {_clock(seconds)} left"
+
+def _clock(seconds):
+    if seconds>5400: return f'{seconds/3600:.1f} h'
+    return f'{seconds/60:.0f} min' if seconds>90 else f'{seconds:.0f} s'
 
 # %% ../nbs/16_compare.ipynb #b646c85e
-def _begin(sweep):
-    "The folder of a comparison, with the question in it"
+def _enter_folder(sweep, say):
+    "The folder of a comparison, with the question in it; says mistakes in the data, and decodes its images once"
     r = sweep.recipe
-    folder = Path(r.logdir)/(r.name or f"compare-{Path(r.data).stem.replace(':', '-')}-{r.arch}-{r.epochs}")
-    if (folder/'sweep.toml').is_file():
-        was = Sweep.from_toml((folder/'sweep.toml').read_text(encoding='utf-8'), f'{folder}/sweep.toml')
-        differ = differing(was.recipe, r)+['resample']*(was.resample!=sweep.resample)
-        if differ: raise InputError(f"{folder} belongs to another comparison: it has another {', '.join(differ)}; give what it had, or another --name")
-    elif folder.exists() and any(folder.iterdir()): raise InputError(f"name: {folder} exists and is no comparison; give another --name")
-    folder.mkdir(parents=True, exist_ok=True)
-    write_safely(folder/'sweep.toml', sweep.to_toml().encode())
-    return folder
+    table = recipe_table(sweep.job_recipe(Job(BASELINE, r.seed, None, r.epochs), ''))
+    data = Path(r.data).stem.replace(':', '-')
+    made = f"compare-{data}-{r.arch}-{r.epochs}"
+    at = SweepFolder(Path(r.logdir)/(r.name or made))
+    if at.sweep.is_file(): _check_question(sweep, at)
+    elif at.path.exists() and any(at.path.iterdir()):
+        raise InputError(f"name: {at.path} exists and is no comparison; give another --name")
+    at.path.mkdir(parents=True, exist_ok=True)
+    write_safely(at.sweep, sweep.to_toml().encode())
+    for line in (f"comparison: {at.path}", f"data: {r.data}", table.counts().to_string(), *table.notes): say(line)
+    return at
+
+def _check_question(sweep, at):
+    was = at.read_sweep()
+    differ = differing(was.recipe, sweep.recipe)
+    if was.resample!=sweep.resample: differ.append('resample')
+    if not differ: return
+    found = f"it has another {', '.join(differ)}"
+    raise InputError(f"{at.path} belongs to another comparison: {found}; give what it had, or another --name")
 
 # %% ../nbs/16_compare.ipynb #77943154
-def _equal_time(sweep, runs, folder):
+def _equal_time(sweep, runs, at):
     "How many epochs each arm has at equal time: as was decided, or now"
-    path = _times(folder)
-    known = json.loads(path.read_text(encoding='utf-8')) if path.is_file() else {}
-    for a,n in sweep.epochs_in_time(runs).items():
-        try: arm_recipe(a, replace(sweep.recipe, epochs=n))
+    known = at.read_epochs() or {}
+    for arm,n in sweep.epochs_in_time(runs).items():
+        try: arm_recipe(arm, replace(sweep.recipe, epochs=n))
         except InputError: continue                       # more phases than epochs
-        known.setdefault(a, n)
-    write_safely(path, json.dumps(known, indent=1).encode())
+        known.setdefault(arm, n)
+    write_safely(at.equal_time, json.dumps(known, indent=1).encode())
     return known
 
 # %% ../nbs/16_compare.ipynb #7834d659
 _OF_NETWORK = [k for k,o in ADD_ONS.items() if o.keys() & {'attention_type', 'class_weights'}]
 
 def _check_own(sweep):
-    wrong = [a for a in sweep.arms if set(a.split('+')[1:]) & set(_OF_NETWORK)]
-    if wrong: raise InputError(f"arm {wrong[0]}: {', '.join(_OF_NETWORK)} are for the recipe's own network; with a learner of yours, put them into it")
+    "An `InputError` if an arm changes the recipe's own network"
+    wrong = [
+        arm for arm in sweep.arms
+        if set(arm.split('+')[1:]) & set(_OF_NETWORK)]
+    if not wrong: return
+    names = ', '.join(_OF_NETWORK)
+    reason = f"{names} are for the recipe's own network"
+    raise InputError(f"arm {wrong[0]}: {reason}; with a learner of yours, put them into it")
 
 # %% ../nbs/16_compare.ipynb #35170963
+@delegates(run_all)
 def compare(
     recipe:Recipe, # What all runs have in common; its strategy means nothing
     strategies:tuple[str,...]=ARMS, # The arms; each with what is added to it, as in balanced+mixup
+    *,
     add:tuple[str,...]=(), # Each of these alone, added to full fine-tuning, is an arm too
     seeds:int=5, # How many runs of each arm are compared
     lrs:tuple[float,...]=LRS, # Learning rates that each arm chooses from; none: each strategy's own, or the recipe's
@@ -109,34 +168,33 @@ def compare(
     equal_time:bool=False, # Also let each arm have as many epochs as fit into the time of full fine-tuning
     margin:float=.005, # Of AUROC: an arm that is worse by less is not worse
     learner:Callable|None=None, # Makes the `Learner` of `DataLoaders`, for a network of your own, as for `train`
-    engine:str='here', # here (one run after another), processes or ray
-    n:int|None=None, # Runs at a time
-    threads:int|None=None, # Cores for each run; by default they are shared out
-    address:str|None=None, # Of a Ray cluster
     keep_models:bool=False, # Keep the network of each run
     say:Callable=print, # Called with each line of text that a person at a screen would read
+    **kwargs # How runs are carried out, as for `run_all`
 ) -> Comparison:
     "Compare strategies, or go on with a comparison; it leaves a report"
-    sweep = Sweep(recipe, (*strategies, *(f'{BASELINE}+{o}' for o in add)), seeds, lrs, tune_seeds, resample, equal_time, margin)
+    arms = (*strategies, *(f'{BASELINE}+{o}' for o in add))
+    sweep = Sweep(recipe, arms, seeds=seeds, lrs=lrs, tune_seeds=tune_seeds, resample=resample,
+                  equal_time=equal_time, margin=margin)
     recipe.check_there(resume=True)
     if learner: _check_own(sweep)
-    table = recipe_table(sweep.job_recipe(Job(BASELINE, recipe.seed, None, recipe.epochs), ''))     # mistakes in the data are said now, and its images are decoded once
-    folder = _begin(sweep)
-    say('\n'.join([f"comparison: {folder}", f"data: {recipe.data}", table.counts().to_string(), *table.notes]))
-    run = partial(run_all, partial(run_job, learner=learner, keep_models=keep_models), engine=engine, n=n, threads=threads, address=address)
-    failed = _carry_out(sweep, sweep.tuning(), folder, run, say, 'learning rates')
-    lrs = sweep.choose(sweep.rows(sweep.tuning(), folder))
-    failed |= _carry_out(sweep, sweep.final(lrs), folder, run, say, 'at equal epochs')
-    if equal_time:
-        epochs = _equal_time(sweep, sweep.rows(sweep.final(lrs), folder), folder)
-        failed |= _carry_out(sweep, sweep.final({k: v for k,v in lrs.items() if k in epochs}, epochs), folder, run, say, 'at equal time')
-    return _conclude(folder, failed, say)
+    at = _enter_folder(sweep, say)
+    run = partial(run_job, learner=learner, keep_models=keep_models)
+    study = _Study(sweep, at, partial(run_all, run, **kwargs), say)
+    study.carry_out_all()
+    return _conclude(study)
 
-def _conclude(folder, failed, say):
+def _conclude(study):
     "Write the report, and say what came out"
-    c = read_comparison(folder)
-    if failed: say(f"\n{len(failed)} runs failed; the same command tries them again:\n"+'\n'.join(f"  {k}: {v}" for k,v in failed.items()))
-    if c.table is None: raise InputError(f"comparison: no run of {BASELINE} has come to its end, so there is nothing to compare with; see the .log files in {folder/'runs'}")
-    path = write_comparison(folder)
-    say('\n'.join(['', comparison_lines(c), '', f"{path} has all of it with pictures; tensorboard --logdir {folder/'runs'} shows its runs"]))
+    at,say,failed = study.at,study.say,study.failed
+    c = read_comparison(at.path)
+    if failed:
+        messages = [f"  {name}: {message}" for name,message in failed.items()]
+        say('\n'.join([f"\n{len(failed)} runs failed; the same command tries them again:", *messages]))
+    if c.table is None:
+        missing = f"no run of {BASELINE} has come to its end, so there is nothing to compare with"
+        raise InputError(f"comparison: {missing}; see the .log files in {at.runs}")
+    path = write_comparison(at.path)
+    more = f"{path} has all of it with pictures; tensorboard --logdir {at.runs} shows its runs"
+    say('\n'.join(['', comparison_lines(c), '', more]))
     return c
