@@ -9,10 +9,9 @@ from dataclasses import dataclass,field,replace
 from functools import partial
 from pathlib import Path
 from typing import Callable
-from fastcore.meta import delegates
 from .comparison import comparison_lines,write_comparison
 from .data import recipe_table
-from .engines import Failed,locked,run_all
+from .engines import Engine,Failed,locked,run_all
 from .files import write_safely
 from .folder import RunFolder,check_recipe,differing,is_finished
 from .recipe import Recipe
@@ -155,7 +154,6 @@ def _check_own(sweep):
     raise InputError(f"arm {wrong[0]}: {reason}; with a learner of yours, put them into it")
 
 # %% ../nbs/16_compare.ipynb #35170963
-@delegates(run_all)
 def compare(
     recipe:Recipe, # What all runs have in common; its strategy means nothing
     strategies:tuple[str,...]=ARMS, # The arms; each with what is added to it, as in balanced+mixup
@@ -168,9 +166,12 @@ def compare(
     equal_time:bool=False, # Also let each arm have as many epochs as fit into the time of full fine-tuning
     margin:float=.005, # Of AUROC: an arm that is worse by less is not worse
     learner:Callable|None=None, # Makes the `Learner` of `DataLoaders`, for a network of your own, as for `train`
+    engine:Engine='here', # here (one run after another), processes or ray
+    n:int|None=None, # Runs at a time
+    threads:int|None=None, # Cores for each run; by default they are shared out
+    address:str|None=None, # Of a Ray cluster
     keep_models:bool=False, # Keep the network of each run
     say:Callable=print, # Called with each line of text that a person at a screen would read
-    **kwargs # How runs are carried out, as for `run_all`
 ) -> Comparison:
     "Compare strategies, or go on with a comparison; it leaves a report"
     arms = (*strategies, *(f'{BASELINE}+{o}' for o in add))
@@ -180,7 +181,8 @@ def compare(
     if learner: _check_own(sweep)
     at = _enter_folder(sweep, say)
     run = partial(run_job, learner=learner, keep_models=keep_models)
-    study = _Study(sweep, at, partial(run_all, run, **kwargs), say)
+    run_jobs = partial(run_all, run, engine=engine, n=n, threads=threads, address=address)
+    study = _Study(sweep, at, run_jobs, say)
     study.carry_out_all()
     return _conclude(study)
 
