@@ -64,14 +64,12 @@ _MPI = ('OMPI_COMM_WORLD_SIZE', 'PMI_SIZE', 'MV2_COMM_WORLD_SIZE')
 def find_team() -> Team:
     "The team of this process"
     n = n_launched()
-    if n==1: _check_no_mpi()
-    return _join_team(n) if n>1 else Team()
-
-def _check_no_mpi():
+    if n>1: return _join_team(n)
     by_mpi = any(int(os.environ.get(name, 1))>1 for name in _MPI)
-    if not (by_mpi and 'ACCELERATE_MIXED_PRECISION' in os.environ): return
-    how = "launch with --multi_gpu, which also serves for CPUs"
-    raise InputError(f"accelerate launch uses MPI here, which is not supported; {how}")
+    if by_mpi and 'ACCELERATE_MIXED_PRECISION' in os.environ:
+        raise InputError("accelerate launch uses MPI here, which is not supported; "
+                         "launch with --multi_gpu, which also serves for CPUs")
+    return Team()
 
 def _join_team(n):
     state = _connected(n)
@@ -79,15 +77,16 @@ def _join_team(n):
     if state.process_index: warnings.filterwarnings('ignore')                # one of them is enough
     if sys.platform.startswith('linux'): ctypes.CDLL(None).prctl(1, signal.SIGTERM)     # PR_SET_PDEATHSIG
     atexit.register(lambda: dist.is_initialized() and dist.destroy_process_group())
-    n_local = int(os.environ.get('LOCAL_WORLD_SIZE', n))
-    control = dist.new_group(backend='gloo', timeout=timedelta(days=7))      # as long as the main process takes
-    return Team(state.process_index, n, state.local_process_index, n_local=n_local, control=control)
+    return Team(
+        state.process_index, n, state.local_process_index,
+        n_local=int(os.environ.get('LOCAL_WORLD_SIZE', n)),
+        control=dist.new_group(backend='gloo', timeout=timedelta(days=7)))   # as long as the main process takes
 
 def _connected(n):
     try: from accelerate import PartialState
     except ImportError as e:
-        advice = "which takes Accelerate: pip install medprog[distributed]"
-        raise InputError(f"{n} processes were launched, {advice}") from e
+        raise InputError(f"{n} processes were launched, which takes Accelerate: "
+                         "pip install medprog[distributed]") from e
     asked = os.environ.get('ACCELERATE_USE_CPU', '').lower()=='true'
     state = PartialState(cpu=asked or not torch.cuda.is_available(), timeout=timedelta(hours=1))
     kind = str(state.distributed_type).split('.')[-1]
@@ -129,9 +128,9 @@ def check_same(self:Team, **facts):
     dist.all_gather_object(said, facts, group=self.control)
     for i,other in enumerate(said):
         for k,v in said[0].items():
-            if other[k]==v: continue
-            need = "all need the same files and the same kind of machine"
-            raise InputError(f"{k}: {v!r} in process 0 and {other[k]!r} in process {i}; {need}")
+            if other[k]!=v:
+                raise InputError(f"{k}: {v!r} in process 0 and {other[k]!r} in process {i}; "
+                                 "all need the same files and the same kind of machine")
 
 @patch
 def agree(self:Team,
@@ -140,8 +139,8 @@ def agree(self:Team,
 ) -> int: # The same in all processes
     "The greatest or least of the numbers that the processes have"
     if self.n==1: return number
-    t,op = torch.tensor(number),getattr(dist.ReduceOp, on)
-    dist.all_reduce(t, op, group=self.control)
+    t = torch.tensor(number)
+    dist.all_reduce(t, getattr(dist.ReduceOp, on), group=self.control)
     return int(t)
 
 @patch
@@ -156,8 +155,8 @@ def part(self:Team,
 ) -> list[int]: # Their numbers; all parts are of one size
     "Which images of a batch are this process's"
     size = -(-n//self.n)
-    start = self.rank*size
-    return [i%n for i in range(start, start+size)]
+    return [
+        i%n for i in range(self.rank*size, (self.rank+1)*size)]
 
 @patch
 def whole(self:Team,
@@ -314,8 +313,7 @@ class GradientSum:
         self._expect_all()
 
     def _expect_all(self):
-        self.sent = []
-        self.left = [len(piece) for piece in self.pieces]
+        self.sent,self.left = [],[*map(len, self.pieces)]
 
     def _ready(self, i, p):
         self.left[i] -= 1
@@ -359,24 +357,21 @@ class TrainTogether(Callback):
         self.run = self.team.n>1 and is_fit(self.learn)
         if not self.run: return
         check_divides(self.dls.train, self.team)
-        self._start_as_main()
+        set_random_state(random_of_main(self.team.main_only(random_state)))
+        rng = self.dls.train.rng
+        rng.setstate(self.team.main_only(rng.getstate))
+        for t in self.model.state_dict().values(): t.copy_(_of_main(t))
         self.stack.enter_context(whole_batches(self.model, self.team))
         self.stack.callback(setattr, self.learn, 'model', self.model)
         self.learning,self.plain = [],self.model
-
-    def _start_as_main(self):
-        rng,main_only = self.dls.train.rng,self.team.main_only
-        set_random_state(random_of_main(main_only(random_state)))
-        rng.setstate(main_only(rng.getstate))
-        for t in self.model.state_dict().values(): t.copy_(_of_main(t))
 
     def before_validate(self): self.learn.dl = PartLoader(self.dl, self.team)
     def after_backward(self): self.sum.finish()
     def after_fit(self): self.restore()
 
     def after_epoch(self):
-        weights = {f'weights after epoch {self.epoch}': _checksum([self.model])}
-        self.team.check_same(**weights)
+        self.team.check_same(**{
+            f'weights after epoch {self.epoch}': _checksum([self.model])})
 
     def restore(self):
         "Leave the model as it was found; an interrupted fit has to be told"
@@ -408,21 +403,20 @@ def after_pred(self:TrainTogether): self.learn.model = self.plain
 
 def _mixes(learn):
     "Will images of this batch be mixed?"
-    def mixes(cb):
-        if isinstance(cb, Mixing): return cb.schedule.mixing_at(learn.epoch)[0]>0
-        return isinstance(cb, MixHandler)
-    return any(map(mixes, learn.cbs))
+    return any(
+        cb.schedule.mixing_at(learn.epoch)[0]>0 if isinstance(cb, Mixing)
+        else isinstance(cb, MixHandler)
+        for cb in learn.cbs)
 
 class _Part(nn.Module):
     "A network that is given this process's part of a batch, or of what all have, and puts out the whole"
     def __init__(self, model, team, n, mixed):
         super().__init__()
-        self.model = model
-        self.team,self.n,self.mixed = team,n,mixed
+        self.model,self.team = model,team
+        self.n,self.mixed = n,mixed
 
     def forward(self, *xb):
-        mine = self.team.part(self.n)
-        if self.mixed: xb = [x[mine] for x in xb]
+        if self.mixed: xb = [x[self.team.part(self.n)] for x in xb]
         return self.team.whole(self.model(*xb), self.n)
 
 # %% ../nbs/13b_distributed.ipynb #f801ba77
@@ -438,18 +432,16 @@ def check_divides(
     "An `InputError` if a batch can't be divided among the processes"
     last = 0 if dl.drop_last else len(dl.dataset)%dl.bs
     for n,what in ((dl.bs, 'batches'), (last, 'the last batch, which is kept,')):
-        if n%team.n==0: continue
-        advice = f"give {max(n//team.n, 1)*team.n}"
-        raise InputError(f"batch_size: {what} of {n} images can't be divided among {team.n} processes; {advice}")
+        if n%team.n:
+            raise InputError(f"batch_size: {what} of {n} images can't be divided among {team.n} processes; "
+                             f"give {max(n//team.n, 1)*team.n}")
 
 def random_of_main(
     state:dict, # As `random_state` gives it, in the main process
 ) -> dict: # For this one
     "The state of all random numbers; all GPUs are where that of the main process is"
     cuda = state['torch_cuda_state']
-    if not cuda: return state
-    here = cuda[:1]*torch.cuda.device_count()
-    return state|dict(torch_cuda_state=here)
+    return state|dict(torch_cuda_state=cuda[:1]*torch.cuda.device_count()) if cuda else state
 
 # %% ../nbs/13b_distributed.ipynb #abd40c3f
 class StopTogether(Stop):
@@ -477,9 +469,8 @@ class Follower(Checkpoint):
     "A `Checkpoint` that another process writes"
     def __init__(self, folder, state=None, *args, **kwargs):
         super().__init__(folder, state, *args, **kwargs)
-        if not state: return
-        at = state['at']
-        if at['random']: at['random'] = random_of_main(at['random'])
+        at = state['at'] if state else {}
+        if at.get('random'): at['random'] = random_of_main(at['random'])
 
     def _save(self, epoch, batch=0): "The main process does"
 
@@ -491,9 +482,9 @@ def others_missed():
     try: yield
     except RuntimeError as e:
         if not any(text in str(e) for text in _LOST): raise
-        advice = "the same command with --resume goes on"
-        raise InputError(f"another process of this training has ended, and said why if it could; {advice}") from e
+        raise InputError("another process of this training has ended, and said why if it could; "
+                         "the same command with --resume goes on") from e
 
-# %% ../nbs/13b_distributed.ipynb #2668fbb9
+# %% ../nbs/13b_distributed.ipynb #8134dbf4
 # aliases until the merge
 alone,Team.once = hide_launcher,Team.main_only
