@@ -10,7 +10,7 @@ from contextlib import contextmanager,suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import cycle,islice
-from math import inf
+from math import ceil,inf
 from pathlib import Path
 from queue import Empty,SimpleQueue
 from tempfile import TemporaryFile
@@ -37,8 +37,8 @@ class Failed:
     def __str__(self): return f"job {self.job}: {self.kind}: {self.message}"
 
 def _failed(i, e):
-    lines = traceback.format_exception(e)
-    return Failed(i, type(e).__name__, str(e), ''.join(lines))
+    return Failed(
+        i, type(e).__name__, str(e), ''.join(traceback.format_exception(e)))
 
 # %% ../nbs/15b_engines.ipynb #0dd82530
 _FAILURES = (Exception, SystemExit)
@@ -121,7 +121,7 @@ def _memory():
 def _cores():
     "Cores that this process or container has"
     share = _container('cpu.max', 'cpu/cpu.cfs_quota_us')/1e5          # microseconds in a tenth of a second
-    return int(min(num_cpus(), max(1, share)))
+    return ceil(min(num_cpus(), share))
 
 def _n_at_once(cores, memory, threads): return max(1, int(min(cores//(threads or 1), memory//_NEED)))
 
@@ -134,8 +134,9 @@ class _Processes:
         gpus,cores = _gpus(),_cores()
         self.n = min(n or len(gpus) or _n_at_once(cores, _memory(), threads), jobs)
         self.threads = threads or max(1, cores//self.n)
-        each = islice(cycle(gpus), self.n)
-        self.free = [dict(CUDA_VISIBLE_DEVICES=gpu) for gpu in each] or [{}]*self.n
+        self.free = [
+            dict(CUDA_VISIBLE_DEVICES=gpu)
+            for gpu in islice(cycle(gpus), self.n)] or [{}]*self.n
         input,hold = os.pipe()
         self.input,self.hold = os.fdopen(input, 'rb'),os.fdopen(hold, 'wb')
 
@@ -152,10 +153,11 @@ class _Processes:
         finally: self.free.append(env)
 
     def start(self, file, env):
-        code = f'import sys; sys.path[:] = {sys.path}; from {__name__} import do_task; do_task()'
-        env = {**os.environ, **_thread_env(self.threads), **env}
-        streams = dict(stdin=self.input, stdout=file, start_new_session=True)
-        status = subprocess.run([sys.executable, '-c', code], env=env, **streams).returncode
+        path = list(map(str, sys.path))
+        code = f'import sys; sys.path[:] = {path}; from {__name__} import do_task; do_task()'
+        status = subprocess.run(
+            [sys.executable, '-c', code], env={**os.environ, **_thread_env(self.threads), **env},
+            stdin=self.input, stdout=file, start_new_session=True).returncode
         if status:
             reason = signal.Signals(-status).name if status<0 else f'exit code {status}'
             raise _Lost(f'its process was lost, {reason}')
@@ -185,8 +187,8 @@ def _connect(ray, address):
         _ask(address)
         ray.init(address, **quiet)
     except Exception as e:                               # Ray has many for this
-        reason = ' '.join(str(e).split())
-        raise InputError(f"address: no Ray cluster answers at {address} ({reason})") from e
+        raise InputError(f"address: no Ray cluster answers at {address} "
+                         f"({' '.join(str(e).split())})") from e
 
 _ANSWER = 20.                                            # seconds
 
@@ -195,8 +197,9 @@ def _ask(address):
     at = urlsplit(address if '://' in address else f'//{address}')
     if not at.port: return
     socket.create_connection((at.hostname, at.port), timeout=_ANSWER).close()
-    status = [sys.executable, '-m', 'ray.scripts.scripts', 'status', '--address', address]
-    if not at.scheme: subprocess.run(status, capture_output=True, timeout=_ANSWER)
+    if not at.scheme:
+        subprocess.run([sys.executable, '-m', 'ray.scripts.scripts', 'status', '--address', address],
+                       capture_output=True, timeout=_ANSWER)
 
 # %% ../nbs/15b_engines.ipynb #5c74b9ca
 def _ray_shares(nodes, jobs, threads):
@@ -207,8 +210,8 @@ def _ray_shares(nodes, jobs, threads):
     cores,gpus = of('CPU'),sum(of('GPU'))
     if not cores: raise InputError("address: the Ray cluster has no cores")
     if threads and threads>max(cores):
-        most = f"the largest machine of the Ray cluster has {max(cores)} cores"
-        raise InputError(f"threads: {threads} is not allowed; {most}")
+        raise InputError(f"threads: {threads} is not allowed; "
+                         f"the largest machine of the Ray cluster has {max(cores)} cores")
     at_once = min(jobs, gpus or _n_at_once(sum(cores), sum(of('memory')), None))
     return threads or max(1, min(sum(cores)//at_once, *cores)),min(gpus, 1)
 
