@@ -39,8 +39,7 @@ def n_launched() -> int: # 1 without a launcher
 @contextmanager
 def hide_launcher():
     "Hide RANK and WORLD_SIZE from fastai inside the block"
-    names = {'RANK', 'WORLD_SIZE'} & os.environ.keys()
-    found = {name: os.environ.pop(name) for name in names}
+    found = {k: os.environ.pop(k) for k in ('RANK', 'WORLD_SIZE') if k in os.environ}
     try: yield
     finally: os.environ.update(found)
 
@@ -155,8 +154,7 @@ def part(self:Team,
 ) -> list[int]: # Their numbers; all parts are of one size
     "Which images of a batch are this process's"
     size = -(-n//self.n)
-    return [
-        i%n for i in range(self.rank*size, (self.rank+1)*size)]
+    return [i%n for i in range(self.rank*size, (self.rank+1)*size)]
 
 @patch
 def whole(self:Team,
@@ -183,12 +181,10 @@ class PartLoader(GetAttr):
 
     def __len__(self): return len(self.dl)
 
-    def to_detach(self, b, cpu=True, gather=True):
-        return to_detach(b, cpu, gather=False)                     # fastai would gather what is there already
+    def to_detach(self, b, cpu=True, gather=True): return to_detach(b, cpu, gather=False)    # fastai would gather it again
 
     def __iter__(self):
-        batches = self._read() if isinstance(self.dl, TfmdDL) else self._cut()
-        with part_drawn(self.dl, self.team): yield from batches
+        with part_drawn(self.dl, self.team): yield from self._read() if isinstance(self.dl, TfmdDL) else self._cut()
 
     def _read(self):
         dl,part = self.dl,self.team.part
@@ -240,8 +236,7 @@ def whole_batch_norm(
     x:Tensor, # (images of this process, channels, ...)
 ) -> Tensor: # Of the same shape
     "Batch norm with the statistics of the batches of all processes"
-    dims = [0, *range(2, x.ndim)]
-    shape = [-1, *[1]*(x.ndim-2)]
+    dims,shape = [0, *range(2, x.ndim)],[-1, *[1]*(x.ndim-2)]
     wide = x if x.dtype==torch.float64 else x.float()
     mean = _Mean.apply(wide.mean(dims, keepdim=True))
     var = _Mean.apply((wide-mean).square().mean(dims, keepdim=True))
@@ -256,8 +251,7 @@ def whole_batch_norm(
 @torch.no_grad()
 def _note_statistics(m, mean, var, count):
     m.num_batches_tracked.add_(1)
-    momentum = m.momentum
-    if momentum is None: momentum = 1/float(m.num_batches_tracked)
+    momentum = 1/float(m.num_batches_tracked) if m.momentum is None else m.momentum
     unbiased = var*count/(count-1)
     m.running_mean.lerp_(mean.to(m.running_mean), momentum)
     m.running_var.lerp_(unbiased.to(m.running_var), momentum)
@@ -312,8 +306,7 @@ class GradientSum:
             for i,piece in enumerate(self.pieces) for p in piece]
         self._expect_all()
 
-    def _expect_all(self):
-        self.sent,self.left = [],[*map(len, self.pieces)]
+    def _expect_all(self): self.sent,self.left = [],[*map(len, self.pieces)]
 
     def _ready(self, i, p):
         self.left[i] -= 1
@@ -485,6 +478,6 @@ def others_missed():
         raise InputError("another process of this training has ended, and said why if it could; "
                          "the same command with --resume goes on") from e
 
-# %% ../nbs/13b_distributed.ipynb #8134dbf4
+# %% ../nbs/13b_distributed.ipynb #b9f4d988
 # aliases until the merge
 alone,Team.once = hide_launcher,Team.main_only
