@@ -181,7 +181,7 @@ class PartLoader(GetAttr):
 
     def __len__(self): return len(self.dl)
 
-    def to_detach(self, b, cpu=True, gather=True): return to_detach(b, cpu, gather=False)    # fastai would gather it again
+    def to_detach(self, b, cpu=True, gather=True): return to_detach(b, cpu, gather=False)    # fastai would gather
 
     def __iter__(self):
         with part_drawn(self.dl, self.team): yield from self._read() if isinstance(self.dl, TfmdDL) else self._cut()
@@ -478,6 +478,6 @@ def others_missed():
         raise InputError("another process of this training has ended, and said why if it could; "
                          "the same command with --resume goes on") from e
 
-# %% ../nbs/13b_distributed.ipynb #b9f4d988
+# %% ../nbs/13b_distributed.ipynb #0514b614
 # aliases until the merge
 alone,Team.once = hide_launcher,Team.main_only
