@@ -4,318 +4,316 @@
 
 # %% ../nbs/15b_engines.ipynb #45e6c7a9
 from __future__ import annotations
-import logging,os,re,signal,socket,subprocess,sys,threading,traceback
-from collections import Counter,deque
-from concurrent.futures import FIRST_COMPLETED,wait
+import logging,os,pickle,signal,socket,subprocess,sys,threading,time,traceback
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager,suppress
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import Pipe
+from itertools import cycle,islice
+from math import ceil,inf
 from pathlib import Path
-from typing import Callable,Iterator
+from queue import Empty,SimpleQueue
+from tempfile import TemporaryFile
+from typing import Callable,Iterator,Literal,get_args
+from urllib.parse import urlsplit
 import cloudpickle
 from filelock import FileLock,Timeout
-from fastcore.basics import patch
+from fastcore.basics import num_cpus
+from .checkpoint import Stop
 from .schedule import InputError,not_allowed
-try: from joblib.externals.loky import BrokenProcessPool,ProcessPoolExecutor,cpu_count
-except ImportError: from loky import BrokenProcessPool,ProcessPoolExecutor,cpu_count     # should joblib bring it along no more, but need it
 
 # %% auto #0
-__all__ = ['ENGINES', 'Failed', 'run_all', 'locked']
+__all__ = ['Engine', 'ENGINES', 'Failed', 'do_task', 'run_all', 'locked']
 
 # %% ../nbs/15b_engines.ipynb #48a414e3
 @dataclass(frozen=True)
 class Failed:
     "What came of a job that failed"
     job:int # Its number
-    kind:str # The name of the exception
-    message:str
+    kind:str # Name of the exception
+    message:str # Text of the exception
     traceback:str='' # Empty if the process was lost
 
     def __str__(self): return f"job {self.job}: {self.kind}: {self.message}"
 
-def _failed(i, e): return Failed(i, type(e).__name__, str(e), ''.join(traceback.format_exception(type(e), e, e.__traceback__)))
+def _failed(i, e):
+    return Failed(
+        i, type(e).__name__, str(e), ''.join(traceback.format_exception(e)))
 
 # %% ../nbs/15b_engines.ipynb #0dd82530
 _FAILURES = (Exception, SystemExit)
 
-def _attempt(f, job, i):
-    try: return f(job)
-    except _FAILURES as e: return _failed(i, e)
-
 # %% ../nbs/15b_engines.ipynb #fb1a174a
-_THREADS = ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'VECLIB_MAXIMUM_THREADS', 'NUMEXPR_NUM_THREADS')
+_THREADS = ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'VECLIB_MAXIMUM_THREADS',
+            'NUMEXPR_NUM_THREADS')
 
 def _thread_env(threads): return dict.fromkeys(_THREADS, str(threads))
 
-def _use(threads):
-    "Let this process have so many cores"
-    os.environ.update(_thread_env(threads))
-    import torch                                         # not at the top: the process that starts is slow enough
-    torch.set_num_threads(threads)
-
-# %% ../nbs/15b_engines.ipynb #969535ac
-def _here(f, jobs, threads):
-    for i,job in enumerate(jobs):
-        with _torch_threads(threads): outcome = _attempt(f, job, i)
-        yield i,outcome
-
 @contextmanager
 def _torch_threads(threads):
-    import torch
+    "Let torch have so many threads inside the block; None: as many as it has"
+    import torch                                         # not at the top: the process that starts is slow enough
     before = torch.get_num_threads()
     torch.set_num_threads(threads or before)
     try: yield
     finally: torch.set_num_threads(before)
 
-# %% ../nbs/15b_engines.ipynb #99b32f73
-_working = threading.Lock()
+# %% ../nbs/15b_engines.ipynb #969535ac
+def _here(f, jobs, threads):
+    for i,job in enumerate(jobs):
+        with _torch_threads(threads):
+            try: outcome = f(job)
+            except _FAILURES as e: outcome = _failed(i, e)
+        yield i,outcome
 
+# %% ../nbs/15b_engines.ipynb #99b32f73
 def _work(task, i, threads):
-    "In a worker: what comes of a job, as bytes; None if it was told to stop"
-    with _working:
-        try:
-            _use(threads)
+    "In a worker: what comes of a job, as bytes; none if it was told to stop"
+    os.environ.update(_thread_env(threads))
+    try:
+        with _torch_threads(threads):
             f,job = cloudpickle.loads(task)
             return cloudpickle.dumps(f(job))
-        except _FAILURES as e: return cloudpickle.dumps(_failed(i, e))
-        except KeyboardInterrupt: return None
+    except _FAILURES as e: return cloudpickle.dumps(_failed(i, e))
+    except KeyboardInterrupt: return b''
 
 # %% ../nbs/15b_engines.ipynb #10d20223
 _GRACE = 30.                                             # seconds
 
-def _begin(owner):
-    if hasattr(os, 'setsid'): os.setsid()
-    threading.Thread(target=_end_with_owner, args=(owner,), daemon=True).start()
+def do_task():
+    "In a process for one job: carry it out; its file is where standard output would go"
+    threading.Thread(target=_end_with_owner, daemon=True).start()
+    sys.stdin = None                                     # not for the job
+    with os.fdopen(os.dup(1), 'r+b') as file:
+        os.dup2(2, 1)                                    # nor is the file for what it prints
+        file.seek(0)
+        data = _work(*pickle.load(file))
+        file.seek(0)
+        file.truncate()
+        file.write(data)
+    sys.stdout.flush()
+    os._exit(0)                                          # whatever threads the job has left
 
-def _end_with_owner(owner):
-    with suppress(EOFError, OSError): owner.recv()       # nothing is ever sent
+def _end_with_owner():
+    os.read(0, 1)                                        # nothing is ever sent
     os.kill(os.getpid(), signal.SIGTERM)
-    _working.acquire(timeout=_GRACE)
+    time.sleep(_GRACE)
     os.kill(os.getpid(), getattr(signal, 'SIGKILL', signal.SIGTERM))
 
 # %% ../nbs/15b_engines.ipynb #3becd92b
-class _Worker:
-    "A process that does one job at a time"
-    def __init__(self, env): self.env = env; self.start()
-
-    def start(self):
-        owner,self.hold = Pipe(duplex=False)
-        self.pool = ProcessPoolExecutor(1, initializer=_begin, initargs=(owner,), env=self.env)
-
-    def restart(self): self.hold.close(); self.pool.shutdown(kill_workers=True); self.start()
-
-    def submit(self, *args):
-        try: return self.pool.submit(*args)
-        except BrokenProcessPool:                        # it was lost while it had nothing to do
-            self.restart()
-            return self.pool.submit(*args)
-
-class _Processes:
-    "Workers on this machine"
-    def __init__(self, n, threads, gpus=()):
-        envs = [dict(CUDA_VISIBLE_DEVICES=gpus[i%len(gpus)]) if gpus else {} for i in range(n)]
-        self.n,self.threads = n,threads
-        self.workers = [_Worker({**_thread_env(threads), **o}) for o in envs]
-        self.idle,self.at = list(self.workers),{}
-
-    def begin(self, task, i):
-        worker = self.idle.pop()
-        job = worker.submit(_work, task, i, self.threads)
-        self.at[job] = worker
-        return job
-
-    def done(self, jobs): return wait(jobs, timeout=1, return_when=FIRST_COMPLETED).done
-
-# %% ../nbs/15b_engines.ipynb #116c988d
-@patch
-def result(self:_Processes, job):
-    worker = self.at.pop(job)
-    self.idle.append(worker)
-    try: return job.result(),'it was told to stop'
-    except BrokenProcessPool as e:
-        worker.restart()
-        code = re.search(r'exit codes.*{(.*)}', str(e))
-        return None,f'its process was lost, {code[1]}' if code else str(e)
-
-@patch
-def end(self:_Processes, jobs):
-    for o in self.workers: o.hold.close()
-    try: wait(jobs, timeout=_GRACE)
-    finally:
-        for o in self.workers: o.pool.shutdown(kill_workers=True)
-
-# %% ../nbs/15b_engines.ipynb #049c8f1c
 _NEED = 4e9                                              # bytes for a job, to be on the safe side
+
+def _container(*names, folder='/sys/fs/cgroup'):
+    "The first number in one of the files that say what this container may use"
+    for name in names:
+        with suppress(OSError, ValueError):
+            number = int(Path(folder, name).read_text().split()[0])
+            if number>0: return number
+    return inf
 
 def _memory():
     "Bytes that this machine or container has"
-    limits = [float('inf')]
-    with suppress(AttributeError, ValueError, OSError): limits.append(os.sysconf('SC_PAGE_SIZE')*os.sysconf('SC_PHYS_PAGES'))
-    for o in ('memory.max', 'memory/memory.limit_in_bytes'):
-        with suppress(OSError, ValueError): limits.append(int(Path('/sys/fs/cgroup', o).read_text()))
-    return min(limits)
+    here = inf
+    with suppress(AttributeError, ValueError, OSError):
+        here = os.sysconf('SC_PAGE_SIZE')*os.sysconf('SC_PHYS_PAGES')
+    return min(here, _container('memory.max', 'memory/memory.limit_in_bytes'))
 
-def _places(cores, memory, threads): return max(1, int(min(cores//(threads or 1), memory//_NEED)))
+def _cores():
+    "Cores that this process or container has"
+    share = _container('cpu.max', 'cpu/cpu.cfs_quota_us')/1e5          # microseconds in a tenth of a second
+    return ceil(min(num_cpus(), share))
+
+def _n_at_once(cores, memory, threads): return max(1, int(min(cores//(threads or 1), memory//_NEED)))
+
+# %% ../nbs/15b_engines.ipynb #049c8f1c
+class _Lost(Exception): "The process of a job has gone, or was told to stop"
+
+class _Processes:
+    "Jobs in processes of this machine"
+    def __init__(self, jobs, n, threads, address=None):
+        gpus,cores = _gpus(),_cores()
+        self.n = min(n or len(gpus) or _n_at_once(cores, _memory(), threads), jobs)
+        self.threads = threads or max(1, cores//self.n)
+        self.free = [
+            dict(CUDA_VISIBLE_DEVICES=gpu)
+            for gpu in islice(cycle(gpus), self.n)] or [{}]*self.n
+        input,hold = os.pipe()
+        self.input,self.hold = os.fdopen(input, 'rb'),os.fdopen(hold, 'wb')
+
+    def do(self, task, i):
+        "What comes of a job, as bytes"
+        env = self.free.pop()
+        try:
+            with TemporaryFile() as file:
+                pickle.dump((task, i, self.threads), file)
+                file.flush()
+                self.start(file, env)
+                file.seek(0)
+                return file.read()
+        finally: self.free.append(env)
+
+    def start(self, file, env):
+        path = list(map(str, sys.path))
+        code = f'import sys; sys.path[:] = {path}; from {__name__} import do_task; do_task()'
+        status = subprocess.run(
+            [sys.executable, '-c', code], env={**os.environ, **_thread_env(self.threads), **env},
+            stdin=self.input, stdout=file, start_new_session=True).returncode
+        if status:
+            reason = signal.Signals(-status).name if status<0 else f'exit code {status}'
+            raise _Lost(f'its process was lost, {reason}')
+
+    def end(self): self.hold.close()
 
 def _gpus():
     "The names of the GPUs that this process may use"
     import torch
-    found = range(torch.cuda.device_count())
-    given = os.environ.get('CUDA_VISIBLE_DEVICES')
-    return given.split(',')[:len(found)] if given else [str(o) for o in found]
-
-def _processes(jobs, n, threads, address):
-    gpus,cores = _gpus(),cpu_count()
-    n = min(n or len(gpus) or _places(cores, _memory(), threads), jobs)
-    return _Processes(n, threads or max(1, cores//n), gpus)
+    n = torch.cuda.device_count()
+    names = os.environ.get('CUDA_VISIBLE_DEVICES') or ','.join(map(str, range(n)))
+    return names.split(',')[:n]
 
 # %% ../nbs/15b_engines.ipynb #dd772fe4
 def _import_ray():
     try: import ray
-    except ImportError: raise InputError("engine: ray is not installed; give another, or pip install 'medprog[ray]'") from None
+    except ImportError as e:
+        raise InputError("engine: ray is not installed; give another, or pip install 'medprog[ray]'") from e
     return ray
 
 def _connect(ray, address):
+    quiet = dict(log_to_driver=False, logging_level=logging.ERROR)
     if address is None:
         os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')
-        return _init(ray, 'local', num_cpus=cpu_count(), include_dashboard=False)
-    if place := re.fullmatch(r'(ray://)?\[?([^\[\]]+)\]?:([0-9]+)', address):
-        try: _ask(address, *place.groups())
-        except (OSError, OverflowError, subprocess.TimeoutExpired) as e: raise _no_answer(address, e) from None
-    try: _init(ray, address)
-    except Exception as e: raise _no_answer(address, e) from None
+        return ray.init('local', num_cpus=_cores(), include_dashboard=False, **quiet)
+    try:
+        _ask(address)
+        ray.init(address, **quiet)
+    except Exception as e:                               # Ray has many for this
+        raise InputError(f"address: no Ray cluster answers at {address} "
+                         f"({' '.join(str(e).split())})") from e
 
 _ANSWER = 20.                                            # seconds
 
-def _ask(address, client, host, port):
+def _ask(address):
     "Fail soon if no Ray cluster is there; `ray.init` would try for minutes"
-    socket.create_connection((host, int(port)), timeout=_ANSWER).close()
-    if not client: subprocess.run([sys.executable, '-m', 'ray.scripts.scripts', 'status', '--address', address], capture_output=True, timeout=_ANSWER)
-
-def _init(ray, address, **kwargs): ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **kwargs)
-
-def _no_answer(address, e): return InputError(f"address: no Ray cluster answers at {address} ({' '.join(str(e).split())})")
+    at = urlsplit(address if '://' in address else f'//{address}')
+    if not at.port: return
+    socket.create_connection((at.hostname, at.port), timeout=_ANSWER).close()
+    if not at.scheme:
+        subprocess.run([sys.executable, '-m', 'ray.scripts.scripts', 'status', '--address', address],
+                       capture_output=True, timeout=_ANSWER)
 
 # %% ../nbs/15b_engines.ipynb #5c74b9ca
-class _Ray:
-    "A cluster that the process is connected to"
-    def __init__(self, ray, n, threads, gpus, ours):
-        self.ray,self.n,self.threads,self.ours = ray,n,threads,ours
-        self.work = ray.remote(num_cpus=threads, num_gpus=gpus, max_retries=0)(_work)
-
-    def begin(self, task, i): return self.work.remote(task, i, self.threads)
-    def done(self, jobs): return self.ray.wait(jobs, timeout=1)[0]
-
-def _ray(jobs, n, threads, address):
-    ray = _import_ray()
-    ours = not ray.is_initialized()
-    if ours: _connect(ray, address)
-    try: return _Ray(ray, n or jobs, *_ray_shares(ray.nodes(), min(n or jobs, jobs), threads), ours)
-    except InputError:
-        if ours: ray.shutdown()
-        raise
-
 def _ray_shares(nodes, jobs, threads):
     "Cores and GPUs of a job"
-    def of(k): return [o for node in nodes if node['Alive'] and (o := int(node['Resources'].get(k, 0)))]
+    def of(kind):
+        found = [int(node['Resources'].get(kind, 0)) for node in nodes if node['Alive']]
+        return [n for n in found if n]
     cores,gpus = of('CPU'),sum(of('GPU'))
     if not cores: raise InputError("address: the Ray cluster has no cores")
-    if threads and threads>max(cores): raise InputError(f"threads: {threads} is not allowed; the largest machine of the Ray cluster has {max(cores)} cores")
-    at_once = min(jobs, gpus or _places(sum(cores), sum(of('memory')), None))
+    if threads and threads>max(cores):
+        raise InputError(f"threads: {threads} is not allowed; "
+                         f"the largest machine of the Ray cluster has {max(cores)} cores")
+    at_once = min(jobs, gpus or _n_at_once(sum(cores), sum(of('memory')), None))
     return threads or max(1, min(sum(cores)//at_once, *cores)),min(gpus, 1)
 
 # %% ../nbs/15b_engines.ipynb #0169a1ee
-@patch
-def result(self:_Ray, job):
-    e = self.ray.exceptions
-    lost = (e.WorkerCrashedError, e.NodeDiedError, e.OutOfMemoryError, e.ObjectLostError, e.LocalRayletDiedError, e.TaskCancelledError)
-    try: return self.ray.get(job),'it was told to stop'
-    except lost as e: return None,f'its process was lost, {type(e).__name__}'
+class _Ray:
+    "A cluster that the process is connected to"
+    def __init__(self, jobs, n, threads, address):
+        self.ray,self.n = _import_ray(),min(n or jobs, jobs)
+        self.tasks,self.is_over = set(),False
+        self.is_ours = not self.ray.is_initialized()
+        if self.is_ours: _connect(self.ray, address)
+        try: self.threads,gpus = _ray_shares(self.ray.nodes(), self.n, threads)
+        except InputError:
+            self.end()
+            raise
+        self.work = self.ray.remote(num_cpus=self.threads, num_gpus=gpus, max_retries=0)(_work)
 
-@patch
-def end(self:_Ray, jobs):
-    with suppress(self.ray.exceptions.RayError):
-        for o in jobs: self.ray.cancel(o)
-        if jobs: self.ray.wait(jobs, num_returns=len(jobs), timeout=_GRACE)
-        for o in jobs: self.ray.cancel(o, force=True)
-    if self.ours: self.ray.shutdown()
+    def do(self, task, i):
+        of = self.ray.exceptions
+        lost = (of.WorkerCrashedError, of.NodeDiedError, of.OutOfMemoryError, of.ObjectLostError,
+                of.LocalRayletDiedError, of.TaskCancelledError)
+        ref = self.work.remote(task, i, self.threads)
+        self.tasks.add(ref)
+        try:
+            if self.is_over: self.ray.cancel(ref)
+            return self.ray.get(ref)
+        except lost as e: raise _Lost(f'its process was lost, {type(e).__name__}') from e
+        finally: self.tasks.remove(ref)
 
-# %% ../nbs/15b_engines.ipynb #8a48b170
-@contextmanager
-def _noting(noted):
-    "Within, Ctrl-C and SIGTERM are noted, and interrupt nothing"
-    main = threading.current_thread() is threading.main_thread()          # nobody else may listen
-    heard = [o for o in (signal.SIGINT, signal.SIGTERM) if main and signal.getsignal(o)!=signal.SIG_IGN]      # who works in the background may be deaf to Ctrl-C
-    def note(number, frame): noted.append(number)
-    before = {o: signal.signal(o, note) for o in heard}
-    try: yield
-    finally:
-        for k,o in before.items(): signal.signal(k, o or signal.SIG_DFL)
+    def cancel(self, **kwargs):
+        for task in list(self.tasks): self.ray.cancel(task, **kwargs)
 
-# %% ../nbs/15b_engines.ipynb #d29126b8
-class _Queue:
-    "Which jobs are to be begun, and which are under way"
-    def __init__(self, pool, f, jobs, retries):
-        self.pool,self.f,self.jobs,self.retries = pool,f,jobs,retries
-        self.todo,self.running,self.begun = deque(range(len(jobs))),{},Counter()
-
-    def fill(self):
-        "Begin jobs as long as there is room; gives those that can't be sent"
-        while self.todo and len(self.running)<self.pool.n:
-            i = self.todo.popleft()
-            try: task = cloudpickle.dumps((self.f, self.jobs[i]))
-            except Exception as e: yield i,_failed(i, e)
-            else:
-                self.running[self.pool.begin(task, i)] = i
-                self.begun[i] += 1
-
-    def collect(self):
-        "Wait a second, and give what came of jobs that are done"
-        done = self.pool.done(list(self.running)) if self.running else ()
-        for o in done:
-            i = self.running.pop(o)
-            try:
-                data,why = self.pool.result(o)
-                if data is not None: yield i,cloudpickle.loads(data)
-                elif self.begun[i]<=self.retries: self.todo.append(i)
-                else: yield i,Failed(i, 'Lost', f'begun {self.begun[i]} times; at last {why}')
-            except Exception as e: yield i,_failed(i, e)
+    def end(self):
+        self.is_over = True
+        self.cancel()
+        until = time.monotonic()+_GRACE
+        while self.tasks and time.monotonic()<until: time.sleep(.05)
+        self.cancel(force=True)
+        if self.is_ours: self.ray.shutdown()
 
 # %% ../nbs/15b_engines.ipynb #caf41607
 def _run(make, f, jobs, retries):
-    pool,noted = make(),[]
-    queue = _Queue(pool, f, jobs, retries)
+    pool,done = make(),SimpleQueue()
+    executor = ThreadPoolExecutor(pool.n)
+
+    def work(i, begun=1):
+        try: outcome = _outcome(pool.do(cloudpickle.dumps((f, jobs[i])), i))
+        except _Lost as e:
+            if begun<=retries: return executor.submit(work, i, begun+1)
+            outcome = Failed(i, 'Lost', f'begun {begun} times; at last {e}')
+        except Exception as e: outcome = _failed(i, e)
+        done.put((i, outcome))
+
     try:
-        while queue.todo or queue.running:
-            with _noting(noted): out = [*queue.fill(), *queue.collect(), *queue.fill()]
-            if noted: raise KeyboardInterrupt(noted[0])
-            yield from out
+        for i in range(len(jobs)): executor.submit(work, i)
+        for _ in jobs: yield _next(done)
     finally:
-        with _noting([]): pool.end(list(queue.running))
+        executor.shutdown(wait=False, cancel_futures=True)
+        pool.end()
+        executor.shutdown()
+
+def _outcome(data):
+    if not data: raise _Lost('it was told to stop')
+    return cloudpickle.loads(data)
+
+def _next(done):
+    with Stop() as stop:
+        while not stop.signal:
+            with suppress(Empty): return done.get(timeout=1)
+    raise KeyboardInterrupt(stop.signal)
 
 # %% ../nbs/15b_engines.ipynb #e0bc8e92
-ENGINES = ('here', 'processes', 'ray')
+Engine = Literal['here', 'processes', 'ray']
+ENGINES = get_args(Engine)
 
 def run_all(
     f:Callable, # Called with a job; what it returns can be pickled
     jobs:list, # Independent of each other
-    engine:str='here', # here (one after another, in this process), processes, or ray
-    n:int|None=None, # Jobs at a time; by default one for each GPU, or each core and 4 GB; ray: as many as the cluster has room for
+    engine:Engine='here', # here (one after another, in this process), processes, or ray
+    *,
+    n:int|None=None, # Jobs at a time; by default one a GPU, or a core and 4 GB; ray: all that there is room for
     threads:int|None=None, # Cores for each job; by default the cores shared out
     address:str|None=None, # Of a Ray cluster (host:port, ray://host:port or auto); by default one is started here
     retries:int=3, # How often a job is begun again whose process or machine was lost
-) -> Iterator[tuple[int,object]]: # In order of completion: the number of the job and what came of it, or a `Failed`
+) -> Iterator[tuple[int,object]]: # In order of completion: number of the job, and what came of it or a `Failed`
     "Carry out jobs; one that fails doesn't stop the others, and no process outlives the iterator"
     jobs = list(jobs)
-    if engine not in ENGINES: raise not_allowed('engine', engine, ENGINES)
-    if engine!='ray' and address is not None: raise InputError(f"address: {address!r} is not allowed; engine {engine} has none")
-    if engine=='here' and n not in (None, 1): raise InputError(f"n: {n!r} is not allowed; engine here does one job at a time")
-    for k,v,least in (('n', n, 1), ('threads', threads, 1), ('retries', retries, 0)):
-        if v is not None and (type(v) is not int or v<least): raise InputError(f"{k}: {v!r} is not allowed; give a whole number, {least} or more")
+    _check_engine(engine, n, address)
+    for name,number,least in (('n', n, 1), ('threads', threads, 1), ('retries', retries, 0)):
+        if number is not None and (type(number) is not int or number<least):
+            raise InputError(f"{name}: {number!r} is not allowed; give a whole number, {least} or more")
     if engine=='ray': _import_ray()                      # says at once that it isn't there
     if engine=='here' or not jobs: return _here(f, jobs, threads)
-    return _run(partial(_ray if engine=='ray' else _processes, len(jobs), n, threads, address), f, jobs, retries)
+    pool = _Ray if engine=='ray' else _Processes
+    return _run(partial(pool, len(jobs), n, threads, address), f, jobs, retries)
+
+def _check_engine(engine, n, address):
+    if engine not in ENGINES: raise not_allowed('engine', engine, ENGINES)
+    if engine!='ray' and address is not None:
+        raise InputError(f"address: {address!r} is not allowed; engine {engine} has none")
+    if engine=='here' and n not in (None, 1):
+        raise InputError(f"n: {n!r} is not allowed; engine here does one job at a time")
 
 # %% ../nbs/15b_engines.ipynb #540c5def
 @contextmanager
@@ -323,11 +321,11 @@ def locked(
     folder:str|Path, # Need not be there yet
     wait:float|None=None, # Seconds at most, then it is an `InputError`; by default as long as it takes
 ):
-    "Within, nobody else who asks for it works in `folder`"
+    "Keep others who ask for it out of `folder` inside the block"
     folder = Path(folder).resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder.with_name(f'.{folder.name}.lock'))
     try: lock.acquire(timeout=-1 if wait is None else wait)
-    except Timeout: raise InputError(f"{folder}: another process works in this folder") from None
+    except Timeout as e: raise InputError(f"{folder}: another process works in this folder") from e
     try: yield
     finally: lock.release()

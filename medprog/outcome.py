@@ -5,19 +5,37 @@
 # %% ../nbs/15c_outcome.ipynb #34bb2992
 from __future__ import annotations
 import json
-from dataclasses import dataclass,replace
+from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
 import pandas as pd
 from fastcore.basics import patch
 from .evaluation import read_predictions
-from .folder import is_finished
+from .folder import RunFolder,is_finished
 from .paired import compare_arms,patient_difference
-from .schedule import InputError,read_toml
+from .schedule import InputError
 from .sweep import BASELINE,Job,Sweep
 
 # %% auto #0
-__all__ = ['Comparison', 'read_comparison']
+__all__ = ['SweepFolder', 'Comparison', 'read_comparison']
+
+# %% ../nbs/15c_outcome.ipynb #23cbf7fa
+class SweepFolder:
+    "The folder of a comparison: where things are in it, and what they say"
+    def __init__(self,
+        path:str|Path, # Of the folder
+    ):
+        self.path = Path(path)
+        self.sweep = self.path/'sweep.toml'              # what is asked
+        self.equal_time = self.path/'equal_time.json'    # epochs of each arm at equal time
+        self.runs = self.path/'runs'                     # a folder for each run
+
+    def run(self, job:Job) -> RunFolder: return RunFolder(self.runs/job.name)
+    def read_sweep(self) -> Sweep: return Sweep.from_toml(self.sweep.read_text(encoding='utf-8'), str(self.sweep))
+
+    def read_epochs(self) -> dict[str,int]|None:
+        "Epochs of each arm at equal time; None if that isn't decided"
+        return json.loads(self.equal_time.read_text(encoding='utf-8')) if self.equal_time.is_file() else None
 
 # %% ../nbs/15c_outcome.ipynb #5176bbc3
 @patch
@@ -28,25 +46,34 @@ def choose(self:Sweep,
     if len(self.lrs)<2: return dict.fromkeys(self.arms, self.lrs[0] if self.lrs else None)
     means = tuned.groupby(['arm','lr'], sort=True).valid_auroc.agg(['mean','count'])
     whole = means[means['count']==self.tune_seeds]['mean']
-    return {a: float(whole[a].idxmax()) for a in self.arms if a in whole.index.get_level_values(0)}
+    arms = [arm for arm in self.arms if arm in whole]
+    return {arm: float(whole[arm].idxmax()) for arm in arms}
 
 # %% ../nbs/15c_outcome.ipynb #0d050328
-def _row(job, folder):
+_ROW = [*Job._fields, 'run', 'valid_auroc', 'seconds', 'auroc', 'f1']
+
+def _row(job, run):
     "A run of a comparison in a row"
-    history,metrics = pd.read_csv(folder/'history.csv'),json.loads((folder/'metrics.json').read_text(encoding='utf-8'))
-    kept = metrics['weights_of_epoch']
-    figures = {k: v['value'] for k,v in metrics.items() if isinstance(v, dict) and 'value' in v}
-    return dict(**job._asdict(), run=job.name, valid_auroc=history.auroc.iloc[-1 if kept is None else int(kept)], seconds=history.seconds.sum(), **figures)
+    history,metrics = pd.read_csv(run.history),run.read_metrics()
+    epoch = metrics['weights_of_epoch']
+    valid = history.auroc.iloc[-1 if epoch is None else int(epoch)]
+    values = {
+        k: v['value'] for k,v in metrics.items()
+        if isinstance(v, dict) and 'value' in v}
+    seconds = history.seconds.sum()
+    return dict(job._asdict(), run=job.name, valid_auroc=valid, seconds=seconds, **values)
 
 @patch
 def rows(self:Sweep,
     jobs:list[Job],
     folder:str|Path, # Of the comparison
-) -> pd.DataFrame: # `arm,seed,lr,epochs,run,valid_auroc,seconds` and the figures of the test split; those that have come to their end
-    "What `jobs` said"
-    runs = Path(folder)/'runs'
-    done = [_row(o, runs/o.name) for o in jobs if is_finished(runs/o.name)]
-    return pd.DataFrame(done, columns=None if done else [*Job._fields, 'run', 'valid_auroc', 'seconds', 'auroc', 'f1'])
+) -> pd.DataFrame: # `arm,seed,lr,epochs,run,valid_auroc,seconds` and the metrics of the test split
+    "A row for each of `jobs` that has come to its end"
+    at = SweepFolder(folder)
+    done = [
+        _row(job, at.run(job)) for job in jobs
+        if is_finished(at.run(job).path)]
+    return pd.DataFrame(done, columns=None if done else _ROW)
 
 # %% ../nbs/15c_outcome.ipynb #8d902d5a
 @patch
@@ -54,61 +81,69 @@ def epochs_in_time(self:Sweep,
     runs:pd.DataFrame, # Of `final`
 ) -> dict[str,int]: # For each arm that has runs with the same seeds as the baseline
     "How many epochs of each arm take as long as those of full fine-tuning"
-    s = runs.pivot(index='seed', columns='arm', values='seconds')
-    ratio = np.exp(np.log(s.div(s[BASELINE], axis=0)).mean())
-    return {a: max(1, round(self.recipe.epochs/r)) for a,r in ratio.items() if np.isfinite(r)}
-
-def _times(folder): return folder/'equal_time.json'
+    seconds = runs.pivot(index='seed', columns='arm', values='seconds')
+    times = np.log(seconds.div(seconds[BASELINE], axis=0)).mean()
+    times = times[np.isfinite(times)]
+    epochs = self.recipe.epochs/np.exp(times)
+    return {arm: max(1, round(n)) for arm,n in epochs.items()}
 
 # %% ../nbs/15c_outcome.ipynb #28719518
 @dataclass(frozen=True)
 class Comparison:
     "What the runs of a sweep said so far"
-    folder:Path
-    sweep:Sweep
+    folder:Path # With all of it
+    sweep:Sweep # What was asked
     tuned:pd.DataFrame # A row a run that tried a learning rate
     lrs:dict # The rate of each arm
     runs:pd.DataFrame # A row a run that is compared
-    table:pd.DataFrame # A row an arm: `compare_arms`, with lr, epochs, `patients_low` and `patients_high`
+    table:pd.DataFrame|None # A row an arm: `compare_arms`, with lr, epochs, `patients_low` and `patients_high`
     longer:pd.DataFrame # As `runs`, at equal time
     time_table:pd.DataFrame|None # As `table`, at equal time
 
-def _predicted(run):
-    "The predictions of a run on the test split"
-    made = read_toml((run/'recipe.toml').read_text(encoding='utf-8'), 'recipe')['made']
-    return read_predictions(run/'predictions.csv', made['classes'], made['multilabel'])
+def _predictions(run):
+    facts = run.facts()
+    return read_predictions(run.predictions, facts.classes, facts.multilabel)
 
 def _patients(runs, arm, folder):
-    "The difference of an arm to the baseline, with its interval over patients"
+    "The difference of an arm to the baseline, as an interval over patients"
     pairs = runs.pivot(index='seed', columns='arm', values='run')[[arm, BASELINE]].dropna()
-    if pairs.empty: return np.nan,np.nan
-    a,b = ([_predicted(folder/'runs'/o) for o in pairs[k]] for k in (arm, BASELINE))
-    return patient_difference(a, b)[1:]
+    if arm==BASELINE or pairs.empty: return np.nan,np.nan
+    def predicted(arm): return [_predictions(RunFolder(folder/run)) for run in pairs[arm]]
+    return patient_difference(predicted(arm), predicted(BASELINE))[1:]
 
 # %% ../nbs/15c_outcome.ipynb #a53414a2
 def _test_train(runs, folder):
     "Patients of the test split for each one of the training, on average"
-    made = [read_toml((folder/'runs'/o/'recipe.toml').read_text(encoding='utf-8'), o)['made']['patients'] for o in runs.run]
-    return float(np.mean([o['test']/o['train'] for o in made]))
+    facts = [RunFolder(folder/run).facts() for run in runs.run]
+    ratios = [of.patients['test']/of.patients['train'] for of in facts]
+    return float(np.mean(ratios))
 
 def _table(sweep, runs, folder):
     "A row an arm"
     if BASELINE not in set(runs.arm): return None
-    res = compare_arms(runs, BASELINE, margin=sweep.margin, test_train=_test_train(runs, folder) if sweep.resample else 0.)
+    share = _test_train(runs, folder) if sweep.resample else 0.
+    table = compare_arms(runs, BASELINE, margin=sweep.margin, test_train=share)
     first = runs.groupby('arm').first()
-    for k in ('lr', 'epochs'): res.insert(0, k, first[k][res.index])
-    low,high = zip(*((np.nan, np.nan) if sweep.resample or a==BASELINE else _patients(runs, a, folder) for a in res.index))
-    return res.assign(patients_low=low, patients_high=high)
+    for k in ('lr', 'epochs'): table.insert(0, k, first[k][table.index])
+    ends = [
+        (np.nan, np.nan) if sweep.resample else _patients(runs, arm, folder)
+        for arm in table.index]
+    low,high = zip(*ends)
+    return table.assign(patients_low=low, patients_high=high)
 
 def read_comparison(
     folder:str|Path, # Of a comparison
 ) -> Comparison:
     "What there is of a comparison so far; `InputError` if there is none"
-    folder = Path(folder)
-    if not (folder/'sweep.toml').is_file(): raise InputError(f"comparison: {folder} has no sweep.toml; give the folder of a comparison")
-    s = Sweep.from_toml((folder/'sweep.toml').read_text(encoding='utf-8'), f'{folder}/sweep.toml')
-    tuned = s.rows(s.tuning(), folder)
-    lrs = s.choose(tuned)
-    runs,longer = s.rows(s.final(lrs), folder),s.rows([], folder)
-    if _times(folder).is_file(): longer = s.rows(s.final(lrs, json.loads(_times(folder).read_text())), folder)
-    return Comparison(folder, s, tuned, lrs, runs, _table(s, runs, folder), longer, _table(s, longer, folder))
+    at = SweepFolder(folder)
+    if not at.sweep.is_file():
+        raise InputError(f"comparison: {folder} has no sweep.toml; give the folder of a comparison")
+    sweep,epochs = at.read_sweep(),at.read_epochs()
+    tuned = sweep.rows(sweep.tuning(), folder)
+    lrs = sweep.choose(tuned)
+    runs = sweep.rows(sweep.final(lrs), folder)
+    later = [] if epochs is None else sweep.final(lrs, epochs)
+    longer = sweep.rows(later, folder)
+    table = _table(sweep, runs, at.runs)
+    time_table = _table(sweep, longer, at.runs)
+    return Comparison(at.path, sweep, tuned, lrs, runs, table, longer, time_table)
