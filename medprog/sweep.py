@@ -11,7 +11,8 @@ from typing import Annotated,NamedTuple
 import tomlkit
 from fastcore.basics import patch
 from .recipe import Recipe
-from .schedule import Count,InputError,Positive,Rule,check_keys,check_rules,is_number,not_allowed,read_toml,rules_of
+from .schedule import (Count,InputError,Positive,Rule,check_keys,check_rules,is_number,not_allowed,read_toml,
+                              rules_of)
 
 # %% auto #0
 __all__ = ['ADD_ONS', 'BASELINE', 'ARMS', 'LRS', 'arm_recipe', 'arm_name', 'Sweep', 'Job']
@@ -83,9 +84,8 @@ class Sweep:
 
     def __post_init__(self):
         arms = dict.fromkeys((BASELINE, *self.arms))
-        lrs = (float(o) if is_number(o) else o for o in self.lrs)
         object.__setattr__(self, 'arms', tuple(arms))
-        object.__setattr__(self, 'lrs', tuple(lrs))
+        if isinstance(self.lrs, list): object.__setattr__(self, 'lrs', tuple(self.lrs))
         check_rules(self)
         if self.recipe.lr is not None and self.lrs:
             raise InputError(f"lr: {self.recipe.lr} is given for all arms, and lrs to choose from; "
@@ -98,7 +98,7 @@ class Sweep:
 @patch
 def _check_arms(self:Sweep):
     for o in self.arms: arm_recipe(o, self.recipe)
-    names = [arm_name(o) for o in self.arms]
+    names = list(map(arm_name, self.arms))
     twice = [o for o in self.arms if names.count(arm_name(o))>1]
     if twice: raise InputError(f"arms: {' and '.join(twice)} would have the same name; rename one of the files")
 
@@ -132,9 +132,8 @@ class Job(NamedTuple):
 
     @property
     def name(self) -> str: # Of its folder
-        parts = [arm_name(self.arm), f'{self.epochs}epochs', f'seed{self.seed}']
-        if self.lr is not None: parts.insert(1, f'lr{self.lr:g}')
-        return '-'.join(parts)
+        rate = '' if self.lr is None else f'-lr{self.lr:g}'
+        return f'{arm_name(self.arm)}{rate}-{self.epochs}epochs-seed{self.seed}'
 
 @patch
 def job_recipe(self:Sweep,
@@ -143,11 +142,15 @@ def job_recipe(self:Sweep,
 ) -> Recipe:
     "The recipe of a run"
     r = arm_recipe(job.arm, self.recipe)
-    changes = dict(seed=job.seed, epochs=job.epochs, logdir=str(Path(folder)/'runs'), name=job.name)
-    changes['split_seed'] = job.seed if self.resample else self.recipe.seed_of_splits
-    if self.resample: changes['resplit'] = True
-    if job.lr is not None: changes['lr'] = job.lr
-    return replace(r, **changes)
+    return replace(
+        r,
+        seed=job.seed,
+        split_seed=job.seed if self.resample else r.seed_of_splits,
+        resplit=self.resample or r.resplit,
+        epochs=job.epochs,
+        lr=r.lr if job.lr is None else job.lr,
+        logdir=str(Path(folder)/'runs'),
+        name=job.name)
 
 @patch(as_prop=True)
 def seed_list(self:Sweep) -> list[int]:
@@ -159,8 +162,8 @@ def seed_list(self:Sweep) -> list[int]:
 def tuning(self:Sweep) -> list[Job]:
     "The runs that try learning rates"
     if len(self.lrs)<2: return []
-    runs = product(self.seed_list[:self.tune_seeds], self.arms, self.lrs)
-    return [Job(arm, seed, lr, self.recipe.epochs) for seed,arm,lr in runs]
+    seeds,epochs = self.seed_list[:self.tune_seeds],self.recipe.epochs
+    return [Job(arm, seed, lr, epochs) for seed,arm,lr in product(seeds, self.arms, self.lrs)]
 
 @patch
 def final(self:Sweep,
