@@ -96,14 +96,13 @@ class Exporting(RunOptions):
 # %% ../nbs/17_cli.ipynb #289498df
 def _made(cls, given, **more):
     "Options of a dataclass, of the flags that were given"
-    names = {o.name for o in fields(cls)}
-    return cls(**{k: v for k,v in given.items() if k in names}, **more)
+    return cls(**{k: v for k,v in given.items() if k in rules_of(cls)}, **more)
 
 def _run_of(options):
     "The run that was named, or the newest that has come to its end"
-    run = options.run
-    if run and not os.path.exists(run): raise InputError(f"run: {run}: no such folder or file")
-    if run: return run
+    if run := options.run:
+        if not os.path.exists(run): raise InputError(f"run: {run}: no such folder or file")
+        return run
     from medprog.folder import RUN_FILES
     finished = Path(options.logdir).glob(f"*/{RUN_FILES['metrics']}")
     newest = max(finished, key=lambda o: o.stat().st_mtime, default=None)
@@ -113,8 +112,9 @@ def _run_of(options):
 
 def _asked(options):
     "Options as the functions that use a run call them"
-    kwargs = {k: v for k,v in vars(options).items() if k not in ('run', 'logdir', 'batch_size')}
-    if isinstance(options, ImageOptions): kwargs['bs'] = options.batch_size
+    kwargs = dict(vars(options))
+    for k in ('run', 'logdir'): kwargs.pop(k)
+    if 'batch_size' in kwargs: kwargs['bs'] = kwargs.pop('batch_size')
     return kwargs
 
 # %% ../nbs/17_cli.ipynb #3238558a
@@ -148,9 +148,9 @@ def _compare(given):
     sweep = _made(Sweep, given, recipe=recipe, arms=(*options.strategies, *added))
     recipe.check_there(resume=True)
     from medprog.compare import compare
-    asked = {k: v for k,v in vars(sweep).items() if k not in ('recipe', 'arms')}
-    running = {k: v for k,v in vars(options).items() if k!='jobs'}
-    compare(recipe, n=options.jobs, **asked, **running)
+    asked = vars(sweep) | vars(options) | dict(n=options.jobs)
+    for k in ('recipe', 'arms', 'jobs'): asked.pop(k)
+    compare(recipe, **asked)
 
 def _evaluate(given):
     "How good a run is on labelled images: figures with intervals, curves, tables, and the run's report with them."
@@ -177,7 +177,7 @@ def _export(given):
     from medprog.export import export
     export(run, **_asked(options))
 
-# %% ../nbs/17_cli.ipynb #926335d1
+# %% ../nbs/17_cli.ipynb #9b0d923b
 class Mode(NamedTuple):
     "What a mode does, and the dataclasses whose fields are its flags"
     do:Callable
@@ -213,66 +213,51 @@ def _or_text(read, text):
     try: return read(text)
     except ValueError: return text          # the rule refuses it
 
+def _flag(name): return '--'+name.replace('_', '-')
+
 def describe_flag(
     name:str, # Of a field
     cls:type, # The dataclass that declares it
 ) -> dict[str,str]:
     "A flag, its default, what is allowed, and what it does"
-    rule,default = rules_of(cls)[name],cls.__dataclass_fields__[name].default
-    if isinstance(default, tuple): default = ','.join(f'{o:g}' if isinstance(o, float) else o for o in default)
-    if default is None and name in SCHEDULE_KNOBS: default = "the strategy's own"
-    return dict(flag='--'+name.replace('_', '-'), default='' if default in (None, False) else str(default),
-                allowed=', '.join(rule.choices) or rule.words, does=sentences(cls).get(name, ''))
+    default = getattr(cls, name)
+    if isinstance(default, tuple): default = ','.join(map(str, default))
+    elif default is None: default = "the strategy's own" if name in SCHEDULE_KNOBS else ''
+    words,does = rules_of(cls)[name].words,sentences(cls).get(name, '')
+    return dict(flag=_flag(name), default=str(default), allowed=words, does=does)
 
 def _add_flag(parser, name, cls):
     "A flag for a field of a dataclass"
     about,hint = describe_flag(name, cls),get_type_hints(cls)[name]
-    choices = rules_of(cls)[name].choices
-    says = about['does']
-    kwargs = dict(dest=name, default=argparse.SUPPRESS)
-    if hint is bool: kwargs['action'] = 'store_true'
-    else:
-        read,metavar = _reader(hint)
-        kwargs |= dict(type=partial(_or_text, read), metavar=f"{{{','.join(choices)}}}" if choices else metavar)
-        if read is not str and not choices: says += f" [{about['allowed']}]"
-    if about['default']: says += f" (default: {about['default']})"
-    parser.add_argument(about['flag'], help=says.replace('%', '%%'), **kwargs)
+    read,metavar = _reader(hint)
+    kwargs,says = dict(metavar=metavar, type=partial(_or_text, read)),"{does} [{allowed}]"
+    if hint is bool: kwargs,says = dict(action='store_true'),"{does}"
+    elif about['default']: says += " (default: {default})"
+    help = says.format(**about).replace('%', '%%')
+    parser.add_argument(about['flag'], dest=name, default=argparse.SUPPRESS, help=help, **kwargs)
 
 # %% ../nbs/17_cli.ipynb #c0cfe207
 class _Parser(argparse.ArgumentParser):
     "An argument parser whose errors are one line"
     def error(self, message): raise InputError(f"{message}; see --help")
 
-def _parser(mode, fixed):
-    "The parser of a mode; if it isn't `fixed`, there is a flag for it"
-    do = MODES[mode].do
-    parser = _Parser(prog=f'medprog_{mode}' if fixed else 'medprog', allow_abbrev=False,
-                     usage='%(prog)s [--flag value ...]', description=do.__doc__)
+def _read_flags(argv, mode):
+    "The mode, and the value of each flag that was given, by the name of its field"
+    first = _Parser(add_help=False, allow_abbrev=False)
     others = f"{', '.join(MODES)} (default: train); --mode MODE --help shows the flags of another"
-    if not fixed: parser.add_argument('--mode', default='train', metavar='MODE', help=others)
-    for name,cls in MODES[mode].flags.items(): _add_flag(parser, name, cls)
-    return parser
-
-def _chosen_mode(argv):
-    "The mode that flags ask for"
-    parser = _Parser(add_help=False, allow_abbrev=False)
-    parser.add_argument('--mode', default='train')
-    mode = parser.parse_known_args(argv)[0].mode
+    if not mode: first.add_argument('--mode', default='train', metavar='MODE', help=others)
+    chosen,rest = first.parse_known_args(argv)
+    mode = mode or chosen.mode
     if mode not in MODES: raise not_allowed('mode', mode, tuple(MODES))
-    return mode
+    do,flags = MODES[mode].do,MODES[mode].flags
+    parser = _Parser(parents=[first], allow_abbrev=False, usage='%(prog)s [--flag value ...]', description=do.__doc__)
+    for name,cls in flags.items(): _add_flag(parser, name, cls)
+    given,unknown = parser.parse_known_args(rest)
+    if unknown: raise _unknown(unknown[0], flags, mode)
+    return mode,{k: v for k,v in vars(given).items() if k!='mode'}
 
-def _given_flags(argv, mode, fixed):
-    "The value of each flag that was given, by the name of its field"
-    parser = _parser(mode, fixed)
-    given,unknown = parser.parse_known_args(argv)
-    if unknown: raise _unknown(unknown[0], parser, mode)
-    given = vars(given)
-    given.pop('mode', None)
-    return given
-
-def _unknown(flag, parser, mode):
-    flags = [o for o in parser._option_string_actions if o.startswith('--')]
-    near = difflib.get_close_matches(flag.split('=')[0], flags, n=1)
+def _unknown(flag, flags, mode):
+    near = difflib.get_close_matches(flag.split('=')[0], map(_flag, flags), n=1)
     hint = f" (did you mean {near[0]}?)" if near else ''
     return InputError(f"{flag}: there is no such flag for mode {mode}{hint}; see --help")
 
@@ -289,21 +274,21 @@ def _reader_gone():
     "Has the reader of standard output gone? Then what is left to write goes nowhere, also when Python ends"
     try: print(flush=True)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
         return True
     return False
 
 def _run_mode(argv, mode):
     "Read the flags, and do what they ask for"
-    chosen = mode or _chosen_mode(argv)
-    given = _given_flags(argv, chosen, fixed=mode is not None)
+    mode,given = _read_flags(argv, mode)
     is_one_of_several = 'RANK' in os.environ and os.environ.get('WORLD_SIZE', '1')!='1'
-    if is_one_of_several and chosen!='train':
+    if is_one_of_several and mode!='train':
         raise InputError("only a training runs in several processes; start this without a launcher")
-    MODES[chosen].do(given)
+    MODES[mode].do(given)
     sys.stdout.flush()
 
-# %% ../nbs/17_cli.ipynb #3dd6942c
+# %% ../nbs/17_cli.ipynb #3253f604
 def main(
     argv:list[str]|None=None, # The arguments; by default those of the process
     mode:str|None=None, # What to do; by default as `--mode` says

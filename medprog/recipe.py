@@ -19,7 +19,7 @@ from .schedule import (
 __all__ = ['Arch', 'ClassWeights', 'PrecisionName', 'ARCHS', 'CLASS_WEIGHTS', 'PRECISIONS', 'ATTENTION_TYPES', 'Columns',
            'Folder', 'StageName', 'SourceKind', 'Recipe', 'source_kind', 'check_weights', 'check_free']
 
-# %% ../nbs/01_recipe.ipynb #1dc72795
+# %% ../nbs/01_recipe.ipynb #6fc74d93
 Arch = Literal['resnet18','resnet34','resnet50','resnet101','resnet152','resnext50_32x4d','resnext101_32x8d',
                'resnext101_64x4d','wide_resnet50_2','wide_resnet101_2']
 ClassWeights = Literal['none','balanced']
@@ -69,7 +69,7 @@ class Recipe:
     split_seed:Natural|None=None # Seed of the splits that the data doesn't give; the seed by default
     resplit:bool=False # Forget the splits of the data, and deal its patients out anew
     arch:Arch='resnet50' # One of torchvision's ResNets
-    # imagenet, a local file, none, or auto: imagenet if it can be had
+    # imagenet, a local file, auto (imagenet if it can be had), or none (random; statistics then are batch by default)
     weights:Annotated[str, _text('auto, imagenet, none or a file')]='auto'
     # Attention put behind a stage, the identity to begin with
     attention_type:Annotated[str, one_of(ATTENTION_TYPES)]='none'
