@@ -177,7 +177,7 @@ def _export(given):
     from medprog.export import export
     export(run, **_asked(options))
 
-# %% ../nbs/17_cli.ipynb #9b0d923b
+# %% ../nbs/17_cli.ipynb #c6b78da2
 class Mode(NamedTuple):
     "What a mode does, and the dataclasses whose fields are its flags"
     do:Callable
@@ -230,16 +230,20 @@ def _add_flag(parser, name, cls):
     "A flag for a field of a dataclass"
     about,hint = describe_flag(name, cls),get_type_hints(cls)[name]
     read,metavar = _reader(hint)
-    kwargs,says = dict(metavar=metavar, type=partial(_or_text, read)),"{does} [{allowed}]"
-    if hint is bool: kwargs,says = dict(action='store_true'),"{does}"
-    elif about['default']: says += " (default: {default})"
-    help = says.format(**about).replace('%', '%%')
-    parser.add_argument(about['flag'], dest=name, default=argparse.SUPPRESS, help=help, **kwargs)
+    kwargs = dict(metavar=metavar, type=partial(_or_text, read))
+    says = about['does']
+    if hint is bool: kwargs = dict(action='store_true')
+    elif about['allowed']!='text': says += f" [{about['allowed']}]"
+    if about['default'] not in ('', 'False'): says += f" (default: {about['default']})"
+    parser.add_argument(about['flag'], dest=name, default=argparse.SUPPRESS, help=says.replace('%', '%%'), **kwargs)
 
 # %% ../nbs/17_cli.ipynb #c0cfe207
 class _Parser(argparse.ArgumentParser):
     "An argument parser whose errors are one line"
     def error(self, message): raise InputError(f"{message}; see --help")
+    def exit(self, *args):
+        sys.stdout.flush()      # of --help, while `main` looks
+        super().exit(*args)
 
 def _read_flags(argv, mode):
     "The mode, and the value of each flag that was given, by the name of its field"
@@ -288,7 +292,7 @@ def _run_mode(argv, mode):
     MODES[mode].do(given)
     sys.stdout.flush()
 
-# %% ../nbs/17_cli.ipynb #3253f604
+# %% ../nbs/17_cli.ipynb #bcdfff9c
 def main(
     argv:list[str]|None=None, # The arguments; by default those of the process
     mode:str|None=None, # What to do; by default as `--mode` says

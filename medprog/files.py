@@ -19,7 +19,7 @@ def writing(
     suffix:str|None=None, # Of the file to write, which libraries choose a format by; by default that of `path`
     sync:bool=True, # The content survives a crash of the machine, too; takes some milliseconds
 ):
-    """Write a file whole or not at all: gives the path to write to, which takes the place of `path` when the block ends.
+    """Write a file whole or not at all: gives the path to write to, which takes the place of `path` at the end.
     After an error `path` is as it was, and nothing else is left"""
     path = Path(path)
     suffix = path.suffix if suffix is None else suffix
@@ -38,7 +38,7 @@ def _flush(path):
     try: os.fsync(fd)
     finally: os.close(fd)
 
-# %% ../nbs/00a_files.ipynb #94875c37
+# %% ../nbs/00a_files.ipynb #c5c33fea
 # aliases until the merge
 def write_safely(path, data):
     with writing(path) as part: part.write_bytes(data)

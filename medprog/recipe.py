@@ -11,15 +11,15 @@ from typing import Annotated,Literal,get_args
 import tomlkit
 from fastcore.basics import patch
 from .schedule import (
-    SCHEDULE_KNOBS,Advance,Count,Curve,EpochShare,Fit,FrozenBN,InputError,LabelShare,MixingName,Natural,NotNegative,Patience,
-    Positive,ProfileName,Rule,Schedule,Side,StartSize,Statistics,check_keys,check_rules,get_schedule,one_of,read_toml,
-    resolve_schedule)
+    SCHEDULE_KNOBS,Advance,Count,Curve,EpochShare,Fit,FrozenBN,InputError,LabelShare,MixingName,Natural,NotNegative,
+    Patience,Positive,ProfileName,Rule,Schedule,Side,StartSize,Statistics,check_keys,check_rules,get_schedule,one_of,
+    read_toml,resolve_schedule)
 
 # %% auto #0
 __all__ = ['Arch', 'ClassWeights', 'PrecisionName', 'ARCHS', 'CLASS_WEIGHTS', 'PRECISIONS', 'ATTENTION_TYPES', 'Columns',
            'Folder', 'StageName', 'SourceKind', 'Recipe', 'source_kind', 'check_weights', 'check_free']
 
-# %% ../nbs/01_recipe.ipynb #6fc74d93
+# %% ../nbs/01_recipe.ipynb #afdad632
 Arch = Literal['resnet18','resnet34','resnet50','resnet101','resnet152','resnext50_32x4d','resnext101_32x8d',
                'resnext101_64x4d','wide_resnet50_2','wide_resnet101_2']
 ClassWeights = Literal['none','balanced']
@@ -56,7 +56,7 @@ class Recipe:
     # Phases come at their own epochs (exact), or are stretched in proportion to the budget (scale)
     schedule_fit:Fit='exact'
     lr:Positive|Annotated[Literal['find'], Rule('find (by the LR finder)', bool)]|None=None
-    # Learning rates of the other stages; auto: tenth with kept statistics, uniform with batch; by default the strategy's
+    # Rates of the other stages; auto: tenth with kept statistics, uniform with batch; by default the strategy's
     lr_profile:ProfileName|None=None
     curve:Curve|None=None
     frozen_bn:FrozenBN|None=None
@@ -144,7 +144,7 @@ def schedule(self:Recipe) -> Schedule:
 def started(self:Recipe,
     random:bool, # From random weights?
 ) -> Recipe:
-    "This recipe; random weights have no statistics worth keeping, so batch norm goes by the batch where nothing is said"
+    "This recipe; with random weights batch norm goes by the batch, if nothing else is said: they have no statistics"
     return replace(self, statistics='batch') if random and self.statistics is None else self
 
 # %% ../nbs/01_recipe.ipynb #bb71923a

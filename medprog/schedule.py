@@ -64,7 +64,7 @@ Count = Annotated[int, at_least(1)]
 NotNegative = Annotated[float, at_least(0, 'a number')]
 Positive = Annotated[float, Rule('a number above 0', lambda x: x>0)]
 
-# %% ../nbs/00_schedule.ipynb #abfa8da5
+# %% ../nbs/00_schedule.ipynb #6c6488ee
 _PLAIN = {bool: Rule('true or false', lambda o: isinstance(o, bool)),
           int: Rule('a whole number', lambda o: type(o) is int),       # true is none
           float: Rule('a number', is_number),
@@ -96,7 +96,7 @@ def rules_of(
     "What the fields of `cls` have to be"
     return {k: rule_of(o) for k,o in get_type_hints(cls, include_extras=True).items()}
 
-# %% ../nbs/00_schedule.ipynb #d80173af
+# %% ../nbs/00_schedule.ipynb #856507e0
 def check_rules(
     obj:object, # With annotated fields
     what:str='', # Said before the name of a field
@@ -108,7 +108,7 @@ def check_rules(
         if rule.choices: raise not_allowed(what+name, value, rule.choices)
         raise InputError(f"{what}{name}: {value!r} is not allowed; give {rule.words}")
 
-# %% ../nbs/00_schedule.ipynb #bc5e43e8
+# %% ../nbs/00_schedule.ipynb #8c91bea0
 @cache
 def sentences(
     cls:type, # A dataclass
@@ -138,7 +138,7 @@ def check_keys(
     for k in d:
         if k not in allowed: raise not_allowed(f"{name}: key", k, allowed)
 
-# %% ../nbs/00_schedule.ipynb #3a75806c
+# %% ../nbs/00_schedule.ipynb #86e74ed7
 import math
 from dataclasses import dataclass,replace
 from itertools import accumulate
@@ -256,8 +256,7 @@ class Schedule:
 
     def __post_init__(self):
         check_rules(self)
-        self._check_phases()
-        self._check_sizes()
+        if wrong := self._wrong_phases() or self._wrong_sizes(): raise InputError(f"schedule {self.name}: {wrong}")
 
 # %% ../nbs/00_schedule.ipynb #614264a5
 _IN_TOML = tuple(o for o in rules_of(Schedule) if o not in ('name', 'phases', 'epochs', 'size', 'unreached'))
@@ -283,27 +282,26 @@ def check_batch(self:Schedule,
                          "give 2 or more, or keep its statistics (statistics kept)")
 
 @patch
-def _check_phases(self:Schedule):
-    if not self.phases: raise InputError(f"schedule {self.name}: no phase is given; give at least one")
+def _wrong_phases(self:Schedule):
+    "What is wrong with the order of the phases, if anything"
+    if not self.phases: return "no phase is given; give at least one"
     end,after = 0,'the first phase starts at epoch 0'
     for o in self.phases:
-        if o.start!=end:
-            raise InputError(f"schedule {self.name}: phase {o.unfreeze} starts at epoch {o.start}, but {after}; "
-                             "phases follow each other without gaps or overlaps, and only the last may be open")
+        if o.start!=end: return (f"phase {o.unfreeze} starts at epoch {o.start}, but {after}; phases follow each other "
+                                 "without gaps or overlaps, and only the last may be open")
         end,after = o.end,f"{o.unfreeze} ends at {o.end}"
 
 @patch
-def _check_sizes(self:Schedule):
-    sizes = [o.size for o in self.phases+self.unreached if o.size]
-    wrong = ''
-    if sizes and self.size_start<1:
-        wrong = f"its phases name their sizes, and size_start is {self.size_start:g}; give one or the other"
-    elif self.rising and not self.resizes:
-        wrong = ("mixing and smoothing are to rise with the size of the images, which doesn't change; "
-                 "give size_start (--use-progressive-resizing) or leave out rising")
-    elif sizes and self.size and max(sizes)>self.size:
-        wrong = f"a phase has images of {max(sizes)} px, but the run's have {self.size}; give at most that"
-    if wrong: raise InputError(f"schedule {self.name}: {wrong}")
+def _wrong_sizes(self:Schedule):
+    "What is wrong with the sizes of the images, if anything"
+    most = max((o.size or 0 for o in self.phases+self.unreached), default=0)
+    if most and self.size_start<1:
+        return f"its phases name their sizes, and size_start is {self.size_start:g}; give one or the other"
+    if self.rising and not self.resizes:
+        return ("mixing and smoothing are to rise with the size of the images, which doesn't change; "
+                "give size_start (--use-progressive-resizing) or leave out rising")
+    if self.size and most>self.size:
+        return f"a phase has images of {most} px, but the run's have {self.size}; give at most that"
 
 # %% ../nbs/00_schedule.ipynb #e0827c91
 def _chain(phases, starts, end=None):
@@ -406,11 +404,8 @@ def one_cycle(
     div_final:float=1e5, # And the end is the peak over this
 ) -> float:
     "Cosine up from `1/div` to 1, then down to `1/div_final`"
-    if x<pct_start:
-        risen = 1-cosine(x/pct_start)
-        return 1/div + (1-1/div)*risen
-    left = cosine((x-pct_start)/(1-pct_start))
-    return 1/div_final + (1-1/div_final)*left
+    if x<pct_start: return 1/div + (1-1/div)*(1-cosine(x/pct_start))
+    return 1/div_final + (1-1/div_final)*cosine((x-pct_start)/(1-pct_start))
 
 # %% ../nbs/00_schedule.ipynb #c9c5a928
 @patch
@@ -418,8 +413,7 @@ def phase_at(self:Schedule,
     epoch:int, # Of the run
 ) -> Phase:
     "The phase that `epoch` is in"
-    for o in self.phases:
-        if o.end is None or epoch<o.end: return o
+    return next(o for o in self.phases if o.end is None or epoch<o.end)
 
 @patch
 def joined(self:Schedule,
@@ -477,8 +471,7 @@ def side(self:Schedule,
     if self.size_start==1: return self.phase_at(epoch).size or self.size
     full_from = int(self.size_until*self.epochs+1e-9)
     if epoch>=full_from: return self.size
-    first = max(MIN_SIZE, round(self.size*self.size_start))
-    first = min(self.size, first)
+    first = min(self.size, max(MIN_SIZE, round(self.size*self.size_start)))
     n_steps = math.ceil((self.size-first)/self.size_step)
     return first + self.size_step*(n_steps*epoch//full_from)
 
@@ -537,8 +530,9 @@ def moving(self:Schedule) -> dict[str,list]: # By name, a value for each epoch o
         s = self._sized
         sides = [s.side(o) for o in epochs]
         res['size'] = sides if self.size else [o/s.size for o in sides]
-    if self.mixup: res[self.mixing] = [self.mixing_at(o)[0] for o in epochs]
-    if self.smoothing: res['smoothing'] = [self.mixing_at(o)[1] for o in epochs]
+    alphas,shares = zip(*map(self.mixing_at, epochs))
+    if self.mixup: res[self.mixing] = list(alphas)
+    if self.smoothing: res['smoothing'] = list(shares)
     return res
 
 # %% ../nbs/00_schedule.ipynb #509d5fbe
@@ -560,8 +554,9 @@ def _row(self:Schedule, phase, moving):
     row['epochs'] = phase.end and phase.epochs
     row['learns'] = ' '.join(reversed(phase.stages))
     if phase.unfreeze!='head': row['statistics'] = self.statistics
-    row |= {f'lr_{s}': lr for s,lr in zip(STAGES, self.peaks(phase))}
-    return row | {k: _span(o[phase.start:phase.end]) for k,o in moving.items()}
+    for s,lr in zip(STAGES, self.peaks(phase)): row[f'lr_{s}'] = lr
+    for k,values in moving.items(): row[k] = _span(values[phase.start:phase.end])
+    return row
 
 @patch
 def plan(self:Schedule):
@@ -585,7 +580,7 @@ def plan_text(
     for k in df.filter(like='lr_'): df[k] = [f'{lr:.3g}' if lr else '-' for lr in df[k]]
     return df.to_string(index=False)
 
-# %% ../nbs/00_schedule.ipynb #4ccf99cb
+# %% ../nbs/00_schedule.ipynb #c5490b74
 import math
 from itertools import groupby
 
@@ -641,9 +636,8 @@ def plot(self:Schedule,
 # %% ../nbs/00_schedule.ipynb #536fb10a
 def _profile_in_toml(profile):
     "A name, or a table of the five"
-    if profile is None: return 'auto'
-    for name,o in PROFILES.items():
-        if o==profile: return name
+    names = {None: 'auto'} | {o: k for k,o in PROFILES.items()}
+    if profile in names: return names[profile]
     table = tomlkit.inline_table()
     table.update(profile._asdict())
     return table
@@ -702,7 +696,7 @@ def get_schedule(
         raise InputError(f"progressive strategy: {path} can't be read: {e}") from e
     return Schedule.from_toml(text, str(path))
 
-# %% ../nbs/00_schedule.ipynb #41eeea08
+# %% ../nbs/00_schedule.ipynb #58b8c413
 @use_kwargs(SCHEDULE_KNOBS)
 def resolve_schedule(
     strategy:str|Path|Schedule, # A name, a TOML file or a schedule
