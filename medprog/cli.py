@@ -6,202 +6,264 @@
 from __future__ import annotations
 import argparse,difflib,os,sys,time,warnings
 from dataclasses import dataclass,fields
+from functools import partial
 from pathlib import Path
-from fastcore.docments import docments
-from .recipe import PRECISIONS,Recipe,_RULES,_whole,source_kind
-from .schedule import InputError,check_rules,not_allowed,plan_text
+from typing import Callable,Literal,NamedTuple,get_args,get_origin,get_type_hints
+from .recipe import Columns,Folder,PrecisionName,Recipe,source_kind
+from .schedule import (SCHEDULE_KNOBS,Count,InputError,Natural,NotNegative,check_rules,not_allowed,plan_text,
+                              rules_of,sentences)
 from .sweep import ARMS,BASELINE,LRS,Sweep
 
 # %% auto #0
-__all__ = ['main', 'train_main', 'evaluate_main', 'predict_main', 'compare_main', 'plan_main', 'export_main']
-
-# %% ../nbs/17_cli.ipynb #5885cc39
-class _Parser(argparse.ArgumentParser):
-    "An argument parser whose errors are one line"
-    def error(self, message): raise InputError(f"{message}; see --help")
-
-def _lr(s):
-    try: return float(s)
-    except ValueError: return s
-
-def _text(default): return ','.join(f'{o:g}' if isinstance(o, float) else o for o in default) if isinstance(default, tuple) else default
-
-def _listed(s, kind=str): return tuple(kind(o.strip()) for o in s.split(',') if o.strip())
-def _numbers(s): return _listed(s, float)
-_numbers.__name__ = 'numbers'                           # what argparse calls it
-
-def _add_flags(parser, options):
-    "A flag for each field of a dataclass, with its comment as the help"
-    docs = {k: v for c in reversed(options.__mro__[:-1]) for k,v in docments(c).items() if v}     # the module has them, a notebook can't know them
-    kinds = dict(int=(int,'N'), float=(float,'X'))
-    for f in fields(options):
-        if f.name in getattr(options, 'without', ()): continue
-        kw = dict(dest=f.name, default=argparse.SUPPRESS, help=docs.get(f.name, '') + ('' if f.default in (None, (), False) else f" (default: {_text(f.default)})"))
-        if f.type.startswith('tuple[float'): kw |= dict(type=_numbers, metavar='X,Y,...')
-        elif f.type.startswith('tuple'): kw |= dict(type=_listed, metavar='A,B,...')
-        elif f.type=='bool': kw |= dict(action='store_true')
-        elif f.name=='lr': kw |= dict(type=_lr, metavar='X')
-        else: kw |= dict(zip(('type','metavar'), kinds.get(f.type.split('|')[0].strip(), (str,'...'))))
-        parser.add_argument('--'+f.name.replace('_', '-'), **kw)
-
-# %% ../nbs/17_cli.ipynb #c0cfe207
-def _parser(mode, options, choice):
-    "The parser of a mode; with a `choice`, `--mode` is one of them"
-    parser = _Parser(prog='medprog' if choice else f'medprog_{mode}', allow_abbrev=False, usage='%(prog)s [--flag value ...]', description=options.__doc__.strip())
-    if choice: parser.add_argument('--mode', default='train', metavar='MODE', help=f"{', '.join(choice)} (default: train); --mode MODE --help shows the flags of another")
-    _add_flags(parser, options)
-    return parser
-
-def _parse(argv, modes, mode=None):
-    "What to do, and the options for it"
-    argv,choice = sys.argv[1:] if argv is None else argv,() if mode else tuple(modes)
-    if choice:
-        first = _Parser(add_help=False, allow_abbrev=False)
-        first.add_argument('--mode', default='train')
-        mode = first.parse_known_args(argv)[0].mode
-        if mode not in modes: raise not_allowed('mode', mode, choice)
-    options,do = modes[mode]
-    parser = _parser(mode, options, choice)
-    opts,unknown = parser.parse_known_args(argv)
-    if unknown: raise InputError(_unknown(unknown[0], parser, mode))
-    return do,options(**{k: v for k,v in vars(opts).items() if k!='mode'})
-
-def _unknown(flag, parser, mode):
-    flags = [o for a in parser._actions for o in a.option_strings if o.startswith('--')]
-    near = difflib.get_close_matches(flag.split('=')[0], flags, n=1)
-    return f"{flag}: there is no such flag for mode {mode}" + (f" (did you mean {near[0]}?)" if near else '') + "; see --help"
+__all__ = ['MODES', 'Resuming', 'Showing', 'Comparing', 'RunOptions', 'ImageOptions', 'Evaluating', 'Predicting', 'Exporting',
+           'Mode', 'describe_flag', 'main', 'train_main', 'evaluate_main', 'predict_main', 'compare_main', 'plan_main',
+           'export_main']
 
 # %% ../nbs/17_cli.ipynb #eb06480b
 @dataclass(frozen=True)
-class _Train(Recipe):
-    "Progressive fine-tuning of ImageNet-pretrained ResNets on medical images."
+class Resuming:
+    "Whether a training goes on"
     resume:bool=False # Go on with the run of this recipe that was interrupted; if there is none, begin it
 
 @dataclass(frozen=True)
-class _Plan(Recipe):
-    "What a training with the same flags would do, phase by phase."
+class Showing:
+    "How a plan is shown"
     toml:bool=False # Write the schedule as TOML, to be changed and given to --progressive-strategy
 
 @dataclass(frozen=True)
-class _Compare(Recipe):
-    "Strategies beside each other: each with the same seeds and learning rates to choose from, paired statistics, and a report. The other flags are what all runs have in common."
-    strategies:tuple[str,...]=ARMS # Arms, each with what is added to it, as in balanced+mixup or mine.toml+cbam
-    add:tuple[str,...]=() # Each of these alone, added to full fine-tuning, is an arm too: mixup, cutmix, smoothing, resizing, cbam, medical, weighted, transfer, tenth, adapt, kept, batch, plateau, cached
-    seeds:int=5 # How many runs of each arm are compared, with seeds from --seed on
-    lrs:tuple[float,...]=LRS # Learning rates that each arm chooses from, by the validation split; one: the same for all; with '': each strategy's own, or --lr
-    tune_seeds:int=2 # With how many of the seeds they are tried
-    resample:bool=False # Deal out the patients anew for each seed, instead of one split for all
-    equal_time:bool=False # Also let each arm have as many epochs as fit into the time of full fine-tuning
-    margin:float=.005 # Of AUROC: an arm that is worse by less is not worse
-    engine:str='here' # One run after another (here), in several processes (processes), or on a Ray cluster (ray)
-    jobs:int|None=None # Runs at a time
-    threads:int|None=None # Cores for each run; by default they are shared out
-    address:str|None=None # Of a Ray cluster; by default one is started here
+class Comparing:
+    "What a comparison asks beyond its sweep, and who carries it out"
+    # Arms, each with what is added to it, as in balanced+mixup or mine.toml+cbam
+    strategies:tuple[str,...]=ARMS
+    # Each of these alone, added to full fine-tuning, is an arm too: mixup, cutmix, smoothing, resizing, cbam, medical,
+    # weighted, transfer, tenth, adapt, kept, batch, plateau, cached
+    add:tuple[str,...]=()
+    # One run after another (here), in several processes (processes), or on a Ray cluster (ray)
+    engine:Literal['here','processes','ray']='here'
+    jobs:Count|None=None # Runs at a time
+    threads:Count|None=None # Cores for each run; by default they are shared out
+    address:str|None=None # Address of a Ray cluster; by default one is started here
     keep_models:bool=False # Keep the network of each run
-    without = ('progressive_strategy',)
+
+    def __post_init__(self): check_rules(self)
 
 # %% ../nbs/17_cli.ipynb #8b24c73c
 @dataclass(frozen=True)
-class _Evaluate:
-    "How good a run is on labelled images: figures with intervals, curves, tables, and the run's report with them."
-    run:str|None=None # The run's folder; by default the newest in --logdir
-    logdir:str='logs' # The folder of all runs
-    data:str|None=None # Labelled images, as for training; by default the run's own test split, from its files
-    label_cols:tuple[str,...]=() # The 0/1 columns of a multi-label CSV; by default the run's classes
-    split:str|None=None # train, valid, test or all; by default test where there are splits, else all
-    groups:tuple[str,...]=() # Columns to make groups of patients by, such as sex,age; by default all that have groups
-    out:str|None=None # The folder to make; by default in evaluations/ of the run
-    batch_size:int=64 # Images in a batch
-    workers:int|None=None # Processes that read images; by default as many as the images are worth
-    skip_bad:bool=False # Leave out images that can't be read, instead of stopping
-    precision:str='fp32' # Of the arithmetic: fp32, as for the figures of the run; bf16 or fp16; or auto: bf16 where the processor or card has it
-    cache_gb:float=20. # Gigabytes of disk for decoded images; 0: keep none
+class RunOptions:
+    "The run that is used"
+    run:str|None=None # The run's folder, or a .safetensors file; by default the newest run in logdir
+    logdir:Folder='logs'
+
+    like = (Recipe,)
+
+    def __post_init__(self): check_rules(self)
 
 @dataclass(frozen=True)
-class _Predict:
-    "The probabilities of new images, as a CSV."
-    run:str|None=None # The run's folder, or a .safetensors file; by default the newest run in --logdir
-    logdir:str='logs' # The folder of all runs
+class ImageOptions(RunOptions):
+    "How images go through a run's network"
+    batch_size:Count=64
+    workers:Natural|None=None # Processes that read images; by default as many as the images are worth
+    precision:PrecisionName='fp32' # Arithmetic of the network; auto: bf16 where the processor or card has it, else fp32
+
+@dataclass(frozen=True)
+class Evaluating(ImageOptions):
+    "What a run is evaluated on"
+    run:str|None=None # The run's folder; by default the newest in logdir
+    data:str|None=None # Labelled images, as for training; by default the run's own test split, from its files
+    label_cols:Columns=() # The 0/1 columns of a multi-label CSV; by default the run's classes
+    # Split to evaluate on; by default test where there are splits, else all
+    split:Literal['train','valid','test','all']|None=None
+    # Columns to make groups of patients by, such as sex,age; by default all that have groups
+    groups:Columns=()
+    out:str|None=None # The folder to make; by default in evaluations/ of the run
+    skip_bad:bool=False
+    cache_gb:NotNegative=20. # Gigabytes of disk for decoded images; 0: keep none
+
+@dataclass(frozen=True)
+class Predicting(ImageOptions):
+    "What a run's network is asked about"
     data:str|None=None # A folder, a CSV with a column image, an image or DICOM file, or an .npz
     out:str|None=None # The CSV to write; by default in predictions/ of the run
     overlays:bool=False # Also a picture of each image with its maps: Grad-CAM and attention
-    batch_size:int=64 # Images in a batch
-    workers:int|None=None # Processes that read images; by default as many as the images are worth
-    precision:str='fp32' # Of the arithmetic: fp32, bf16, fp16, or auto: bf16 where the processor or card has it
 
 @dataclass(frozen=True)
-class _Export:
-    "The network of a run as one file, for use elsewhere."
-    run:str|None=None # The run's folder, or a .safetensors file; by default the newest run in --logdir
-    logdir:str='logs' # The folder of all runs
-    format:str='safetensors' # pickle (fastai), safetensors (medprog), or onnx (any runtime)
+class Exporting(RunOptions):
+    "What a run's network is written as"
+    # fastai's (pickle), medprog's (safetensors), or for any runtime (onnx)
+    format:Literal['pickle','safetensors','onnx']='safetensors'
     out:str|None=None # The file to write; by default in exports/ of the run
 
 # %% ../nbs/17_cli.ipynb #289498df
-def _run_of(o):
-    "The run that was named, or the newest that has come to its end"
-    if o.run and not os.path.exists(o.run): raise InputError(f"run: {o.run}: no such folder or file")
-    if o.run: return o.run
-    runs = sorted(Path(o.logdir).glob('*/metrics.json'), key=lambda p: p.stat().st_mtime)
-    if not runs: raise InputError(f"run: no finished run in {o.logdir}; give --run FOLDER")
-    print(f"run: {runs[-1].parent}, the newest")
-    return str(runs[-1].parent)
+def _made(cls, given, **more):
+    "Options of a dataclass, of the flags that were given"
+    return cls(**{k: v for k,v in given.items() if k in rules_of(cls)}, **more)
 
-def _checked(o):
-    "Options that are possible"
-    rules = dict(batch_size=_whole(1), workers=_whole(0, optional=True), cache_gb=_RULES['cache_gb'])
-    check_rules(o, {k: v for k,v in rules.items() if hasattr(o, k)}, dict(precision=PRECISIONS))
-    return o
+def _run_of(options):
+    "The run that was named, or the newest that has come to its end"
+    if run := options.run:
+        if not os.path.exists(run): raise InputError(f"run: {run}: no such folder or file")
+        return run
+    from medprog.folder import RUN_FILES
+    finished = Path(options.logdir).glob(f"*/{RUN_FILES['metrics']}")
+    newest = max(finished, key=lambda o: o.stat().st_mtime, default=None)
+    if newest is None: raise InputError(f"run: no finished run in {options.logdir}; give --run FOLDER")
+    print(f"run: {newest.parent}, the newest")
+    return str(newest.parent)
+
+def _asked(options):
+    "Options as the functions that use a run call them"
+    kwargs = dict(vars(options))
+    for k in ('run', 'logdir'): kwargs.pop(k)
+    if 'batch_size' in kwargs: kwargs['bs'] = kwargs.pop('batch_size')
+    return kwargs
 
 # %% ../nbs/17_cli.ipynb #3238558a
-def _recipe(o): return Recipe(**{f.name: getattr(o, f.name) for f in fields(Recipe)})
-
-def _train(o):
-    recipe = _recipe(o)
-    recipe.check_batch(), recipe.check_there(o.resume)      # mistakes are said before torch is imported, which takes seconds
+def _train(given):
+    "Progressive fine-tuning of ImageNet-pretrained ResNets on medical images."
+    recipe,options = _made(Recipe, given),_made(Resuming, given)
+    recipe.check_batch()                    # mistakes are said before torch is imported, which takes seconds
+    recipe.check_there(options.resume)
     from medprog.train import train
-    train(recipe, resume=o.resume)
+    train(recipe, resume=options.resume)
 
-def _plan(recipe):
-    s,open_ = recipe.started(recipe.weights=='none').schedule,recipe.weights=='auto' and recipe.statistics is None
-    if recipe.toml: return print(s.to_toml(), end='')
-    unless = ' (batch, if ImageNet weights can not be had)' if open_ and s.statistics=='kept' else ''
+def _plan(given):
+    "What a training with the same flags would do, phase by phase."
+    recipe = _made(Recipe, given)
+    s = recipe.started(recipe.weights=='none').schedule
+    if _made(Showing, given).toml: return print(s.to_toml(), end='')
+    is_open = recipe.weights=='auto' and recipe.statistics is None and s.statistics=='kept'
+    unless = ' (batch, if ImageNet weights can not be had)' if is_open else ''
     print(f"{s.name}, {s.epochs} epochs, base learning rate {s.lr:g}, {s.curve}, "
           f"batch norm of frozen stages: {s.frozen_bn}, of those that learn: {s.statistics}{unless}\n")
     print(plan_text(s.plan()))
     if s.resizes and not s.size: print("\nsize is a share of the full one; --size shows it in pixels")
     if s.warning: print(f"\n{s.warning}")
 
-def _compare(o):
-    recipe = _recipe(o)
-    lrs = () if o.lr is not None and o.lrs==LRS else o.lrs            # --lr is for all arms
-    Sweep(recipe, (*o.strategies, *(f'{BASELINE}+{a}' for a in o.add)), o.seeds, lrs, o.tune_seeds, margin=o.margin)
+def _compare(given):
+    """Strategies beside each other: each with the same seeds and learning rates to choose from, paired statistics,
+    and a report. The other flags are what all runs have in common."""
+    recipe,options = _made(Recipe, given),_made(Comparing, given)
+    if 'lr' in given and given.get('lrs', LRS)==LRS: given['lrs'] = ()        # --lr is for all arms
+    added = [f'{BASELINE}+{o}' for o in options.add]
+    sweep = _made(Sweep, given, recipe=recipe, arms=(*options.strategies, *added))
     recipe.check_there(resume=True)
-    from medprog.engines import ENGINES
-    if o.engine not in ENGINES: raise not_allowed('engine', o.engine, ENGINES)
     from medprog.compare import compare
-    compare(recipe, o.strategies, o.add, o.seeds, lrs, o.tune_seeds, o.resample, o.equal_time, o.margin, None, o.engine, o.jobs, o.threads, o.address, o.keep_models)
+    asked = vars(sweep) | vars(options) | dict(n=options.jobs)
+    for k in ('recipe', 'arms', 'jobs'): asked.pop(k)
+    compare(recipe, **asked)
 
-def _evaluate(o):
-    run = _run_of(_checked(o))
-    if o.data: source_kind(o.data, o.label_cols)
+def _evaluate(given):
+    "How good a run is on labelled images: figures with intervals, curves, tables, and the run's report with them."
+    options = _made(Evaluating, given)
+    run = _run_of(options)
+    if options.data: source_kind(options.data, options.label_cols)
     from medprog.predict import evaluate
-    evaluate(run, o.data, o.label_cols, o.split, o.groups or None, o.out, o.batch_size, o.workers, o.skip_bad, o.precision, o.cache_gb)
+    evaluate(run, **_asked(options) | dict(groups=options.groups or None))
 
-def _predict(o):
-    if not o.data: raise InputError("data: nothing is given; --data FOLDER, a CSV or a file")
-    _checked(o)
-    if not os.path.exists(os.path.expanduser(o.data)): raise InputError(f"data: {o.data}: no such folder or file")
-    run = _run_of(o)
+def _predict(given):
+    "The probabilities of new images, as a CSV."
+    options = _made(Predicting, given)
+    data = options.data
+    if not data: raise InputError("data: nothing is given; --data FOLDER, a CSV or a file")
+    if not os.path.exists(os.path.expanduser(data)): raise InputError(f"data: {data}: no such folder or file")
+    run = _run_of(options)
     from medprog.predict import predict
-    predict(run, o.data, o.out, o.batch_size, o.workers, o.overlays, o.precision)
+    predict(run, **_asked(options))
 
-def _export(o):
-    run = _run_of(o)
+def _export(given):
+    "The network of a run as one file, for use elsewhere."
+    options = _made(Exporting, given)
+    run = _run_of(options)
     from medprog.export import export
-    export(run, o.format, o.out)
+    export(run, **_asked(options))
 
-_MODES = dict(train=(_Train, _train), compare=(_Compare, _compare), evaluate=(_Evaluate, _evaluate), predict=(_Predict, _predict), plan=(_Plan, _plan), export=(_Export, _export))
+# %% ../nbs/17_cli.ipynb #c6b78da2
+class Mode(NamedTuple):
+    "What a mode does, and the dataclasses whose fields are its flags"
+    do:Callable
+    options:tuple
+    without:tuple=()
+
+    @property
+    def flags(self) -> dict: # By field, the dataclass that declares it
+        "The flags of this mode"
+        return {f.name: o for o in self.options for f in fields(o) if f.name not in self.without}
+
+MODES = dict(
+    train=Mode(_train, (Recipe, Resuming)),
+    compare=Mode(_compare, (Recipe, Sweep, Comparing), ('progressive_strategy', 'recipe', 'arms')),
+    evaluate=Mode(_evaluate, (Evaluating,)),
+    predict=Mode(_predict, (Predicting,)),
+    plan=Mode(_plan, (Recipe, Showing)),
+    export=Mode(_export, (Exporting,)))
+
+# %% ../nbs/17_cli.ipynb #5885cc39
+def _texts(text): return tuple(o.strip() for o in text.split(',') if o.strip())
+
+def _numbers(text): return tuple(map(float, _texts(text)))
+
+def _reader(hint):
+    "What reads the text of a flag of this type, and what stands for it in the help"
+    plain = {hint, *get_args(hint)}
+    if get_origin(hint) is tuple: return (_numbers, 'X,Y,...') if float in plain else (_texts, 'A,B,...')
+    if float in plain: return float,'X'
+    return (int, 'N') if int in plain else (str, '...')
+
+def _or_text(read, text):
+    try: return read(text)
+    except ValueError: return text          # the rule refuses it
+
+def _flag(name): return '--'+name.replace('_', '-')
+
+def describe_flag(
+    name:str, # Of a field
+    cls:type, # The dataclass that declares it
+) -> dict[str,str]:
+    "A flag, its default, what is allowed, and what it does"
+    default = getattr(cls, name)
+    if isinstance(default, tuple): default = ','.join(map(str, default))
+    elif default is None: default = "the strategy's own" if name in SCHEDULE_KNOBS else ''
+    words,does = rules_of(cls)[name].words,sentences(cls).get(name, '')
+    return dict(flag=_flag(name), default=str(default), allowed=words, does=does)
+
+def _add_flag(parser, name, cls):
+    "A flag for a field of a dataclass"
+    about,hint = describe_flag(name, cls),get_type_hints(cls)[name]
+    read,metavar = _reader(hint)
+    kwargs = dict(metavar=metavar, type=partial(_or_text, read))
+    says = about['does']
+    if hint is bool: kwargs = dict(action='store_true')
+    elif about['allowed']!='text': says += f" [{about['allowed']}]"
+    if about['default'] not in ('', 'False'): says += f" (default: {about['default']})"
+    parser.add_argument(about['flag'], dest=name, default=argparse.SUPPRESS, help=says.replace('%', '%%'), **kwargs)
+
+# %% ../nbs/17_cli.ipynb #c0cfe207
+class _Parser(argparse.ArgumentParser):
+    "An argument parser whose errors are one line"
+    def error(self, message): raise InputError(f"{message}; see --help")
+    def exit(self, *args):
+        sys.stdout.flush()      # of --help, while `main` looks
+        super().exit(*args)
+
+def _read_flags(argv, mode):
+    "The mode, and the value of each flag that was given, by the name of its field"
+    first = _Parser(add_help=False, allow_abbrev=False)
+    others = f"{', '.join(MODES)} (default: train); --mode MODE --help shows the flags of another"
+    if not mode: first.add_argument('--mode', default='train', metavar='MODE', help=others)
+    chosen,rest = first.parse_known_args(argv)
+    mode = mode or chosen.mode
+    if mode not in MODES: raise not_allowed('mode', mode, tuple(MODES))
+    do,flags = MODES[mode].do,MODES[mode].flags
+    parser = _Parser(parents=[first], allow_abbrev=False, usage='%(prog)s [--flag value ...]', description=do.__doc__)
+    for name,cls in flags.items(): _add_flag(parser, name, cls)
+    given,unknown = parser.parse_known_args(rest)
+    if unknown: raise _unknown(unknown[0], flags, mode)
+    return mode,{k: v for k,v in vars(given).items() if k!='mode'}
+
+def _unknown(flag, flags, mode):
+    near = difflib.get_close_matches(flag.split('=')[0], map(_flag, flags), n=1)
+    hint = f" (did you mean {near[0]}?)" if near else ''
+    return InputError(f"{flag}: there is no such flag for mode {mode}{hint}; see --help")
 
 # %% ../nbs/17_cli.ipynb #1f5f507e
 def _warn_in_a_line(message, category, filename, lineno, file=None, line=None):
@@ -212,16 +274,32 @@ def _say_last(text):
     if rank := int(os.environ.get('RANK', 0)): time.sleep(3)
     print(f"process {rank}: {text}" if rank else text, file=sys.stderr)
 
+def _reader_gone():
+    "Has the reader of standard output gone? Then what is left to write goes nowhere, also when Python ends"
+    try: print(flush=True)
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        return True
+    return False
+
+def _run_mode(argv, mode):
+    "Read the flags, and do what they ask for"
+    mode,given = _read_flags(argv, mode)
+    is_one_of_several = 'RANK' in os.environ and os.environ.get('WORLD_SIZE', '1')!='1'
+    if is_one_of_several and mode!='train':
+        raise InputError("only a training runs in several processes; start this without a launcher")
+    MODES[mode].do(given)
+    sys.stdout.flush()
+
+# %% ../nbs/17_cli.ipynb #bcdfff9c
 def main(
     argv:list[str]|None=None, # The arguments; by default those of the process
     mode:str|None=None, # What to do; by default as `--mode` says
 ) -> int: # The exit code
     "`run_task2.py`"
     warnings.showwarning = _warn_in_a_line
-    try:
-        do,options = _parse(argv, _MODES, mode)
-        if do is not _train and 'RANK' in os.environ and os.environ.get('WORLD_SIZE', '1')!='1': raise InputError("only a training runs in several processes; start this without a launcher")
-        do(options)
+    try: _run_mode(sys.argv[1:] if argv is None else argv, mode)
     except InputError as e:
         _say_last(f"medprog: {' '.join(str(e).split())}")
         return 2
@@ -229,6 +307,9 @@ def main(
         if int(os.environ.get('RANK', 0)): time.sleep(1)        # the main process has said it
         else: print(f"\nmedprog: {e}" if str(e) else "\nmedprog: interrupted; what was written stays", file=sys.stderr)
         return 128+getattr(e, 'signal', 2)
+    except BrokenPipeError:
+        if not _reader_gone(): raise    # it was another pipe
+        return 1
     return 0
 
 def train_main(): "`medprog_train`"; return main(mode='train')

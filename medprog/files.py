@@ -19,26 +19,26 @@ def writing(
     suffix:str|None=None, # Of the file to write, which libraries choose a format by; by default that of `path`
     sync:bool=True, # The content survives a crash of the machine, too; takes some milliseconds
 ):
-    "Within, write the file of the path that this gives; afterwards it takes the place of `path`"
+    """Write a file whole or not at all: gives the path to write to, which takes the place of `path` at the end.
+    After an error `path` is as it was, and nothing else is left"""
     path = Path(path)
-    part = path.with_name(f'.{path.name}.part{path.suffix if suffix is None else suffix}')
+    suffix = path.suffix if suffix is None else suffix
+    part = path.with_name(f'.{path.name}.part{suffix}')
     try:
         yield part
-        if sync: _sync(part)
+        if sync: _flush(part)
         if previous and path.exists(): os.replace(path, previous)
         os.replace(part, path)
     finally: part.unlink(missing_ok=True)
-    if sync and os.name!='nt': _sync(path.parent)     # renames last, too
+    if sync and os.name!='nt': _flush(path.parent)     # renames last, too
 
-def _sync(path):
+def _flush(path):
+    "Onto the disk"
     fd = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
     try: os.fsync(fd)
     finally: os.close(fd)
 
-# %% ../nbs/00a_files.ipynb #7bd2d8ee
-def write_safely(
-    path:str|Path, # Has the old content or the new one at any moment
-    data:bytes,
-):
-    "Write a file so that a crash at any moment leaves a whole one"
+# %% ../nbs/00a_files.ipynb #c5c33fea
+# aliases until the merge
+def write_safely(path, data):
     with writing(path) as part: part.write_bytes(data)

@@ -5,149 +5,130 @@
 # %% ../nbs/01_recipe.ipynb #25bbf345
 from __future__ import annotations
 import os,re
-from dataclasses import dataclass,fields,asdict,replace
+from dataclasses import asdict,dataclass,fields,replace
 from pathlib import Path
+from typing import Annotated,Literal,get_args
 import tomlkit
 from fastcore.basics import patch
-from .schedule import (ADVANCES,CURVES,FITS,FROZEN_BN,LIMITS,MIN_SIZE,MIXINGS,STAGES,STATISTICS,InputError,Schedule,check_keys,check_rules,
-                              get_profile,get_schedule,is_number,read_toml)
+from .schedule import (
+    SCHEDULE_KNOBS,Advance,Count,Curve,EpochShare,Fit,FrozenBN,InputError,LabelShare,MixingName,Natural,NotNegative,
+    Patience,Positive,ProfileName,Rule,Schedule,Side,StartSize,Statistics,check_keys,check_rules,get_schedule,one_of,
+    read_toml,resolve_schedule)
 
 # %% auto #0
-__all__ = ['ARCHS', 'ATTENTION_TYPES', 'CLASS_WEIGHTS', 'PRECISIONS', 'Recipe', 'resolve_schedule', 'source_kind',
-           'check_weights', 'check_free']
+__all__ = ['Arch', 'ClassWeights', 'PrecisionName', 'ARCHS', 'CLASS_WEIGHTS', 'PRECISIONS', 'ATTENTION_TYPES', 'Columns',
+           'Folder', 'StageName', 'SourceKind', 'Recipe', 'source_kind', 'check_weights', 'check_free']
+
+# %% ../nbs/01_recipe.ipynb #afdad632
+Arch = Literal['resnet18','resnet34','resnet50','resnet101','resnet152','resnext50_32x4d','resnext101_32x8d',
+               'resnext101_64x4d','wide_resnet50_2','wide_resnet101_2']
+ClassWeights = Literal['none','balanced']
+PrecisionName = Literal['auto','fp32','bf16','fp16']
+ARCHS = get_args(Arch)
+CLASS_WEIGHTS = get_args(ClassWeights)
+PRECISIONS = get_args(PrecisionName)
+ATTENTION_TYPES = ['none', 'cbam', 'medical']   # those that are registered later are added
+
+def _is_text(value): return value!='' and '\0' not in value and not re.search('[\ud800-\udfff]', value)
+
+def _is_name(value):
+    is_plain = value.strip()==value==Path(value).name and value!='..'
+    return is_plain and _is_text(value) and len(value.encode())<256
+
+def _text(words): return Rule(words, _is_text)
+
+Columns = Annotated[tuple[Annotated[str, _text('text')],...], Rule('names of columns', lambda o: True)]
+Folder = Annotated[str, _text('a folder')]
 
 # %% ../nbs/01_recipe.ipynb #529173ef
+StageName = Literal['early','layer2','layer3','layer4']
+_SOME_STAGES = Rule(f"one or more of {', '.join(get_args(StageName))}", lambda o: 0<len(o)==len(set(o)))
+
 @dataclass(frozen=True)
 class Recipe:
     "Every knob of a run"
-    data:str='phantom' # phantom, a folder of class folders, a CSV, an .npz in MedMNIST's form, or medmnist:NAME
-    label_cols:tuple[str,...]=() # The 0/1 columns of a multi-label CSV
-    progressive_strategy:str='balanced' # none, conservative, balanced, medical_optimized, aggressive, head_only, lp_ft, fine_tune, or a TOML file
-    epochs:int=30 # How many epochs to train for
-    schedule_fit:str='exact' # Phases at their own epochs (exact), or stretched in proportion to the budget (scale)
-    lr:float|str|None=None # Base learning rate, the head's; a number, or find (by the LR finder); the strategy's own by default
-    lr_profile:str|None=None # Learning rates of the other stages: uniform, tenth, transfer, medical, or auto (tenth with kept statistics, uniform with batch); the strategy's own by default
-    curve:str|None=None # Rates over time: cosine, constant, one_cycle or fine_tune; the strategy's own by default
-    frozen_bn:str|None=None # Batch norm of frozen stages: eval (left alone) or adapt; the strategy's own by default
-    statistics:str|None=None # Batch norm below the head in stages that learn: kept (goes by the stored statistics) or batch (by the batch's); by default the strategy's own, and batch for random weights
-    batch_size:int=32 # Images in a batch
-    size:int|None=None # Side of the images in pixels; by default 224 for files, 64 for phantom, npz between 64 and 224
-    weight_decay:float=.01 # Of AdamW
-    seed:int=0 # Of everything random: splits, weights, batches, augmentation
-    split_seed:int|None=None # Of the splits that the data doesn't give; the seed by default
+    # phantom, a folder of class folders, a CSV, an .npz in MedMNIST's form, or medmnist:NAME
+    data:Annotated[str, _text('a name or a path')]='phantom'
+    label_cols:Columns=() # The 0/1 columns of a multi-label CSV
+    # none, conservative, balanced, medical_optimized, aggressive, head_only, lp_ft, fine_tune, or a TOML file
+    progressive_strategy:Annotated[str, _text('a name or a TOML file')]='balanced'
+    epochs:Count=30 # How many epochs to train for
+    # Phases come at their own epochs (exact), or are stretched in proportion to the budget (scale)
+    schedule_fit:Fit='exact'
+    lr:Positive|Annotated[Literal['find'], Rule('find (by the LR finder)', bool)]|None=None
+    # Rates of the other stages; auto: tenth with kept statistics, uniform with batch; by default the strategy's
+    lr_profile:ProfileName|None=None
+    curve:Curve|None=None
+    frozen_bn:FrozenBN|None=None
+    statistics:Statistics|None=None
+    batch_size:Count=32 # Images in a batch
+    # Side of the images in pixels; by default 224 for files, 64 for phantom, npz between 64 and 224
+    size:Side|None=None
+    weight_decay:NotNegative=.01 # AdamW weight decay
+    seed:Natural=0 # Seed for splits, weights, batches and augmentation
+    split_seed:Natural|None=None # Seed of the splits that the data doesn't give; the seed by default
     resplit:bool=False # Forget the splits of the data, and deal its patients out anew
-    arch:str='resnet50' # One of torchvision's ResNets
-    weights:str='auto' # imagenet, a local file, none, or auto: imagenet if it can be had
-    attention_type:str='none' # Attention put behind a stage, the identity to begin with: none, cbam or medical
-    attention_after:tuple[str,...]=('layer4',) # Behind which stages: early, layer2, layer3, layer4
-    class_weights:str='none' # Classes weigh as many images as they have (none), or all the same (balanced)
-    use_mixup:bool=False # Mix the training images and their labels
-    mixup:float|None=None # Strength of mixing, alpha of its Beta distribution (turns it on); 0.4, for cutmix 1, if the strategy has none
-    mixing:str|None=None # mixup (whole images) or cutmix (a box of one in another; turns it on); the strategy's own by default
-    use_label_smoothing:bool=False # Spread a share of each label over all classes
-    smoothing:float|None=None # That share (turns it on); 0.1 if the strategy has none
-    use_progressive_resizing:bool=False # Start on small images
-    size_start:float|None=None # Size at the start, a share of the full one (turns it on); 0.5 if the strategy has none
-    size_until:float|None=None # Share of the epochs by which the size is full (turns it on); the strategy's own by default
-    rising:bool=False # Let mixing and smoothing rise with the size of the images, from none to all
-    precision:str='auto' # Of the network's arithmetic in training: bf16, fp16, fp32, or auto: bf16 where the processor or card has it, else fp32
-    cache_features:int=0 # Compute what frozen stages put out once, of so many differently augmented views of each image, and train on that (0: compute it each time)
-    monitor:str='auroc' # What tells which epoch is the best, on the validation split: auroc, f1, accuracy or valid_loss
-    keep:str='best' # The weights of the best epoch of the whole run (best), or of the last (last)
-    advance:str|None=None # Phases end at their epochs (epochs), or also when nothing has become better (plateau); the strategy's own by default
-    patience:int|None=None # Epochs without a better one that end the last phase (by default none do), and with plateau any phase
-    checkpoint_minutes:float=10. # Save the state after so many minutes at the latest; 0: after each batch
+    arch:Arch='resnet50' # One of torchvision's ResNets
+    # imagenet, a local file, auto (imagenet if it can be had), or none (random; statistics then are batch by default)
+    weights:Annotated[str, _text('auto, imagenet, none or a file')]='auto'
+    # Attention put behind a stage, the identity to begin with
+    attention_type:Annotated[str, one_of(ATTENTION_TYPES)]='none'
+    attention_after:Annotated[tuple[StageName,...], _SOME_STAGES]=('layer4',) # Behind which stages attention is put
+    # Classes weigh as many images as they have (none), or all the same (balanced)
+    class_weights:ClassWeights='none'
+    # Mix training images and labels, at the strategy's strength or else .4, for cutmix 1; so do mixup and mixing
+    use_mixup:bool=False
+    mixup:NotNegative|None=None
+    mixing:MixingName|None=None
+    # Spread a share of each label over all classes, the strategy's or else .1; so does smoothing
+    use_label_smoothing:bool=False
+    smoothing:LabelShare|None=None
+    # Start on small images, at the strategy's share of the size or else half; so do size_start and size_until
+    use_progressive_resizing:bool=False
+    size_start:StartSize|None=None
+    size_until:EpochShare|None=None
+    rising:bool=False
+    # Arithmetic of the network in training; auto: bf16 where the processor or card has it, else fp32
+    precision:PrecisionName='auto'
+    # Compute what frozen stages put out once, of so many differently augmented views of each image, and train on that;
+    # 0: compute it each time
+    cache_features:Natural=0
+    # Figure of the validation split that tells which epoch is the best
+    monitor:Literal['auroc','f1','accuracy','valid_loss']='auroc'
+    keep:Literal['best','last']='best' # Weights of the best epoch of the whole run (best), or of the last (last)
+    advance:Advance|None=None
+    patience:Patience|None=None
+    checkpoint_minutes:NotNegative=10. # Save the state after so many minutes at the latest; 0: after each batch
     skip_bad:bool=False # Leave out images that can't be read, instead of stopping
     near_duplicates:bool=False # Look for images in different splits that look alike, and say so
-    cache_gb:float=20. # Gigabytes of disk for decoded images, and for what frozen stages put out; 0: decode each time
-    workers:int|None=None # Processes that read images; by default as many as the data is worth
-    logdir:str='logs' # The folder of all runs
-    name:str|None=None # The run's folder in it; made from the recipe by default
+    # Gigabytes of disk for decoded images, and for what frozen stages put out; 0: decode each time
+    cache_gb:NotNegative=20.
+    workers:Natural|None=None # Processes that read images; by default as many as the data is worth
+    logdir:Folder='logs' # The folder of all runs
+    # The run's folder in logdir; made from the recipe by default
+    name:Annotated[str, Rule('the name of a folder, not a path', _is_name)]|None=None
+
+    like = (Schedule,)
 
     def __post_init__(self):
         for k in ('label_cols','attention_after'):
             if isinstance(v := getattr(self, k), list): object.__setattr__(self, k, tuple(v))
-        check_rules(self, _RULES, {})
-        check_rules(self, _LIMITS, _CHOICES, optional=True)
-        if self.lr_profile is not None: get_profile(self.lr_profile)
-
-# %% ../nbs/01_recipe.ipynb #0948d713
-ARCHS = ('resnet18', 'resnet34', 'resnet50', 'resnet101', 'resnet152', 'resnext50_32x4d', 'resnext101_32x8d',
-         'resnext101_64x4d', 'wide_resnet50_2', 'wide_resnet101_2')
-ATTENTION_TYPES = ['none', 'cbam', 'medical']   # those that are registered later are added
-CLASS_WEIGHTS = ('none', 'balanced')
-PRECISIONS = ('auto', 'fp32', 'bf16', 'fp16')
-_CHOICES = dict(precision=PRECISIONS, schedule_fit=FITS, curve=CURVES, frozen_bn=FROZEN_BN, statistics=STATISTICS, advance=ADVANCES, arch=ARCHS, attention_type=ATTENTION_TYPES, class_weights=CLASS_WEIGHTS,
-                mixing=MIXINGS, monitor=('auroc', 'f1', 'accuracy', 'valid_loss'), keep=('best', 'last'))
-_LIMITS = {k: LIMITS[k] for k in ('mixup', 'smoothing', 'size_start', 'size_until')}
-
-def _whole(least, optional=False):
-    "A rule for whole numbers"
-    def ok(o): return (o is None and optional) or (type(o) is int and o>=least)
-    return ok, f"a whole number, {least} or more"
-
-def _is_name(o): return o is None or (_is_text(o) and o.strip()==o!='..' and Path(o).name==o and len(o.encode())<256)
-
-def _is_text(o): return isinstance(o, str) and o!='' and '\0' not in o and not re.search('[\ud800-\udfff]', o)
-
-def _are_texts(o): return isinstance(o, tuple) and all(map(_is_text, o))
-
-_YES_NO = (lambda o: isinstance(o, bool), 'true or false')
-_RULES = dict(
-    data=(_is_text, 'a name or a path'), progressive_strategy=(_is_text, 'a name or a TOML file'),
-    label_cols=(_are_texts, 'names of columns'),
-    epochs=_whole(1), batch_size=_whole(1), seed=_whole(0), split_seed=_whole(0, optional=True), size=_whole(MIN_SIZE, optional=True), workers=_whole(0, optional=True), patience=_whole(1, optional=True), cache_features=_whole(0),
-    lr=(lambda o: o is None or o=='find' or (is_number(o) and o>0), "a number above 0, or find"),
-    **dict.fromkeys(('weight_decay', 'checkpoint_minutes', 'cache_gb'), (lambda o: is_number(o) and o>=0, "a number, 0 or more")),
-    weights=(_is_text, 'auto, imagenet, none or a file'),
-    attention_after=(lambda o: _are_texts(o) and len(o) and len(set(o))==len(o) and set(o)<=set(STAGES[:-1]), f"one or more of {', '.join(STAGES[:-1])}"),
-    **dict.fromkeys(('skip_bad', 'resplit', 'near_duplicates', 'use_mixup', 'use_label_smoothing', 'use_progressive_resizing', 'rising'), _YES_NO),
-    logdir=(_is_text, 'a folder'),
-    name=(_is_name, 'the name of a folder, not a path'))
-
-# %% ../nbs/01_recipe.ipynb #a0b8eed3
-def resolve_schedule(
-    strategy:str|Path|Schedule, # A name, a TOML file or a schedule
-    epochs:int, # The budget
-    fit:str='exact', # How to meet it: exact or scale
-    lr:float|None=None, # Base learning rate, the head's; like all below, the strategy's own by default
-    profile:str|dict|tuple|None=None, # Learning rates of the stages, relative to it
-    curve:str|None=None, # Rates over time: cosine, constant, one_cycle or fine_tune
-    warmup:float|None=None, # Epochs over which a stage that joins warms up
-    frozen_bn:str|None=None, # Batch norm of frozen stages: eval or adapt
-    statistics:str|None=None, # Batch norm below the head in stages that learn: kept or batch
-    size_start:float|None=None, # Size of the images at the start, a share of the full one
-    size_until:float|None=None, # Share of the epochs by which it is full
-    mixup:float|None=None, # Strength of mixing, alpha of its Beta distribution; 0: none
-    mixing:str|None=None, # What is mixed: mixup or cutmix
-    mixing_by:str|None=None, # One lambda an image or a batch
-    smoothing:float|None=None, # Label smoothing
-    rising:bool|None=None, # Mixing and smoothing rise with the size
-    advance:str|None=None, # Phases end at their epochs (epochs), or also at a plateau (plateau)
-    patience:int|None=None, # With plateau: epochs of a phase without a better figure that end it
-    size:int|None=None, # Shorter side of the full images, in pixels, where it is known
-) -> Schedule: # Fitted to `epochs`
-    "The schedule of a run"
-    changes = dict(lr=lr, curve=curve, warmup=warmup, frozen_bn=frozen_bn, statistics=statistics,
-                   size_start=size_start, size_until=size_until, mixup=mixup, mixing=mixing, mixing_by=mixing_by, smoothing=smoothing, rising=rising,
-                   advance=advance, patience=patience)
-    s = get_schedule(strategy) if profile is None else replace(get_schedule(strategy), profile=get_profile(profile))
-    return replace(s, **{k: v for k,v in changes.items() if v is not None}).fitted(epochs, fit, size)
+        check_rules(self)
 
 # %% ../nbs/01_recipe.ipynb #b0c53145
-_USUAL = dict(mixup=.4, cutmix=1., smoothing=.1, size_start=.5)
-
 @patch
 def knobs(self:Recipe) -> dict: # As `resolve_schedule` takes them
     "What this recipe says of the schedule beyond the strategy"
     own = get_schedule(self.progressive_strategy)
-    mixing = self.mixing or own.mixing
-    def on(use, value, there, usual): return value if value is not None else _USUAL[usual] if use and not there else None
-    return dict(fit=self.schedule_fit, profile=self.lr_profile, lr=None if self.lr=='find' else self.lr, curve=self.curve, frozen_bn=self.frozen_bn, statistics=self.statistics,
-                mixup=on(self.use_mixup or self.mixing, self.mixup, own.mixup, mixing), mixing=self.mixing,
-                smoothing=on(self.use_label_smoothing, self.smoothing, own.smoothing, 'smoothing'),
-                size_start=on(self.use_progressive_resizing or self.size_until is not None, self.size_start, own.resizes, 'size_start'), size_until=self.size_until,
-                rising=self.rising or None, advance=self.advance, patience=self.patience, size=self.size)
+    said = {k: v for k,v in vars(self).items() if k in SCHEDULE_KNOBS}
+    if self.lr=='find': said['lr'] = None
+    if not self.rising: said['rising'] = None
+    if self.mixup is None and not own.mixup and (self.use_mixup or self.mixing):
+        said['mixup'] = dict(mixup=.4, cutmix=1.)[self.mixing or own.mixing]
+    if self.smoothing is None and not own.smoothing and self.use_label_smoothing: said['smoothing'] = .1
+    if self.size_start is None and not own.resizes and (self.use_progressive_resizing or self.size_until is not None):
+        said['size_start'] = .5
+    return dict(fit=self.schedule_fit, profile=self.lr_profile, size=self.size, **said)
 
 @patch(as_prop=True)
 def seed_of_splits(self:Recipe) -> int:
@@ -163,17 +144,18 @@ def schedule(self:Recipe) -> Schedule:
 def started(self:Recipe,
     random:bool, # From random weights?
 ) -> Recipe:
-    "This recipe; with random weights, whose statistics aren't worth keeping, batch norm goes by the batch where nothing else is said"
+    "This recipe; with random weights batch norm goes by the batch, if nothing else is said: they have no statistics"
     return replace(self, statistics='batch') if random and self.statistics is None else self
 
 # %% ../nbs/01_recipe.ipynb #bb71923a
 @patch
 def to_toml(self:Recipe,
-    made:dict|None=None, # What the run found out: weights, versions, device, ...
+    facts:dict|None=None, # What the run found out: weights, versions, device, ...
 ) -> str:
     "This recipe as TOML; knobs that are None are left out"
-    doc = {k: list(v) if isinstance(v, tuple) else v for k,v in asdict(self).items() if v is not None}
-    return tomlkit.dumps({**doc, **({'made': made} if made else {})})
+    doc = {k: v for k,v in asdict(self).items() if v is not None}
+    if facts: doc['made'] = facts
+    return tomlkit.dumps(doc)
 
 @patch(cls_method=True)
 def from_toml(cls:Recipe,
@@ -181,53 +163,59 @@ def from_toml(cls:Recipe,
     name:str='recipe', # What to call it in an error
 ) -> Recipe:
     "Read a recipe from TOML; the table `made` is left out"
-    d = {k: v for k,v in read_toml(text, name).items() if k!='made'}
+    d = read_toml(text, name)
+    d.pop('made', None)
     check_keys(d, tuple(o.name for o in fields(Recipe)), name)
     try: return Recipe(**d)
-    except InputError as e: raise InputError(f"{name}: {e}") from None
+    except InputError as e: raise InputError(f"{name}: {e}") from e
 
 # %% ../nbs/01_recipe.ipynb #81c9f064
+SourceKind = Literal['csv','phantom','medmnist','folder','npz']
+
 def source_kind(
     data:str|Path, # As in a recipe
     label_cols:tuple[str,...]=(), # Only a CSV has them
-) -> str: # csv, phantom, medmnist, folder or npz
-    "What kind of source `data` is; `InputError` if it is none"
-    kind = str(data).partition(':')[0]
+) -> SourceKind:
+    "What kind of source `data` is; `InputError` if it is none. Who reads data decides by this"
     path = Path(os.path.expanduser(data)).absolute()        # unlike Path's, never raises
-    is_csv = os.path.isfile(path) and path.suffix.lower()=='.csv'
-    if label_cols and not is_csv: raise InputError(f"label_cols: {', '.join(label_cols)}, but {data} is not a CSV")
-    if is_csv: return 'csv'
-    if kind in ('phantom', 'medmnist'): return kind
+    suffix = path.suffix.lower() if os.path.isfile(path) else None
+    if suffix=='.csv': return 'csv'
+    if label_cols: raise InputError(f"label_cols: {', '.join(label_cols)}, but {data} is not a CSV")
+    made = str(data).partition(':')[0]
+    if made in ('phantom', 'medmnist'): return made
     if os.path.isdir(path): return 'folder'
-    if os.path.isfile(path) and path.suffix.lower()=='.npz': return 'npz'
-    raise InputError(f"data: {str(data)!r} is not {'a source' if os.path.exists(path) else 'there'}; give phantom, "
+    if suffix=='.npz': return 'npz'
+    wrong = 'a source' if os.path.exists(path) else 'there'
+    raise InputError(f"data: {str(data)!r} is not {wrong}; give phantom, "
                      "a folder of class folders, a CSV, an .npz file, or medmnist:NAME")
 
 # %% ../nbs/01_recipe.ipynb #acf06edb
 def check_weights(
     weights:str|Path, # As in a recipe
 ):
-    "A file of weights that is given is there"
+    "`InputError` if a file of weights that is given isn't there"
     if str(weights) not in ('auto', 'imagenet', 'none') and not os.path.isfile(weights):
         raise InputError(f"weights: there is no file {weights}; give a file, imagenet, none or auto")
 
 def check_free(
     recipe:Recipe,
 ):
-    "A name that is given is not taken"
-    if recipe.name and (path := Path(recipe.logdir)/recipe.name).exists():
-        raise InputError(f"name: {path} exists and belongs to another run; give another --name, or --resume to go on with it")
+    "`InputError` if the name that is given is taken"
+    path = Path(recipe.logdir)/(recipe.name or '')
+    if recipe.name and path.exists():
+        raise InputError(f"name: {path} exists and belongs to another run; "
+                         "give another --name, or --resume to go on with it")
 
 @patch
 def check_there(self:Recipe,
     resume:bool=False, # Does its run go on, if it was begun?
 ):
-    "What this recipe names is there, and the name of its run is free"
+    "`InputError` if something that this recipe names isn't there, or the name of its run is taken"
     if not resume: check_free(self)
     source_kind(self.data, self.label_cols)
     check_weights(self.weights)
 
 @patch
 def check_batch(self:Recipe):
-    "Batch norm has something to go by, as far as that can be said before weights are looked for"
+    "`InputError` if batch norm has nothing to go by, as far as can be said before weights are looked for"
     self.started(self.weights=='none').schedule.check_batch(self.batch_size)

@@ -4,29 +4,28 @@
 
 # %% ../nbs/00_schedule.ipynb #8f60f395
 from __future__ import annotations
-import math,difflib
-from dataclasses import dataclass,replace
-from itertools import accumulate,groupby
-from pathlib import Path
-from typing import Literal,NamedTuple
+import difflib
+from functools import cache
+from types import UnionType
+from typing import Annotated,Callable,Literal,NamedTuple,Union,get_args,get_origin,get_type_hints
 import tomlkit
-from fastcore.basics import patch
 
 # %% auto #0
-__all__ = ['STAGES', 'MIN_SIZE', 'PROFILES', 'CURVES', 'MIXINGS', 'MIXING_BY', 'FROZEN_BN', 'STATISTICS', 'ADVANCES', 'FITS',
-           'LIMITS', 'STRATEGIES', 'InputError', 'is_number', 'not_allowed', 'check_rules', 'Phase', 'Profile',
-           'get_profile', 'Schedule', 'cosine', 'one_cycle', 'plan_text', 'read_toml', 'check_keys', 'get_schedule']
-
-# %% ../nbs/00_schedule.ipynb #e26f5a07
-STAGES = ('early', 'layer2', 'layer3', 'layer4', 'head')
-_UNFREEZE = ('all',) + STAGES[1:]   # a phase that reaches `early` is called `all`
-MIN_SIZE = 32                       # pixels; a ResNet's last layers see a 32nd of the image
+__all__ = ['Natural', 'Count', 'NotNegative', 'Positive', 'STAGES', 'Unfreeze', 'MIN_SIZE', 'Side', 'PROFILES', 'ProfileName',
+           'Curve', 'FrozenBN', 'Statistics', 'MixingName', 'Advance', 'Patience', 'Fit', 'StartSize', 'EpochShare',
+           'LabelShare', 'ProfileKnob', 'CURVES', 'FITS', 'SCHEDULE_KNOBS', 'STRATEGIES', 'InputError', 'is_number',
+           'not_allowed', 'Rule', 'one_of', 'at_least', 'rule_of', 'rules_of', 'check_rules', 'sentences', 'read_toml',
+           'check_keys', 'Phase', 'Profile', 'get_profile', 'Schedule', 'cosine', 'one_cycle', 'plan_text',
+           'get_schedule', 'resolve_schedule']
 
 # %% ../nbs/00_schedule.ipynb #1b31ae58
 class InputError(ValueError):
     "Bad input: the message is one line that names the thing, the value and what is allowed"
 
-def is_number(o): return isinstance(o, (int,float)) and not isinstance(o, bool) and abs(o)<1e308      # nan and inf are none
+def is_number(value) -> bool:
+    "Is `value` a finite number? True, False, nan and inf are none"
+    if isinstance(value, bool) or not isinstance(value, (int,float)): return False
+    return abs(value)<1e308
 
 def not_allowed(
     what:str, # The name of the setting
@@ -35,46 +34,142 @@ def not_allowed(
     also:str='', # Said after the allowed values
 ) -> InputError: # To be raised by the caller
     "An `InputError` for a `value` that is none of the `allowed` ones"
-    near = difflib.get_close_matches(str(value), [str(o) for o in allowed], n=1)
+    names = [str(o) for o in allowed]
+    near = difflib.get_close_matches(str(value), names, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ''
-    return InputError(f"{what}: {value!r} is not allowed{hint}; one of {', '.join(map(str, allowed))}{also}")
+    return InputError(f"{what}: {value!r} is not allowed{hint}; one of {', '.join(names)}{also}")
 
 # %% ../nbs/00_schedule.ipynb #b65226e8
+class Rule(NamedTuple):
+    "What a value has to be; stands in an `Annotated`"
+    words:str # What is allowed, as in: give a number above 0
+    holds:Callable # Does a value keep it?
+    choices:tuple|list=() # The values, where they can be listed
+
+def one_of(
+    choices:tuple|list, # Those of a list may become more
+) -> Rule:
+    "The rule that a value is one of these"
+    return Rule(', '.join(choices), choices.__contains__, choices)
+
+def at_least(
+    least:int, # The smallest number that is allowed
+    what:str='a whole number', # What it is, in words
+) -> Rule:
+    "The rule for numbers from `least` on"
+    return Rule(f'{what}, {least} or more', lambda x: x>=least)
+
+Natural = Annotated[int, at_least(0)]
+Count = Annotated[int, at_least(1)]
+NotNegative = Annotated[float, at_least(0, 'a number')]
+Positive = Annotated[float, Rule('a number above 0', lambda x: x>0)]
+
+# %% ../nbs/00_schedule.ipynb #6c6488ee
+_PLAIN = {bool: Rule('true or false', lambda o: isinstance(o, bool)),
+          int: Rule('a whole number', lambda o: type(o) is int),       # true is none
+          float: Rule('a number', is_number),
+          str: Rule('text', lambda o: isinstance(o, str))}
+
+def rule_of(
+    hint, # A type, as in an annotation
+) -> Rule:
+    "What values of this type have to be"
+    kind,args = get_origin(hint),get_args(hint)
+    if kind is Literal: return one_of(args)
+    if kind is Annotated:
+        plain,own = rule_of(args[0]),args[1]
+        return own._replace(holds=lambda o: plain.holds(o) and own.holds(o))
+    if kind is tuple:
+        each = rule_of(args[0])
+        return Rule(each.words, lambda o: isinstance(o, tuple) and all(map(each.holds, o)))
+    if kind in (Union, UnionType):
+        rules = [rule_of(o) for o in args]
+        told = [o for o in rules if o.words]
+        choices = told[0].choices if len(told)==1 else ()
+        return Rule(', or '.join(o.words for o in told), lambda o: any(r.holds(o) for r in rules), choices)
+    return _PLAIN.get(hint) or Rule('', lambda o: isinstance(o, hint))
+
+@cache
+def rules_of(
+    cls:type, # A class with annotated fields
+) -> dict[str,Rule]: # By name
+    "What the fields of `cls` have to be"
+    return {k: rule_of(o) for k,o in get_type_hints(cls, include_extras=True).items()}
+
+# %% ../nbs/00_schedule.ipynb #856507e0
 def check_rules(
-    o:object, # Its attributes are checked
-    rules:dict, # For each name, what tells whether a value is allowed, and what is allowed, in words
-    choices:dict, # For each name, the values that are allowed
-    optional:bool=False, # Is None allowed too?
+    obj:object, # With annotated fields
+    what:str='', # Said before the name of a field
 ):
-    "Raise an `InputError` for the first attribute of `o` that is not as it should be"
-    def given(names): return [(k, v) for k in names if not ((v := getattr(o, k)) is None and optional)]
-    for k,v in given(rules):
-        ok,allowed = rules[k]
-        if not ok(v): raise InputError(f"{k}: {v!r} is not allowed; give {allowed}")
-    for k,v in given(choices):
-        if v not in choices[k]: raise not_allowed(k, v, choices[k])
+    "Raise an `InputError` for the first field of `obj` that is not as it is declared"
+    for name,rule in rules_of(type(obj)).items():
+        value = getattr(obj, name)
+        if rule.holds(value): continue
+        if rule.choices: raise not_allowed(what+name, value, rule.choices)
+        raise InputError(f"{what}{name}: {value!r} is not allowed; give {rule.words}")
+
+# %% ../nbs/00_schedule.ipynb #8c91bea0
+@cache
+def sentences(
+    cls:type, # A dataclass
+) -> dict[str,str]: # By name
+    "What each knob of `cls` does, told once: at its field, or at that of a class in `cls.like`"
+    from fastcore.docments import docments      # takes a moment, and few need it
+    classes = (*getattr(cls, 'like', ()), *cls.__mro__[-2::-1])
+    return {k: text for o in classes for k,text in docments(o).items() if text}
+
+# %% ../nbs/00_schedule.ipynb #2a607613
+def read_toml(
+    text:str, # TOML
+    name:str, # What to call it in an error
+) -> dict: # Plain Python values
+    "Parse TOML; a mistake is an `InputError` that names the line"
+    try: return tomlkit.parse(text).unwrap()
+    except tomlkit.exceptions.TOMLKitError as e: raise InputError(f"{name}: is not valid TOML: {e}") from e
+
+def check_keys(
+    d:dict, # What was read
+    allowed:tuple, # Keys that may be in it
+    name:str, # What to call it in an error
+):
+    "Raise an `InputError` if a key of `d` is none of the `allowed`"
+    if not isinstance(d, dict):
+        raise InputError(f"{name}: {d!r} is not allowed; give a table of {', '.join(allowed)}")
+    for k in d:
+        if k not in allowed: raise not_allowed(f"{name}: key", k, allowed)
+
+# %% ../nbs/00_schedule.ipynb #86e74ed7
+import math
+from dataclasses import dataclass,replace
+from itertools import accumulate
+from pathlib import Path
+from fastcore.basics import patch
+from fastcore.meta import use_kwargs
+
+# %% ../nbs/00_schedule.ipynb #e26f5a07
+STAGES = ('early', 'layer2', 'layer3', 'layer4', 'head')
+Unfreeze = Literal['all','layer2','layer3','layer4','head']   # a phase that reaches `early` is called `all`
+MIN_SIZE = 32                       # pixels; a ResNet's last layers see a 32nd of the image
+Side = Annotated[int, at_least(MIN_SIZE)]
 
 # %% ../nbs/00_schedule.ipynb #4eb26da7
 @dataclass(frozen=True)
 class Phase:
     "A run of epochs `[start, end)` in which the stage `unfreeze` and everything above it learns"
-    unfreeze:str # Lowest stage that learns: head, layer4, layer3, layer2 or all (`early` is read as all)
-    start:int # First epoch
-    end:int|None=None # The epoch after the last one; None: to the end of the run
-    size:int|None=None # Shorter side of its images, in pixels; None: as the schedule says
+    unfreeze:Unfreeze # Lowest stage that learns; `early` is read as all
+    start:Natural # First epoch
+    end:Natural|None=None # The epoch after the last one; None: to the end of the run
+    size:Side|None=None # Shorter side of its images, in pixels; None: as the schedule says
 
     def __post_init__(self):
         if self.unfreeze=='early': object.__setattr__(self, 'unfreeze', 'all')
-        if self.unfreeze not in _UNFREEZE: raise not_allowed('unfreeze', self.unfreeze, _UNFREEZE)
-        ends = (self.start,) if self.end is None else (self.start, self.end)
-        if not all(type(o) is int for o in ends) or self.start<0 or (self.end is not None and self.end<=self.start):
+        check_rules(self, f"phase {self.unfreeze}: ")
+        if self.end is not None and self.end<=self.start:
             raise InputError(f"phase {self.unfreeze}: epochs {self.start} to {self.end} are not allowed; "
                              "give whole numbers with 0 <= start < end")
-        if self.size is not None and not (type(self.size) is int and self.size>=MIN_SIZE):
-            raise InputError(f"phase {self.unfreeze}: size {self.size!r} is not allowed; give a whole number, {MIN_SIZE} or more")
 
     @property
-    def lowest(self): return _UNFREEZE.index(self.unfreeze)
+    def lowest(self): return get_args(Unfreeze).index(self.unfreeze)
     @property
     def stages(self): return STAGES[self.lowest:]
     @property
@@ -89,72 +184,83 @@ class Profile(NamedTuple):
     layer4:float
     head:float
 
-PROFILES = dict(uniform  = Profile(1., 1., 1., 1., 1.),
-                tenth    = Profile(.1, .1, .1, .1, 1.),
-                transfer = Profile(.05, .15, .15, .5, 1.),
-                medical  = Profile(.00625, .0125, .025, .05, 1.))
+PROFILES = dict(
+    uniform=Profile(1., 1., 1., 1., 1.),
+    tenth=Profile(.1, .1, .1, .1, 1.),
+    transfer=Profile(.05, .15, .15, .5, 1.),
+    medical=Profile(.00625, .0125, .025, .05, 1.))
+ProfileName = Literal['uniform','tenth','transfer','medical','auto']
 
 # %% ../nbs/00_schedule.ipynb #976b1727
 def get_profile(
-    profile:str|dict|tuple, # A name in `PROFILES`, auto, a multiplier for each stage by name, or the five in order
+    profile:ProfileName|dict|tuple, # A name, a multiplier for each stage by name, or the five in order
 ) -> Profile|None: # None for auto: what goes with the statistics of the schedule
     "The profile of that name, or the one made of these multipliers"
     if profile=='auto': return None
     if isinstance(profile, str):
-        if profile not in PROFILES: raise not_allowed('lr profile', profile, (*PROFILES, 'auto'))
+        if profile not in PROFILES: raise not_allowed('lr profile', profile, get_args(ProfileName))
         return PROFILES[profile]
-    d = dict(profile) if isinstance(profile, dict) else dict(zip(STAGES, profile)) if isinstance(profile, (tuple,list)) else profile
-    if not isinstance(d, dict) or set(d)!=set(STAGES) or not all(is_number(o) and o>=0 for o in d.values()):
-        raise InputError(f"lr profile: {d} is not allowed; give a multiplier of 0 or more for each of {', '.join(STAGES)}")
-    return Profile(**{k: float(v) for k,v in d.items()})
+    try: made = Profile(**profile) if isinstance(profile, dict) else Profile(*profile)
+    except TypeError: made = ['too many', 'or too few']
+    if not all(is_number(o) and o>=0 for o in made):
+        raise InputError(f"lr profile: {profile} is not allowed; "
+                         f"give a multiplier of 0 or more for each of {', '.join(STAGES)}")
+    return Profile(*map(float, made))
 
 # %% ../nbs/00_schedule.ipynb #0f85d662
-CURVES,MIXINGS,MIXING_BY = ('cosine', 'constant', 'one_cycle', 'fine_tune'),('mixup', 'cutmix'),('image', 'batch')
-FROZEN_BN,STATISTICS,ADVANCES,FITS = ('eval', 'adapt'),('kept', 'batch'),('epochs', 'plateau'),('exact', 'scale')
+Curve = Literal['cosine','constant','one_cycle','fine_tune']
+FrozenBN = Literal['eval','adapt']
+Statistics = Literal['kept','batch']
+MixingName = Literal['mixup','cutmix']
+Advance = Literal['epochs','plateau']
+Patience = Annotated[int, at_least(1, 'a whole number of epochs')]
+Fit = Literal['exact','scale']
+StartSize = Annotated[float, Rule('a share of the full size, above 0 and at most 1', lambda x: 0<x<=1)]
+EpochShare = Annotated[float, Rule('a share of the epochs, 0 to 1', lambda x: 0<=x<=1)]
+LabelShare = Annotated[float, Rule('a share, 0 or more and below 1', lambda x: 0<=x<1)]
+ProfileKnob = Annotated[Profile, Rule(f"{', '.join(PROFILES)}, auto, or a table of the five", bool)]
+CURVES,FITS = get_args(Curve),get_args(Fit)
 
 @dataclass(frozen=True)
 class Schedule:
     "The phases of a run in order, and the rates, image sizes and mixing that go with them"
     name:str # What it is called in plans and run folders
     phases:tuple[Phase,...] # In order, from epoch 0, without gaps
-    profile:Profile|None=PROFILES['transfer'] # Multiplier of `lr` for each stage; None: uniform with batch statistics, a tenth below the head with kept ones
-    lr:float=1e-3 # Base learning rate: the head's, for AdamW
-    curve:Literal['cosine','constant','one_cycle','fine_tune']='cosine' # cosine and constant over the run, one_cycle in each phase, fine_tune as fastai's
-    warmup:float=1. # Epochs over which a stage that joins warms up; with batch statistics, one that joins after epoch 0
-    frozen_bn:Literal['eval','adapt']='eval' # Batch norm of frozen stages: left alone, or goes on learning
-    statistics:Literal['kept','batch']='kept' # What batch norm below the head goes by in stages that learn: what is stored, unchanged, or the batch's
-    size_start:float=1. # Size of the images at the start, as a share of the full one
-    size_until:float=.7 # Share of the epochs by which they have their full size
-    size_step:int=32 # By how many pixels they grow
-    mixup:float=0. # Strength of mixing, alpha of `Beta(alpha, alpha)`; 0: none
-    mixing:Literal['mixup','cutmix']='mixup' # What is mixed: whole images, or a box of one is put into another
-    mixing_by:Literal['image','batch']='image' # One lambda an image, or one a batch
-    smoothing:float=0. # Label smoothing: the share of a target that is spread over all classes
-    rising:bool=False # Mixing and smoothing rise with the size of the images, from none to all
-    advance:Literal['epochs','plateau']='epochs' # A phase ends at its epoch, or also when nothing has become better in it
-    patience:int=3 # With plateau: epochs of a phase without a better figure that end it
-    fit:Literal['exact','scale']|None=None # How it meets any budget: phases at their epochs, or in proportion; None: as is asked for
+    # Multiplier of lr for each stage; auto (None): uniform with batch statistics, a tenth below the head with kept ones
+    profile:ProfileKnob|None=PROFILES['transfer']
+    lr:Positive=1e-3 # Base learning rate (AdamW): the head's
+    # Rates over time: over the run (cosine and constant), in each phase (one_cycle), or as fastai's method (fine_tune)
+    curve:Curve='cosine'
+    # Epochs over which a stage that joins warms up; with batch statistics, one that joins after epoch 0
+    warmup:Annotated[float, at_least(0, 'epochs')]=1.
+    frozen_bn:FrozenBN='eval' # Batch norm of frozen stages: left alone (eval), or goes on learning (adapt)
+    # Batch norm below the head, where it learns, goes by what is stored and stays (kept), or by each batch (batch)
+    statistics:Statistics='kept'
+    size_start:StartSize=1. # Size of the images at the start, as a share of the full one
+    size_until:EpochShare=.7 # Share of the epochs by which the images have their full size
+    size_step:Annotated[int, at_least(1, 'a whole number of pixels')]=32 # By how many pixels the images grow
+    mixup:NotNegative=0. # Strength of mixing, alpha of its Beta distribution; 0: none
+    mixing:MixingName='mixup' # What is mixed: whole images (mixup), or a box of one is put into another (cutmix)
+    mixing_by:Literal['image','batch']='image' # Each image is mixed in a proportion of its own, or a batch in one
+    smoothing:LabelShare=0. # Label smoothing: the share of each target that is spread over all classes
+    rising:bool=False # Let mixing and smoothing rise with the size of the images, from none to all
+    # A phase ends at its epoch (epochs), or also when nothing has become better in it (plateau)
+    advance:Advance='epochs'
+    # Epochs without a better figure that end a phase, with advance plateau; given for a run, its last phase, too
+    patience:Patience=3
+    # Phases meet any budget at their own epochs (exact), or in proportion (scale); None: as is asked for
+    fit:Fit|None=None
     epochs:int|None=None # The budget it has been fitted to
     size:int|None=None # Full size of the images it has been fitted to: their shorter side, in pixels
     unreached:tuple[Phase,...]=() # Phases that the budget doesn't reach
 
     def __post_init__(self):
-        check_rules(self, LIMITS, dict(curve=CURVES, frozen_bn=FROZEN_BN, statistics=STATISTICS, mixing=MIXINGS, mixing_by=MIXING_BY, advance=ADVANCES))
-        self._check_phases()
-        self._check_sizes()
+        check_rules(self)
+        if wrong := self._wrong_phases() or self._wrong_sizes(): raise InputError(f"schedule {self.name}: {wrong}")
 
 # %% ../nbs/00_schedule.ipynb #614264a5
-LIMITS = dict(
-    lr=(lambda o: is_number(o) and o>0, 'a number above 0'),
-    warmup=(lambda o: is_number(o) and o>=0, 'epochs, 0 or more'),
-    size_start=(lambda o: is_number(o) and 0<o<=1, 'a share of the full size, above 0 and at most 1'),
-    size_until=(lambda o: is_number(o) and 0<=o<=1, 'a share of the epochs, 0 to 1'),
-    size_step=(lambda o: type(o) is int and o>0, 'a whole number of pixels, 1 or more'),
-    fit=(lambda o: o in (None, *FITS), f"{' or '.join(FITS)}, or leave it out"),
-    patience=(lambda o: type(o) is int and o>0, 'a whole number of epochs, 1 or more'),
-    mixup=(lambda o: is_number(o) and o>=0, 'a number, 0 or more'),
-    smoothing=(lambda o: is_number(o) and 0<=o<1, 'a share, 0 or more and below 1'),
-    rising=(lambda o: isinstance(o, bool), 'true or false'))
+_IN_TOML = tuple(o for o in rules_of(Schedule) if o not in ('name', 'phases', 'epochs', 'size', 'unreached'))
+SCHEDULE_KNOBS = tuple(o for o in _IN_TOML if o not in ('profile', 'fit'))
 
 @patch(as_prop=True)
 def resizes(self:Schedule) -> bool:
@@ -171,62 +277,77 @@ def check_batch(self:Schedule,
     bs:int, # Images in a batch
 ):
     "`InputError` if batch norm is to go by batches of one image"
-    if bs==1 and self.statistics=='batch': raise InputError("batch_size: 1 gives batch norm next to nothing to go by; give 2 or more, or keep its statistics (statistics kept)")
+    if bs==1 and self.statistics=='batch':
+        raise InputError("batch_size: 1 gives batch norm next to nothing to go by; "
+                         "give 2 or more, or keep its statistics (statistics kept)")
 
 @patch
-def _check_phases(self:Schedule):
-    if not self.phases: raise InputError(f"schedule {self.name}: no phase is given; give at least one")
-    for a,b in zip((None,)+self.phases, self.phases):
-        if b.start!=(a.end if a else 0):
-            after = 'the first phase starts at epoch 0' if a is None else f"{a.unfreeze} ends at {a.end}"
-            raise InputError(f"schedule {self.name}: phase {b.unfreeze} starts at epoch {b.start}, but {after}; "
-                             "phases follow each other without gaps or overlaps, and only the last may be open")
+def _wrong_phases(self:Schedule):
+    "What is wrong with the order of the phases, if anything"
+    if not self.phases: return "no phase is given; give at least one"
+    end,after = 0,'the first phase starts at epoch 0'
+    for o in self.phases:
+        if o.start!=end: return (f"phase {o.unfreeze} starts at epoch {o.start}, but {after}; phases follow each other "
+                                 "without gaps or overlaps, and only the last may be open")
+        end,after = o.end,f"{o.unfreeze} ends at {o.end}"
 
 @patch
-def _check_sizes(self:Schedule):
-    def wrong(why): raise InputError(f"schedule {self.name}: {why}")
-    named = [o.size for o in self.phases+self.unreached if o.size]
-    if named and self.size_start<1: wrong(f"its phases name their sizes, and size_start is {self.size_start:g}; give one or the other")
-    if self.rising and not self.resizes: wrong("mixing and smoothing are to rise with the size of the images, which doesn't change; "
-                                               "give size_start (--use-progressive-resizing) or leave out rising")
-    if named and self.size and max(named)>self.size: wrong(f"a phase has images of {max(named)} px, but the run's have {self.size}; give at most that")
+def _wrong_sizes(self:Schedule):
+    "What is wrong with the sizes of the images, if anything"
+    most = max((o.size or 0 for o in self.phases+self.unreached), default=0)
+    if most and self.size_start<1:
+        return f"its phases name their sizes, and size_start is {self.size_start:g}; give one or the other"
+    if self.rising and not self.resizes:
+        return ("mixing and smoothing are to rise with the size of the images, which doesn't change; "
+                "give size_start (--use-progressive-resizing) or leave out rising")
+    if self.size and most>self.size:
+        return f"a phase has images of {most} px, but the run's have {self.size}; give at most that"
 
 # %% ../nbs/00_schedule.ipynb #e0827c91
-def _phases(*starts): # ('head',0), ('layer4',5), ...: each phase ends where the next one starts
-    ends = [s for _,s in starts[1:]] + [None]
-    return tuple(Phase(u, s, e) for (u,s),e in zip(starts, ends))
+def _chain(phases, starts, end=None):
+    "`phases` from these epochs on: each ends where the next one starts, and the last at `end`"
+    return tuple(replace(o, start=s, end=e) for o,s,e in zip(phases, starts, (*starts[1:], end)))
+
+def _phases(**starts): # head=0, layer4=5, ...
+    return _chain([Phase(o, 0) for o in starts], list(starts.values()))
+
+_FINE_TUNE = Profile(*(10**(i/2-2) for i in range(5)))
 
 STRATEGIES = {o.name: o for o in (
-    Schedule('none', _phases(('all',0)), None, statistics='batch'),
-    Schedule('conservative', _phases(('head',0), ('layer4',10), ('layer3',20), ('all',30))),
-    Schedule('balanced', _phases(('head',0), ('layer4',5), ('layer3',10), ('layer2',15), ('all',20))),
-    Schedule('medical_optimized', _phases(('head',0), ('layer4',8), ('layer3',15), ('layer2',25), ('all',35)),
+    Schedule('none', _phases(all=0), None, statistics='batch'),
+    Schedule('conservative', _phases(head=0, layer4=10, layer3=20, all=30)),
+    Schedule('balanced', _phases(head=0, layer4=5, layer3=10, layer2=15, all=20)),
+    Schedule('medical_optimized', _phases(head=0, layer4=8, layer3=15, layer2=25, all=35),
              PROFILES['medical'], lr=1e-4),
-    Schedule('aggressive', _phases(('head',0), ('layer4',2), ('layer3',4), ('layer2',6), ('all',8))),
-    Schedule('head_only', _phases(('head',0)), PROFILES['uniform']),
+    Schedule('aggressive', _phases(head=0, layer4=2, layer3=4, layer2=6, all=8)),
+    Schedule('head_only', _phases(head=0), PROFILES['uniform']),
     Schedule('lp_ft', (Phase('head',0,1), Phase('all',1,5)), None, fit='scale'),
-    Schedule('fine_tune', _phases(('head',0), ('all',1)), Profile(*(10**(i/2-2) for i in range(5))), curve='fine_tune',
-             frozen_bn='adapt', statistics='batch', fit='exact'),
+    Schedule('fine_tune', _phases(head=0, all=1), _FINE_TUNE,
+             curve='fine_tune', frozen_bn='adapt', statistics='batch', fit='exact'),
 )}
 
 # %% ../nbs/00_schedule.ipynb #ef010081
 def _apportion(lengths, total):
     "`total` in whole parts, in proportion to `lengths`, each at least 1"
-    share,parts = [total*o/sum(lengths) for o in lengths],[1]*len(lengths)
-    for _ in range(total-len(parts)): parts[max(range(len(parts)), key=lambda i: share[i]-parts[i])] += 1
+    shares = [total*o/sum(lengths) for o in lengths]
+    parts = [1]*len(lengths)
+    for _ in range(total-len(parts)):
+        missing = [share-part for share,part in zip(shares, parts)]
+        parts[missing.index(max(missing))] += 1
     return parts
 
 # %% ../nbs/00_schedule.ipynb #673aadad
 @patch
 def _scaled(self:Schedule, epochs):
-    *first,last = self.phases
-    lengths = [o.epochs for o in first]
-    lengths.append(last.epochs if last.end is not None else lengths[-1] if lengths else 1)
-    if epochs<len(lengths):
-        raise InputError(f"epochs: {self.name} has {len(lengths)} phases and can't be scaled to {epochs}; "
-                         f"give at least {len(lengths)} epochs"+("" if self.fit else ", or fit it 'exact'"))
-    parts = _apportion(lengths, epochs)
-    return replace(self, phases=tuple(replace(o, start=e-n, end=e) for o,n,e in zip(self.phases, parts, accumulate(parts))))
+    lengths = [o.epochs for o in self.phases if o.end is not None]
+    if self.phases[-1].end is None: lengths += lengths[-1:] or [1]
+    n = len(lengths)
+    if epochs<n:
+        otherwise = '' if self.fit else ", or fit it 'exact'"
+        raise InputError(f"epochs: {self.name} has {n} phases and can't be scaled to {epochs}; "
+                         f"give at least {n} epochs{otherwise}")
+    starts = list(accumulate(_apportion(lengths, epochs)[:-1], initial=0))
+    return replace(self, phases=_chain(self.phases, starts, epochs))
 
 @patch
 def _cut(self:Schedule, epochs):
@@ -234,23 +355,26 @@ def _cut(self:Schedule, epochs):
     if end is not None and end<epochs:
         raise InputError(f"epochs: {self.name} ends at epoch {end} and can't fill {epochs}; "
                          "leave out the last phase's end, or fit it by 'scale'")
-    phases = tuple(replace(o, end=min(epochs, o.end or epochs)) for o in self.phases if o.start<epochs)
-    return replace(self, phases=phases, unreached=tuple(o for o in self.phases if o.start>=epochs))
+    starts = [o.start for o in self.phases if o.start<epochs]
+    return replace(self, phases=_chain(self.phases, starts, epochs), unreached=self.phases[len(starts):])
 
 # %% ../nbs/00_schedule.ipynb #5f33759e
 @patch
 def fitted(self:Schedule,
     epochs:int, # The budget: how many epochs the run has
-    fit:Literal['exact','scale']='exact', # Keep the epochs as written, or stretch the phases in proportion; a schedule may have its own way
+    fit:Fit='exact', # Keep the epochs as written, or stretch phases in proportion; a schedule may have its own way
     size:int|None=None, # Shorter side of the run's images, in pixels, where it is known already
 ) -> Schedule: # With `epochs` set and every phase closed
     "This schedule for a run of `epochs`; its phases add up to them"
     if size is not None: return replace(self, size=size).fitted(epochs, fit)
-    if type(epochs) is not int or epochs<1: raise InputError(f"epochs: {epochs!r} is not allowed; give a whole number, 1 or more")
+    if not rule_of(Count).holds(epochs):
+        raise InputError(f"epochs: {epochs!r} is not allowed; give a whole number, 1 or more")
     if fit not in FITS: raise not_allowed('schedule fit', fit, FITS)
     if self.epochs==epochs: return self
-    if self.epochs is not None: raise InputError(f"schedule {self.name}: is already fitted to {self.epochs} epochs, not {epochs}")
-    return replace(self._scaled(epochs) if (self.fit or fit)=='scale' else self._cut(epochs), epochs=epochs, profile=self.multipliers)
+    if self.epochs is not None:
+        raise InputError(f"schedule {self.name}: is already fitted to {self.epochs} epochs, not {epochs}")
+    s = self._scaled(epochs) if (self.fit or fit)=='scale' else self._cut(epochs)
+    return replace(s, epochs=epochs, profile=self.multipliers)
 
 # %% ../nbs/00_schedule.ipynb #e14675d1
 @patch(as_prop=True)
@@ -258,17 +382,19 @@ def warning(self:Schedule) -> str:
     "One line about phases that the budget doesn't reach and what to do; empty if there are none"
     if not self.unreached: return ''
     names = ', '.join(f"{o.unfreeze} (from epoch {o.start})" for o in self.unreached)
-    if self.advance=='plateau': return f"{self.name}: {self.epochs} epochs reach phase {names} only if earlier phases end early"
-    never = set().union(*(o.stages for o in self.unreached)) - set().union(*(o.stages for o in self.phases))
-    frozen = f" and {' and '.join(o for o in STAGES if o in never)} will not learn" if never else ''
-    return (f"{self.name}: {self.epochs} epochs never reach phase {names}{frozen}. Train for more than "
+    short = f"{self.name}: {self.epochs} epochs"
+    if self.advance=='plateau': return f"{short} reach phase {names} only if earlier phases end early"
+    reached,asked = (min(o.lowest for o in phases) for phases in (self.phases, self.unreached))
+    never = STAGES[asked:reached]
+    frozen = f" and {' and '.join(never)} will not learn" if never else ''
+    return (f"{short} never reach phase {names}{frozen}. Train for more than "
             f"{self.unreached[-1].start} epochs (--epochs), or let the phases shrink (--schedule-fit scale)")
 
 # %% ../nbs/00_schedule.ipynb #b0ec0ee8
 def cosine(
     x:float, # Position, 0 to 1
 ) -> float:
-    "Half a cosine from 1 to 0 ([Loshchilov and Hutter 2017](https://arxiv.org/abs/1608.03983), eq. 5, without restarts)"
+    "Half a cosine from 1 to 0 ([Loshchilov and Hutter 2017](https://arxiv.org/abs/1608.03983), eq. 5, no restarts)"
     return .5*(1+math.cos(math.pi*x))
 
 def one_cycle(
@@ -295,10 +421,11 @@ def joined(self:Schedule,
     epoch:int, # Of the run
 ) -> int|None: # None: it is frozen
     "The epoch since which `stage` has been learning without a break at `epoch`"
-    i,since = STAGES.index(stage),None
+    since = None
     for o in self.phases:
         if o.start>epoch: break
-        since = None if i<o.lowest else o.start if since is None else since
+        if stage not in o.stages: since = None
+        elif since is None: since = o.start
     return since
 
 # %% ../nbs/00_schedule.ipynb #17aed767
@@ -308,15 +435,24 @@ def rate(self:Schedule,
     t:float, # Time in epochs, `0 <= t < epochs`
 ) -> float:
     "Learning rate of `stage` at time `t`; 0 while it is frozen, unless its batch norm adapts"
-    phase,since,peak = self.phase_at(int(t)),self.joined(stage, int(t)),self.lr*getattr(self.multipliers, stage)
+    since = self.joined(stage, int(t))
     if since is None and self.frozen_bn=='eval': return 0.
-    if self.curve=='fine_tune':
+    phase = self.phase_at(int(t))
+    peak = self.lr*getattr(self.multipliers, stage)
+    if self.curve in ('one_cycle', 'fine_tune'):
         x = (t-phase.start)/phase.epochs
-        return peak/2*one_cycle(x, .3, 5) if phase.start else (self.lr/10 if since is None else peak)*one_cycle(x, .99)
-    if self.curve=='one_cycle': return peak*one_cycle((t-phase.start)/phase.epochs)
-    joins = since is not None and (since>0 or self.statistics=='kept')
-    warm = .1 + .9*(t-since)/self.warmup if joins and t-since<self.warmup else 1.
-    return peak*warm*(cosine(t/self.epochs) if self.curve=='cosine' else 1.)
+        if self.curve=='one_cycle': return peak*one_cycle(x)
+        if phase.start: return peak/2*one_cycle(x, .3, 5)
+        return (self.lr/10 if since is None else peak)*one_cycle(x, .99)
+    rate = peak*self._warm(since, t)
+    return rate*cosine(t/self.epochs) if self.curve=='cosine' else rate
+
+@patch
+def _warm(self:Schedule, since, t):
+    "The share of its rate that a stage has at `t`, which joined in epoch `since`"
+    if since is None or t-since>=self.warmup: return 1.
+    if since==0 and self.statistics=='batch': return 1.
+    return .1 + .9*(t-since)/self.warmup
 
 @patch
 def rates(self:Schedule,
@@ -333,9 +469,11 @@ def side(self:Schedule,
     "The shorter side of the training images in `epoch`"
     if self.size is None or not self.resizes: return self.size
     if self.size_start==1: return self.phase_at(epoch).size or self.size
-    first,reach = min(self.size, max(MIN_SIZE, round(self.size*self.size_start))),int(self.size_until*self.epochs+1e-9)
-    if epoch>=reach: return self.size
-    return first + self.size_step*(math.ceil((self.size-first)/self.size_step)*epoch//reach)
+    full_from = int(self.size_until*self.epochs+1e-9)
+    if epoch>=full_from: return self.size
+    first = min(self.size, max(MIN_SIZE, round(self.size*self.size_start)))
+    n_steps = math.ceil((self.size-first)/self.size_step)
+    return first + self.size_step*(n_steps*epoch//full_from)
 
 # %% ../nbs/00_schedule.ipynb #29c10bdf
 @patch
@@ -346,11 +484,13 @@ def strength(self:Schedule,
     if not self.rising: return 1.
     s = self._sized
     least = min(s.side(o.start) for o in s.phases)
-    return (s.side(epoch)-least)/(s.size-least) if least<s.size else 1.
+    if least==s.size: return 1.
+    return (s.side(epoch)-least)/(s.size-least)
 
 @patch(as_prop=True)
 def _sized(self:Schedule): # for shares and strengths where no size is known yet
-    return self if self.size else replace(self, size=max([224]+[o.size for o in self.phases if o.size]))
+    if self.size: return self
+    return replace(self, size=max(224, *(o.size or 0 for o in self.phases)))
 
 @patch
 def mixing_at(self:Schedule,
@@ -366,50 +506,69 @@ def ended(self:Schedule,
     epoch:int, # Of the run
 ) -> Schedule: # For the same budget; itself if the phase ends there anyway, or is the last
     "This schedule with the phase of `epoch` ending after it"
-    phase = self.phase_at(epoch)
-    later = [o for o in self.phases+self.unreached if o.start>phase.start]
-    if not later or (gain := later[0].start-epoch-1)==0: return self
-    starts = [o.start-gain for o in later]
-    moved = [replace(o, start=s, end=end) for o,s,end in zip(later, starts, [*starts[1:], None])]
-    before = tuple(o for o in self.phases if o.start<phase.start)
-    open_ = replace(self, phases=(*before, replace(phase, end=epoch+1), *moved), unreached=())
-    return open_._cut(self.epochs)
+    phase,end = self.phase_at(epoch),epoch+1
+    i = self.phases.index(phase)
+    later = self.phases[i+1:]+self.unreached
+    if not later or later[0].start==end: return self
+    gain = later[0].start-end
+    moved = _chain(later, [o.start-gain for o in later])
+    phases = (*self.phases[:i], replace(phase, end=end), *moved)
+    return replace(self, phases=phases, unreached=())._cut(self.epochs)
 
 # %% ../nbs/00_schedule.ipynb #ce56e5bb
 def _span(values):
     "A value, or the first and the last of several, as text"
-    a,b = (round(o, 3) for o in (values[0], values[-1]))
-    return f'{a:g}-{b:g}' if a!=b else int(a) if a==int(a) else a
+    first,last = round(values[0], 3),round(values[-1], 3)
+    if first!=last: return f'{first:g}-{last:g}'
+    return int(first) if first==int(first) else first
 
 @patch
-def moving(self:Schedule) -> dict: # By name, a value for each epoch of the run
+def moving(self:Schedule) -> dict[str,list]: # By name, a value for each epoch of the run
     "Image size, mixing and smoothing, those that this schedule has"
-    at = [self.mixing_at(o) for o in range(self.epochs)]
-    res = {self.mixing: [o for o,_ in at]*(self.mixup>0), 'smoothing': [o for _,o in at]*(self.smoothing>0)}
+    epochs,res = range(self.epochs),{}
     if self.resizes:
-        sides = [self._sized.side(o) for o in range(self.epochs)]
-        res = dict(size=sides if self.size else [o/self._sized.size for o in sides]) | res
-    return {k: v for k,v in res.items() if v}
+        s = self._sized
+        sides = [s.side(o) for o in epochs]
+        res['size'] = sides if self.size else [o/s.size for o in sides]
+    alphas,shares = zip(*map(self.mixing_at, epochs))
+    if self.mixup: res[self.mixing] = list(alphas)
+    if self.smoothing: res['smoothing'] = list(shares)
+    return res
 
 # %% ../nbs/00_schedule.ipynb #509d5fbe
 @patch
-def _top(self:Schedule, phase): return self.lr/2 if self.curve=='fine_tune' and phase.start else self.lr
+def peaks(self:Schedule,
+    phase:Phase, # One of its own
+) -> list[float]: # One for each of `STAGES`
+    "The highest rates of all stages in `phase`, before curve and warm-up; 0: frozen"
+    lr = self.lr/2 if self.curve=='fine_tune' and phase.start else self.lr
+    return [lr*m if s in phase.stages else 0. for s,m in zip(STAGES, self.multipliers)]
+
+@patch
+def _row(self:Schedule, phase, moving):
+    "A row of the plan"
+    never = 'never reached' if self.advance=='epochs' else 'if others end early'
+    row = dict(phase=phase.unfreeze, start=phase.start, end=phase.end, epochs=0, learns=never, statistics='')
+    row |= {f'lr_{o}': 0. for o in STAGES} | dict.fromkeys(moving, '')
+    if phase in self.unreached: return row
+    row['epochs'] = phase.end and phase.epochs
+    row['learns'] = ' '.join(reversed(phase.stages))
+    if phase.unfreeze!='head': row['statistics'] = self.statistics
+    for s,lr in zip(STAGES, self.peaks(phase)): row[f'lr_{s}'] = lr
+    for k,values in moving.items(): row[k] = _span(values[phase.start:phase.end])
+    return row
 
 @patch
 def plan(self:Schedule):
-    "A DataFrame with a row a phase: epochs, the stages that learn, what their batch norm goes by, their peak learning rates (0: frozen), image sizes and mixing"
+    """A DataFrame with a row a phase: epochs, the stages that learn, what their batch norm goes by,
+    their peak learning rates (0: frozen), image sizes and mixing"""
     import pandas as pd
     moving = self.moving() if self.epochs else {}
-    def row(o, reached=True):
-        learns = ' '.join(reversed(o.stages)) if reached else 'never reached' if self.advance=='epochs' else 'if others end early'
-        lrs = {f'lr_{s}': self._top(o)*m if reached and s in o.stages else 0. for s,m in zip(STAGES, self.multipliers)}
-        more = {k: _span(v[o.start:o.end]) if reached else '' for k,v in moving.items()}
-        statistics = self.statistics if reached and o.lowest<len(STAGES)-1 else ''
-        return dict(phase=o.unfreeze, start=o.start, end=o.end, epochs=(o.end and o.epochs) if reached else 0, learns=learns,
-                    statistics=statistics, **lrs, **more)
-    rows = [row(o) for o in self.phases] + [row(o, False) for o in self.unreached]
+    rows = [self._row(o, moving) for o in self.phases+self.unreached]
     df = pd.DataFrame(rows).astype(dict(end='Int64', epochs='Int64'))
-    if self.advance=='plateau': df['epochs'] = [f'up to {n}' for n in df.epochs[:-1]]+[f'{df.epochs.iloc[-1]} or more']
+    if self.advance=='plateau':
+        *most,last = df.epochs
+        df['epochs'] = [*(f'up to {n}' for n in most), f'{last} or more']
     return df
 
 # %% ../nbs/00_schedule.ipynb #3a1cec72
@@ -418,18 +577,43 @@ def plan_text(
 ) -> str: # A line a phase
     "A plan for a terminal"
     df = plan.astype(object).fillna('')
-    for k in (o for o in df if o.startswith('lr_')): df[k] = [f'{o:.3g}' if o else '-' for o in df[k]]
+    for k in df.filter(like='lr_'): df[k] = [f'{lr:.3g}' if lr else '-' for lr in df[k]]
     return df.to_string(index=False)
 
+# %% ../nbs/00_schedule.ipynb #c5490b74
+import math
+from itertools import groupby
+
 # %% ../nbs/00_schedule.ipynb #5d30d8bf
+_CENTRED = dict(ha='center', va='center', fontsize=8)
+
 def _plot_row(ax, y, values):
     "At height `y`, a block for each run of equal `values`, the darker the larger"
-    start = 0
+    start,most = 0,max(*values, 1e-9)
     for v,run in groupby(values):
-        end = start+len(list(run))
-        ax.barh(y, end-start, 1, left=start, color=str(.95-.35*v/max(max(values), 1e-9)), edgecolor='w')
-        ax.text((start+end)/2, y, f'{v:.3g}' if v<1 else f'{v:g}', ha='center', va='center', fontsize=8)
-        start = end
+        n = len(list(run))
+        ax.barh(y, n, 1, left=start, color=str(.95-.35*v/most), edgecolor='w')
+        ax.text(start+n/2, y, f'{v:.3g}' if v<1 else f'{v:g}', **_CENTRED)
+        start += n
+
+def _plot_rates(ax, schedule, per=20):
+    "Stages x epochs, `per` pixels an epoch; what isn't painted is frozen"
+    from matplotlib.colors import LogNorm
+    times = [i/per for i in range(schedule.epochs*per)]
+    rates = [[schedule.rate(s, t) or math.nan for t in times] for s in STAGES]
+    peaks = [schedule.lr*o for o in schedule.multipliers if o]
+    ax.set_facecolor('.9')
+    return ax.imshow(rates, aspect='auto', origin='lower', extent=(0,schedule.epochs,-.5,4.5), cmap='viridis',
+                     interpolation='nearest', norm=LogNorm(min(peaks)/10, max(peaks)))
+
+def _plot_phase(ax, schedule, phase):
+    "Where `phase` begins, its name, and the peak rate of each stage in it"
+    middle = (phase.start+phase.end)/2
+    ax.vlines(phase.start, -.5, 4.5, color='w', lw=2)
+    ax.text(middle, 4.6, phase.unfreeze, ha='center', va='bottom', fontsize=9)
+    for i,lr in enumerate(schedule.peaks(phase)):
+        text = f'{lr:.3g}' if STAGES[i] in phase.stages else 'frozen'
+        ax.text(middle, i, text, bbox=dict(fc='w', ec='none', alpha=.6, pad=1), **_CENTRED)
 
 # %% ../nbs/00_schedule.ipynb #e29c2dc9
 @patch
@@ -438,41 +622,22 @@ def plot(self:Schedule,
 ):
     "Stages x epochs, coloured by learning rate, and below them the size of the images and their mixing"
     import matplotlib.pyplot as plt
-    from matplotlib.colors import LogNorm
-    n,per,moving = self.epochs,20,self.moving()
-    if ax is None: _,ax = plt.subplots(figsize=(9,2.9+.35*len(moving)), layout='constrained')
-    zs = [[self.rate(s, i/per) or float('nan') for i in range(n*per)] for s in STAGES]
-    peaks = [self.lr*o for o in self.multipliers if o]
-    ax.set_facecolor('.9')                             # what isn't painted is frozen
-    im = ax.imshow(zs, aspect='auto', origin='lower', extent=(0,n,-.5,4.5), cmap='viridis', interpolation='nearest',
-                   norm=LogNorm(min(peaks)/10, max(peaks)))
-    for o in self.phases:
-        ax.vlines(o.start, -.5, 4.5, color='w', lw=2)
-        ax.text((o.start+o.end)/2, 4.6, o.unfreeze, ha='center', va='bottom', fontsize=9)
-        for i,s in enumerate(STAGES):
-            ax.text((o.start+o.end)/2, i, f"{self._top(o)*self.multipliers[i]:.3g}" if s in o.stages else 'frozen', ha='center', va='center',
-                    fontsize=8, bbox=dict(fc='w', ec='none', alpha=.6, pad=1))
+    moving = self.moving()
+    n = len(moving)
+    if ax is None: _,ax = plt.subplots(figsize=(9,2.9+.35*n), layout='constrained')
+    im = _plot_rates(ax, self)
+    for o in self.phases: _plot_phase(ax, self, o)
     for i,values in enumerate(moving.values()): _plot_row(ax, -1-i, values)
-    ax.set(yticks=range(-len(moving), 5), yticklabels=[*reversed(moving), *STAGES], ylim=(-.5-len(moving), 4.5), xlabel='epoch')
-    ax.set_title(f"{self.name}, {n} epochs", loc='left', pad=18, fontsize=10)
+    ax.set(yticks=range(-n, 5), yticklabels=[*reversed(moving), *STAGES], ylim=(-.5-n, 4.5), xlabel='epoch')
+    ax.set_title(f"{self.name}, {self.epochs} epochs", loc='left', pad=18, fontsize=10)
     ax.figure.colorbar(im, ax=ax, label='learning rate', pad=.01)
     return ax
 
 # %% ../nbs/00_schedule.ipynb #536fb10a
-_HELP = dict(fit='exact or scale: how the phases meet any budget', lr="base learning rate: the head's (AdamW)", curve=f"one of {', '.join(CURVES)}",
-             warmup='epochs over which a stage that joins warms up',
-             frozen_bn='batch norm of frozen stages: eval (left alone) or adapt (goes on learning)',
-             statistics='batch norm below the head in stages that learn: kept (goes by what is stored) or batch (by the batch)',
-             profile=f"multiplier of lr for each stage: {', '.join(PROFILES)}, auto (goes with statistics), or a table of the five",
-             size_start='size of the images at the start, a share of the full one', size_until='share of the epochs by which it is full',
-             size_step='pixels by which it grows', mixup='alpha of the mixing; 0: none', mixing=f"one of {', '.join(MIXINGS)}",
-             mixing_by='one lambda an image or a batch', smoothing='of labels, 0 to 1', rising='mixing and smoothing rise with the size',
-             advance='epochs (phases end at their epochs) or plateau (also when nothing gets better)', patience='with plateau: epochs of a phase without a better figure')
-
-def _profile_name(profile):
-    "As TOML has it: a name, or a table of the five"
-    if profile is None: return 'auto'
-    if name := next((k for k,o in PROFILES.items() if o==profile), None): return name
+def _profile_in_toml(profile):
+    "A name, or a table of the five"
+    names = {None: 'auto'} | {o: k for k,o in PROFILES.items()}
+    if profile in names: return names[profile]
     table = tomlkit.inline_table()
     table.update(profile._asdict())
     return table
@@ -482,36 +647,24 @@ def to_toml(self:Schedule) -> str:
     "This schedule as TOML, with comments"
     doc = tomlkit.document()
     doc['name'] = self.name
-    profile = _profile_name(self.profile)
-    for k,text in _HELP.items():
-        if getattr(self, k) is None and k!='profile': continue
-        item = tomlkit.item(profile if k=='profile' else getattr(self, k))
-        doc.append(k, item.comment(text))
+    values = vars(self) | dict(profile=_profile_in_toml(self.profile))
+    told,rules = sentences(Schedule),rules_of(Schedule)
+    for k in _IN_TOML:
+        if values[k] is None: continue
+        comment = f"{told.get(k, '')} [{rules[k].words}]"
+        doc.append(k, tomlkit.item(values[k]).comment(comment))
     doc.add(tomlkit.nl())
     doc['phase'] = tomlkit.aot()
-    for o in self.phases: doc['phase'].append({k: v for k,v in vars(o).items() if v is not None})
+    for phase in self.phases:
+        doc['phase'].append({k: v for k,v in vars(phase).items() if v is not None})
     return tomlkit.dumps(doc)
 
-# %% ../nbs/00_schedule.ipynb #2a607613
-def read_toml(
-    text:str, # TOML
-    name:str, # What to call it in an error
-) -> dict: # Plain Python values
-    "Parse TOML; a mistake is an `InputError` that names the line"
-    try: return tomlkit.parse(text).unwrap()
-    except tomlkit.exceptions.TOMLKitError as e: raise InputError(f"{name}: is not valid TOML: {e}") from None
-
-def check_keys(
-    d:dict, # What was read
-    allowed:tuple, # Keys that may be in it
-    name:str, # What to call it in an error
-):
-    "Raise an `InputError` if a key of `d` is none of the `allowed`"
-    if not isinstance(d, dict): raise InputError(f"{name}: {d!r} is not allowed; give a table of {', '.join(allowed)}")
-    for k in d:
-        if k not in allowed: raise not_allowed(f"{name}: key", k, tuple(allowed))
-
 # %% ../nbs/00_schedule.ipynb #966a612f
+def _read_phase(d, name):
+    check_keys(d, tuple(rules_of(Phase)), name)
+    if missing := {'unfreeze','start'}-set(d): raise InputError(f"{name} {d} lacks {' and '.join(sorted(missing))}")
+    return Phase(**d)
+
 @patch(cls_method=True)
 def from_toml(cls:Schedule,
     text:str, # As `Schedule.to_toml` writes it
@@ -519,16 +672,14 @@ def from_toml(cls:Schedule,
 ) -> Schedule:
     "Read a schedule from TOML"
     d = read_toml(text, name)
-    check_keys(d, ('name','phase')+tuple(_HELP), name)
+    check_keys(d, ('name', 'phase', *_IN_TOML), name)
     phases = d.pop('phase', None)
-    if not isinstance(phases, list) or not phases: raise InputError(f"{name}: no phase is given; give at least one [[phase]]")
-    for o in phases:
-        check_keys(o, ('unfreeze','start','end','size'), f"{name}: phase")
-        if missing:={'unfreeze','start'}-set(o): raise InputError(f"{name}: phase {o} lacks {' and '.join(sorted(missing))}")
-    if not isinstance(d.get('name', ''), str): raise InputError(f"{name}: name: {d['name']!r} is not allowed; give text")
-    d['profile'] = get_profile(d.get('profile', 'transfer'))
-    try: return Schedule(**{'name':name, **d}, phases=tuple(Phase(**o) for o in phases))
-    except InputError as e: raise InputError(f"{name}: {e}") from None
+    if not isinstance(phases, list) or not phases:
+        raise InputError(f"{name}: no phase is given; give at least one [[phase]]")
+    try:
+        d['profile'] = get_profile(d.get('profile', 'transfer'))
+        return Schedule(**{'name': name, **d}, phases=tuple(_read_phase(o, 'phase') for o in phases))
+    except InputError as e: raise InputError(f"{name}: {e}") from e
 
 # %% ../nbs/00_schedule.ipynb #f0d1b4ca
 def get_schedule(
@@ -536,10 +687,28 @@ def get_schedule(
 ) -> Schedule:
     "The schedule that `strategy` stands for"
     if isinstance(strategy, Schedule): return strategy
-    if str(strategy) in STRATEGIES: return STRATEGIES[str(strategy)]
-    path = Path(strategy)
-    if path.suffix!='.toml': raise not_allowed('progressive strategy', str(strategy), tuple(STRATEGIES), ', or a TOML file')
+    name,path = str(strategy),Path(strategy)
+    if name in STRATEGIES: return STRATEGIES[name]
+    if path.suffix!='.toml': raise not_allowed('progressive strategy', name, tuple(STRATEGIES), ', or a TOML file')
     if path.is_fifo(): raise InputError(f"progressive strategy: {path} is a pipe; give a TOML file")
     try: text = path.read_text(encoding='utf-8-sig')
-    except (OSError, UnicodeDecodeError) as e: raise InputError(f"progressive strategy: {path} can't be read: {e}") from None
+    except (OSError, UnicodeDecodeError) as e:
+        raise InputError(f"progressive strategy: {path} can't be read: {e}") from e
     return Schedule.from_toml(text, str(path))
+
+# %% ../nbs/00_schedule.ipynb #58b8c413
+@use_kwargs(SCHEDULE_KNOBS)
+def resolve_schedule(
+    strategy:str|Path|Schedule, # A name, a TOML file or a schedule
+    epochs:int, # The budget
+    fit:Fit='exact', # How to meet it
+    profile:ProfileName|dict|tuple|None=None, # Rates of the stages, relative to the head's; None: the strategy's own
+    size:int|None=None, # Shorter side of the full images, in pixels, where it is known
+    **kwargs, # Knobs of `Schedule`; None: the strategy's own
+) -> Schedule: # Fitted to `epochs`
+    "The schedule of a run: a strategy, with some of its knobs set otherwise"
+    for k in kwargs:
+        if k not in SCHEDULE_KNOBS: raise not_allowed('knob of a schedule', k, SCHEDULE_KNOBS)
+    changes = {k: v for k,v in kwargs.items() if v is not None}
+    if profile is not None: changes['profile'] = get_profile(profile)
+    return replace(get_schedule(strategy), **changes).fitted(epochs, fit, size)

@@ -5,20 +5,34 @@
 # %% ../nbs/01a_sweep.ipynb #2fffa5d9
 from __future__ import annotations
 from dataclasses import dataclass,replace
+from itertools import product
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated,NamedTuple
 import tomlkit
 from fastcore.basics import patch
 from .recipe import Recipe
-from .schedule import InputError,check_keys,check_rules,is_number,not_allowed,read_toml
+from .schedule import (Count,InputError,Positive,Rule,check_keys,check_rules,is_number,not_allowed,read_toml,
+                              rules_of)
 
 # %% auto #0
-__all__ = ['ADD_ONS', 'BASELINE', 'ARMS', 'LRS', 'arm_recipe', 'Sweep', 'Job']
+__all__ = ['ADD_ONS', 'BASELINE', 'ARMS', 'LRS', 'arm_recipe', 'arm_name', 'Sweep', 'Job']
 
 # %% ../nbs/01a_sweep.ipynb #0fc1f84b
-ADD_ONS = dict(mixup=dict(use_mixup=True), cutmix=dict(mixing='cutmix'), smoothing=dict(use_label_smoothing=True), resizing=dict(use_progressive_resizing=True),
-               cbam=dict(attention_type='cbam'), medical=dict(attention_type='medical'), weighted=dict(class_weights='balanced'), transfer=dict(lr_profile='transfer'),
-               adapt=dict(frozen_bn='adapt'), kept=dict(statistics='kept'), batch=dict(statistics='batch'), tenth=dict(lr_profile='tenth'), plateau=dict(advance='plateau'), cached=dict(cache_features=2))
+ADD_ONS = dict(
+    mixup=dict(use_mixup=True),
+    cutmix=dict(mixing='cutmix'),
+    smoothing=dict(use_label_smoothing=True),
+    resizing=dict(use_progressive_resizing=True),
+    cbam=dict(attention_type='cbam'),
+    medical=dict(attention_type='medical'),
+    weighted=dict(class_weights='balanced'),
+    transfer=dict(lr_profile='transfer'),
+    adapt=dict(frozen_bn='adapt'),
+    kept=dict(statistics='kept'),
+    batch=dict(statistics='batch'),
+    tenth=dict(lr_profile='tenth'),
+    plateau=dict(advance='plateau'),
+    cached=dict(cache_features=2))
 BASELINE = 'none'
 ARMS = (BASELINE, 'head_only', 'fine_tune', 'lp_ft', 'conservative', 'balanced', 'medical_optimized', 'aggressive')
 LRS = (1e-4, 3e-4, 1e-3, 3e-3) # Learning rates to choose from
@@ -32,52 +46,69 @@ def arm_recipe(
     changes = dict(progressive_strategy=strategy)
     for o in adds:
         if o not in ADD_ONS: raise not_allowed(f"arm {arm}: add-on", o, tuple(ADD_ONS))
-        if twice := set(changes) & set(ADD_ONS[o]): raise InputError(f"arm {arm}: {o} and another add-on both say what {', '.join(twice)} is; give one of them")
+        if twice := changes.keys() & ADD_ONS[o].keys():
+            raise InputError(f"arm {arm}: {o} and another add-on both say what {', '.join(twice)} is; give one of them")
         changes |= ADD_ONS[o]
     res = replace(recipe, **changes)
     res.schedule                                     # an impossible one is said now
     return res
 
-# %% ../nbs/01a_sweep.ipynb #1282ec6f
-_ASKED = ('arms', 'seeds', 'lrs', 'tune_seeds', 'resample', 'equal_time', 'margin')
-
-def _arm_name(arm):
+def arm_name(
+    arm:str, # As for `arm_recipe`
+) -> str:
+    "The name of an arm in names of folders: a file goes by its own, without its place"
     strategy,*adds = arm.split('+')
     return '+'.join([Path(strategy).stem, *adds])
+
+# %% ../nbs/01a_sweep.ipynb #1282ec6f
+_SEEDS = Rule('a whole number, 2 or more: one run tells nothing about chance', lambda x: x>=2)
+_LRS = Rule('different numbers above 0', lambda o: len(set(o))==len(o))
+_MARGIN = Rule('a number, 0 or more and below 1', lambda x: 0<=x<1)
 
 @dataclass(frozen=True)
 class Sweep:
     "What is compared, and how"
     recipe:Recipe # What all runs have in common; its seed is the first
     arms:tuple[str,...]=ARMS # Strategies, with what is added to them
-    seeds:int=5 # How many runs of each arm are compared
-    lrs:tuple[float,...]=LRS # Learning rates to choose from for each arm; none: each strategy's own, or the recipe's
-    tune_seeds:int=2 # With how many of the seeds they are tried
-    resample:bool=False # Each seed deals out the patients anew, instead of one split for all
-    equal_time:bool=False # Also give each arm as many epochs as fit into the time of full fine-tuning
-    margin:float=.005 # Of AUROC: an arm that is worse by less is as good
+    # How many runs of each arm are compared, with the seed and those after it
+    seeds:Annotated[int, _SEEDS]=5
+    # Learning rates that each arm chooses from, by the validation split; one: the same for all;
+    # none (''): each strategy's own, or lr
+    lrs:Annotated[tuple[Positive,...], _LRS]=LRS
+    tune_seeds:Count=2 # With how many of the seeds learning rates are tried
+    resample:bool=False # Deal out the patients anew for each seed, instead of one split for all
+    # Also let each arm have as many epochs as fit into the time of full fine-tuning
+    equal_time:bool=False
+    # Difference in AUROC from which on an arm that is worse isn't as good any more
+    margin:Annotated[float, _MARGIN]=.005
 
     def __post_init__(self):
-        object.__setattr__(self, 'arms', tuple(dict.fromkeys((BASELINE, *self.arms))))
-        object.__setattr__(self, 'lrs', tuple(float(o) if is_number(o) else o for o in self.lrs))
-        check_rules(self, _SWEEP_RULES, {})
-        if self.recipe.lr is not None and self.lrs: raise InputError(f"lr: {self.recipe.lr} is given for all arms, and lrs to choose from; give one of them (lrs may be empty)")
-        if self.tune_seeds>self.seeds: raise InputError(f"tune_seeds: {self.tune_seeds} of {self.seeds} seeds are not allowed; give at most as many")
-        for o in self.arms: arm_recipe(o, self.recipe)
-        names = [_arm_name(o) for o in self.arms]
-        if twice := [a for a,n in zip(self.arms, names) if names.count(n)>1]: raise InputError(f"arms: {' and '.join(twice)} would have the same name; rename one of the files")
+        arms = dict.fromkeys((BASELINE, *self.arms))
+        object.__setattr__(self, 'arms', tuple(arms))
+        if isinstance(self.lrs, list): object.__setattr__(self, 'lrs', tuple(self.lrs))
+        check_rules(self)
+        if self.recipe.lr is not None and self.lrs:
+            raise InputError(f"lr: {self.recipe.lr} is given for all arms, and lrs to choose from; "
+                             "give one of them (lrs may be empty)")
+        if self.tune_seeds>self.seeds:
+            raise InputError(f"tune_seeds: {self.tune_seeds} of {self.seeds} seeds are not allowed; "
+                             "give at most as many")
+        self._check_arms()
 
-_SWEEP_RULES = dict(
-    seeds=(lambda o: type(o) is int and o>=2, 'a whole number, 2 or more: one run tells nothing about chance'),
-    tune_seeds=(lambda o: type(o) is int and o>=1, 'a whole number, 1 or more'),
-    lrs=(lambda o: all(is_number(x) and x>0 for x in o) and len(set(o))==len(o), 'different numbers above 0'),
-    margin=(lambda o: is_number(o) and 0<=o<1, 'a number, 0 or more and below 1'))
+@patch
+def _check_arms(self:Sweep):
+    for o in self.arms: arm_recipe(o, self.recipe)
+    names = list(map(arm_name, self.arms))
+    twice = [o for o in self.arms if names.count(arm_name(o))>1]
+    if twice: raise InputError(f"arms: {' and '.join(twice)} would have the same name; rename one of the files")
 
 # %% ../nbs/01a_sweep.ipynb #32052209
+_ASKED = tuple(rules_of(Sweep))[1:]     # all but the recipe
+
 @patch
 def to_toml(self:Sweep) -> str:
     "This sweep as TOML"
-    doc = {k: list(v) if isinstance(v := getattr(self, k), tuple) else v for k in _ASKED}
+    doc = {k: getattr(self, k) for k in _ASKED}
     return tomlkit.dumps({**doc, 'recipe': tomlkit.parse(self.recipe.to_toml())})
 
 @patch(cls_method=True)
@@ -89,7 +120,7 @@ def from_toml(cls:Sweep,
     d = read_toml(text, name)
     check_keys(d, ('recipe', *_ASKED), name)
     recipe = Recipe.from_toml(tomlkit.dumps(d.pop('recipe', {})), f'{name}: recipe')
-    return Sweep(recipe, **{k: tuple(v) if isinstance(v, list) else v for k,v in d.items()})
+    return Sweep(recipe, **d)
 
 # %% ../nbs/01a_sweep.ipynb #b83394b8
 class Job(NamedTuple):
@@ -101,25 +132,38 @@ class Job(NamedTuple):
 
     @property
     def name(self) -> str: # Of its folder
-        rate = [] if self.lr is None else [f'lr{self.lr:g}']
-        return '-'.join([_arm_name(self.arm), *rate, f'{self.epochs}epochs', f'seed{self.seed}'])
+        rate = '' if self.lr is None else f'-lr{self.lr:g}'
+        return f'{arm_name(self.arm)}{rate}-{self.epochs}epochs-seed{self.seed}'
 
 @patch
-def job_recipe(self:Sweep, job:Job, folder:str|Path) -> Recipe:
-    "The recipe of a run, which is in `runs` of a comparison's `folder`"
+def job_recipe(self:Sweep,
+    job:Job,
+    folder:str|Path, # Of the comparison; the run is in its `runs`
+) -> Recipe:
+    "The recipe of a run"
     r = arm_recipe(job.arm, self.recipe)
-    return replace(r, seed=job.seed, split_seed=job.seed if self.resample else self.recipe.seed_of_splits, resplit=self.resample or r.resplit, epochs=job.epochs,
-                   lr=r.lr if job.lr is None else job.lr, logdir=str(Path(folder)/'runs'), name=job.name)
+    return replace(
+        r,
+        seed=job.seed,
+        split_seed=job.seed if self.resample else r.seed_of_splits,
+        resplit=self.resample or r.resplit,
+        epochs=job.epochs,
+        lr=r.lr if job.lr is None else job.lr,
+        logdir=str(Path(folder)/'runs'),
+        name=job.name)
 
 @patch(as_prop=True)
-def seed_list(self:Sweep) -> list[int]: "The seeds"; return [self.recipe.seed+i for i in range(self.seeds)]
+def seed_list(self:Sweep) -> list[int]:
+    "The seeds"
+    return [self.recipe.seed+i for i in range(self.seeds)]
 
 # %% ../nbs/01a_sweep.ipynb #4b87b4af
 @patch
 def tuning(self:Sweep) -> list[Job]:
     "The runs that try learning rates"
     if len(self.lrs)<2: return []
-    return [Job(a, s, lr, self.recipe.epochs) for s in self.seed_list[:self.tune_seeds] for a in self.arms for lr in self.lrs]
+    seeds,epochs = self.seed_list[:self.tune_seeds],self.recipe.epochs
+    return [Job(arm, seed, lr, epochs) for seed,arm,lr in product(seeds, self.arms, self.lrs)]
 
 @patch
 def final(self:Sweep,
@@ -127,4 +171,6 @@ def final(self:Sweep,
     epochs:dict|None=None, # And its epochs; by default the recipe's
 ) -> list[Job]:
     "The runs that are compared"
-    return [Job(a, s, lrs[a], (epochs or {}).get(a, self.recipe.epochs)) for s in self.seed_list for a in self.arms if a in lrs]
+    epochs = dict.fromkeys(self.arms, self.recipe.epochs) | (epochs or {})
+    arms = [o for o in self.arms if o in lrs]
+    return [Job(arm, seed, lrs[arm], epochs[arm]) for seed,arm in product(self.seed_list, arms)]
