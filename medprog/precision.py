@@ -75,7 +75,7 @@ def autocasting(
 class LossScaling(Callback):
     "Keeps small gradients from vanishing in float16"
     order,run_valid = MixedPrecision.order,False
-    kept = ('scaling',)     # what a checkpoint has of it
+    state_attrs = ('scaling',)     # what a checkpoint has of it
 
     def before_fit(self): self.scaler = torch.amp.GradScaler(next(self.model.parameters()).device.type)
     def before_backward(self): self.learn.loss_grad = self.scaler.scale(self.loss_grad)
