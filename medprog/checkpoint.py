@@ -323,6 +323,8 @@ def set_random_state(
     set_random_states(**state)
 
 # %% ../nbs/13_checkpoint.ipynb #23032716
+Learner.begins = 0,0                                     # epoch and batch that a fit begins with, if nobody says otherwise
+
 @contextmanager
 def fit_from(
     learn:Learner,

@@ -8,15 +8,20 @@ import csv,logging,time
 from contextlib import contextmanager
 from dataclasses import dataclass,field
 from pathlib import Path
-from typing import Callable,NamedTuple
+from typing import Any,Callable,NamedTuple
+import matplotlib.pyplot as plt
+import pandas as pd
 import torch
 from torch import Tensor,nn
 from fastai.callback.core import Callback
-from fastai.learner import Recorder
-from fastai.torch_core import rank_distrib,to_device
+from fastai.callback.hook import hook_outputs
+from fastai.data.core import DataLoaders
 from fastai.data.transforms import Normalize
+from fastai.learner import Recorder
+from fastai.torch_core import rank_distrib,to_device,trainable_params
 from fastcore.basics import noop,patch
 from .attention import evaluating,spatial_maps
+from .checkpoint import recorded_names
 from .explain import overlay
 from .features import random_kept
 from .files import writing
@@ -25,14 +30,14 @@ from .schedule import STAGES,Phase,Schedule
 from .stages import ScheduleCallback,Stage,get_stages
 
 # %% auto #0
-__all__ = ['History', 'plot_history', 'plot_rates', 'undisturbed', 'Activations', 'stage_activations', 'update_ratios',
-           'written_steps', 'RunWriter', 'write_figures']
+__all__ = ['write_figures', 'History', 'plot_history', 'plot_rates', 'undisturbed', 'Activations', 'stage_activations',
+           'update_ratios', 'event_files', 'written_steps', 'RunWriter', 'small_pictures', 'write_test_metrics']
 
 # %% ../nbs/12_monitor.ipynb #fbf8858a
 class History(Callback):
     "Writes a row of `history.csv` after each epoch, and hands it to `show`"
     order = Recorder.order+1   # the recorder has the losses and metrics of the epoch
-    kept = ('rows','size','lrs')   # what a checkpoint has of it
+    state_attrs = ('rows','size','lrs')   # what a checkpoint has of it
 
     def __init__(self,
         schedule:Schedule, # The one that is applied, fitted
@@ -42,66 +47,67 @@ class History(Callback):
         self.schedule,self.path,self.show = schedule,Path(path),show
 
     def before_fit(self):
-        metrics = [o for o in self.recorder.metric_names if o not in ('epoch','time')]
-        self.columns = ['epoch', 'phase', *metrics, 'size', self.schedule.mixing, 'smoothing', 'seconds', *(f'lr_{o}' for o in STAGES)]
+        self.columns = [
+            'epoch', 'phase', *recorded_names(self.recorder),
+            'size', self.schedule.mixing, 'smoothing', 'seconds', *(f'lr_{s}' for s in STAGES)]
         self.rows = []
-        if _begins(self)==(0, 0): self._write()
+        if self.learn.begins==(0, 0): self._write_rows()
 
     def before_epoch(self): self.start = time.perf_counter()
     def after_batch(self):
-        if self.training: self.size,self.lrs = image_side(self.learn),[h['lr'] for h in self.opt.hypers]
+        if not self.training: return
+        self.size = image_side(self.learn)
+        self.lrs = [h['lr'] for h in self.opt.hypers]
 
     def after_epoch(self):
-        self.rows.append([self.epoch, self.schedule.phase_at(self.epoch).unfreeze, *self.learn.final_record,
-                          self.size, *self.schedule.mixing_at(self.epoch), time.perf_counter()-self.start, *self.lrs])
-        self._write()
+        self.rows.append([
+            self.epoch, self.schedule.phase_at(self.epoch).unfreeze, *self.learn.final_record,
+            self.size, *self.schedule.mixing_at(self.epoch),
+            time.perf_counter()-self.start, *self.lrs])
+        self._write_rows()
         self.show(dict(zip(self.columns, self.rows[-1])))
 
-    def after_fit(self): self._write()
+    def after_fit(self): self._write_rows()
 
-    def _write(self):
+    def _write_rows(self):
         "The whole file, which is whole at any moment"
-        with writing(self.path, sync=False) as part, part.open('w', newline='', encoding='utf-8') as f: csv.writer(f).writerows([self.columns, *self.rows])
-
-def _begins(cb): return getattr(cb.learn, 'begins', (0, 0))
+        with writing(self.path, sync=False) as part, part.open('w', newline='', encoding='utf-8') as f:
+            csv.writer(f).writerows([self.columns, *self.rows])
 
 # %% ../nbs/12_monitor.ipynb #4a7d7f95
-def _frame(history):
-    import pandas as pd
-    return pd.read_csv(history) if isinstance(history, (str,Path)) else history
-
 def _phases_behind(ax, df):
     "Shade and name the phases of a history behind what `ax` shows"
-    for i,(_,o) in enumerate(df.groupby((df.phase!=df.phase.shift()).cumsum())):
-        start,end = o.epoch.min(),o.epoch.max()+1
+    number = (df.phase!=df.phase.shift()).cumsum()
+    for i,(_,rows) in enumerate(df.groupby(number)):
+        start,end = rows.epoch.min(),rows.epoch.max()+1
         ax.axvspan(start, end, color='.93' if i%2 else '.98', zorder=-1)
-        ax.text((start+end)/2, 1.01, o.phase.iloc[0], transform=ax.get_xaxis_transform(), ha='center', fontsize=8)
+        ax.text(
+            (start+end)/2, 1.01, rows.phase.iloc[0],
+            transform=ax.get_xaxis_transform(), ha='center', fontsize=8)
     ax.set(xlabel='epochs', xlim=(0, df.epoch.max()+1))
     ax.legend(fontsize=8)
 
 # %% ../nbs/12_monitor.ipynb #37f32997
 def plot_history(
-    history, # `history.csv`, as a path or a DataFrame
+    history:str|Path, # A `history.csv`
     metrics:tuple[str,...]=('auroc',), # Drawn on the right, those that are there
-):
-    "Losses and metrics over the epochs, with the phases shaded and named; returns the figure"
-    import matplotlib.pyplot as plt
-    df = _frame(history)
+) -> plt.Figure:
+    "Losses and metrics over the epochs, with the phases shaded and named"
+    df = pd.read_csv(history)
     fig,axs = plt.subplots(1, 2, figsize=(10,2.8), layout='constrained')
-    for k in ('train_loss','valid_loss'): axs[0].plot(df.epoch+1, df[k], label=k.replace('_', ' '))
-    for k in metrics:
-        if k in df: axs[1].plot(df.epoch+1, df[k], label=k)
+    ends = df.epoch+1
+    for k in ('train_loss','valid_loss'): axs[0].plot(ends, df[k], label=k.replace('_', ' '))
+    for k in df.columns.intersection(metrics): axs[1].plot(ends, df[k], label=k)
     for ax in axs: _phases_behind(ax, df)
     axs[0].set_ylabel('loss')
     return fig
 
 # %% ../nbs/12_monitor.ipynb #8c21bade
 def plot_rates(
-    history, # `history.csv`, as a path or a DataFrame
-):
-    "The learning rate of each stage over the epochs, with the phases shaded and named; returns the figure"
-    import matplotlib.pyplot as plt
-    df = _frame(history)
+    history:str|Path, # A `history.csv`
+) -> plt.Figure:
+    "The learning rate of each stage over the epochs, with the phases shaded and named"
+    df = pd.read_csv(history)
     fig,ax = plt.subplots(figsize=(7,2.8), layout='constrained')
     for s in reversed(STAGES):
         rates = df[f'lr_{s}']
@@ -127,10 +133,13 @@ class Activations(NamedTuple):
     sample:Tensor # Some of the values, evenly taken
 
 def _activations(out, n=10_000):
-    out = out.detach().as_subclass(Tensor).float()
+    out = out.as_subclass(Tensor).float()
     units = (out.movedim(1, -1) if out.ndim==4 else out).flatten(0, -2)      # (images and places, channels)
     dead = (units.amax(0)==units.amin(0)).float().mean()
-    return Activations(float(out.mean()), float(out.std()), float(dead), out.flatten()[::out.numel()//n|1].cpu())
+    step = out.numel()//n|1
+    return Activations(
+        float(out.mean()), float(out.std()), float(dead),
+        out.flatten()[::step].cpu())
 
 # %% ../nbs/12_monitor.ipynb #98fb9978
 def stage_activations(
@@ -139,48 +148,56 @@ def stage_activations(
     *xb:Tensor, # Its inputs
 ) -> dict[str,Activations]: # By the stage's name
     "What each of `stages` puts out for `xb`; nothing changes by it"
-    seen = {}
-    def keep(name):
-        def hook(m, args, out): seen[name] = _activations(out)
-        return hook
-    ends = [next(m for m in reversed(s.modules) if any(True for _ in m.parameters())) for s in stages]
-    hooks = [m.register_forward_hook(keep(s.name)) for s,m in zip(stages, ends)]
-    try:
-        with undisturbed(model): model(*xb)
-    finally:
-        for h in hooks: h.remove()
-    return seen
+    ends = [
+        next(m for m in reversed(s.modules) if list(m.parameters()))
+        for s in stages]
+    with undisturbed(model), hook_outputs(ends, detach=False) as hooks:
+        model(*xb)
+        return {
+            s.name: _activations(out)
+            for s,out in zip(stages, hooks.stored) if out is not None}
 
 # %% ../nbs/12_monitor.ipynb #b92908df
-def _length(tensors): return torch.stack([o.detach().float().norm() for o in tensors]).norm()
-
 def update_ratios(
     stages:list[Stage], # As `get_stages` gives them
     before:list[list[Tensor]], # Their parameters as they were, a list for each
 ) -> dict[str,float]: # By the stage's name
     "How far the weights of each stage have gone, relative to how long they were"
-    return {s.name: float(_length(p.detach()-o for p,o in zip(s.params, old))/_length(old).clamp(min=1e-12)) for s,old in zip(stages, before)}
+    return {s.name: _way(s.params, old) for s,old in zip(stages, before)}
+
+def _way(params, before):
+    way = _length(p.detach()-o for p,o in zip(params, before))
+    return float(way/_length(before).clamp(min=1e-12))
+
+def _length(tensors): return torch.stack([o.float().norm() for o in tensors]).norm()
 
 # %% ../nbs/12_monitor.ipynb #473fa149
-def _events(folder): return sorted(Path(folder).glob('events.out.tfevents.*'))
+def event_files(
+    folder:str|Path, # The run's
+) -> list[Path]:
+    "What TensorBoard has of a run"
+    return list(Path(folder).glob('events.out.tfevents.*'))
 
-def _read(folder):
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+def _read_events(folder):
+    from tensorboard.backend.event_processing import event_accumulator as events
     log = logging.getLogger('tensorboard')
     level = log.level
     log.setLevel(logging.ERROR)                                  # it would warn of what a resumed fit has declared void
-    try: return EventAccumulator(str(folder), size_guidance=dict.fromkeys(('scalars','images','histograms','tensors'), 0)).Reload()   # 0: all
+    try: return events.EventAccumulator(str(folder), events.STORE_EVERYTHING_SIZE_GUIDANCE).Reload()
     finally: log.setLevel(level)
 
 # %% ../nbs/12_monitor.ipynb #2932902f
-def _end(ea, tags): return max((p.step for o in tags for p in ea.Scalars(o)[-1:]), default=-1)+1     # a name may have lost all its points
+def _end(ea, tags):
+    "The step after all of `tags`, of which some may have lost all their points"
+    last = [p.step for o in tags for p in ea.Scalars(o)[-1:]]
+    return max(last, default=-1)+1
 
 def written_steps(
     folder:str|Path, # With event files or without
 ) -> tuple[int,dict[int,int]]: # The step after the last one, and at which step each epoch of the last fit began
     "What stands in the event files of `folder`"
-    if not _events(folder): return 0,{}
-    ea,began = _read(folder),{}
+    if not event_files(folder): return 0,{}
+    ea,began = _read_events(folder),{}
     tags = ea.Tags()['scalars']
     for e in ea.Scalars('schedule/epoch') if 'schedule/epoch' in tags else ():
         if began and e.value<max(began): began = {}                       # another fit
@@ -191,15 +208,16 @@ def written_steps(
 def _writer(folder, step):
     "A `SummaryWriter` whose file comes after those in `folder`, and declares what they hold from `step` on void"
     from torch.utils.tensorboard import SummaryWriter
-    last = max((int(o.name.split('.')[3]) for o in _events(folder)), default=0)
-    time.sleep(min(1, max(0, last+1-time.time())))
+    seconds = [int(o.name.split('.')[3]) for o in event_files(folder)]
+    wait = max(seconds, default=0)+1-time.time()
+    time.sleep(min(1, max(0, wait)))
     return SummaryWriter(str(folder), purge_step=step, max_queue=1000, flush_secs=30)
 
 # %% ../nbs/12_monitor.ipynb #9fdc05e9
 @dataclass
 class _Fit:
     "What a `RunWriter` has while a fit goes on"
-    writer:object # torch's SummaryWriter
+    writer:Any # torch's SummaryWriter
     step:int # Of the next training batch
     stages:list[Stage]
     probe:tuple|None # Inputs of the model, always the same
@@ -207,6 +225,18 @@ class _Fit:
     phase:Phase|None=None # The one whose start has been marked
     trained:bool=False # Has a batch been trained in this epoch?
     batches:list=field(default_factory=list) # What of them has not been written yet
+
+    def write(self, group, values, step, time=None):
+        "Numbers by name"
+        for k,v in values.items(): self.writer.add_scalar(f'{group}/{k}', v, step, walltime=time)
+
+    def write_batches(self):
+        if not self.batches: return
+        steps,times,losses,rates = zip(*self.batches)
+        for step,t,loss,lrs in zip(steps, times, torch.stack(losses).tolist(), rates):
+            self.write('train', dict(loss=loss), step, t)
+            self.write('lr', dict(zip(STAGES, lrs)), step, t)
+        self.batches.clear()
 
 # %% ../nbs/12_monitor.ipynb #bff4f934
 class RunWriter(ScheduleCallback):
@@ -231,159 +261,181 @@ class RunWriter(ScheduleCallback):
 
     def flush(self):
         "What was seen so far is in the file then; a checkpoint asks for it"
-        if self.now: self._write_batches(self.now), self.now.writer.flush()
+        if self.now: self.now.write_batches(), self.now.writer.flush()
 
     def close(self):
         "Write what is left and close the file; an interrupted fit has to be told"
         now,self.now = self.now,None
-        if now: self._write_batches(now), now.writer.close()
+        if now: now.write_batches(), now.writer.close()
 
 # %% ../nbs/12_monitor.ipynb #1f9e9346
 @patch
 def before_train(self:RunWriter):
-    if not self.now: self._open()
-    with torch.no_grad():
-        for s,old in zip(self.now.stages, self.now.before):
-            for p,o in zip(s.params, old): o.copy_(p)
+    if not self.now: self._open_file()
+    for s,old in zip(self.now.stages, self.now.before):
+        for p,o in zip(s.params, old): o.copy_(p.detach())
 
 @patch
 def after_batch(self:RunWriter):
     now = self.now
     if not now: return           # closed in the middle of a fit: the next epoch opens another file
-    now.batches.append((now.step, time.time(), self.loss.detach().mean(), [h['lr'] for h in self.opt.hypers]))
-    if len(now.batches)>=50: self._write_batches(now)
-    if self.iter==0: self._mark_phase(now)
-    if self.iter in (0, self.n_iter-1): self._write('schedule', self._knobs(), now.step)   # both ends of an epoch: a line of steps
+    rates = [h['lr'] for h in self.opt.hypers]
+    now.batches.append((
+        now.step, time.time(), self.loss.detach().mean(), rates))
+    if len(now.batches)>=50: now.write_batches()
+    if self.iter==0: self._mark_phase()
+    if self.iter in (0, self.n_iter-1): now.write('schedule', self._knobs(), now.step)   # both ends of an epoch: a line of steps
     now.trained,now.step = True,now.step+1
 
 # %% ../nbs/12_monitor.ipynb #af1ceeac
 @patch
 def after_epoch(self:RunWriter):
     now = self.now
-    if not now or not now.trained or hasattr(self.learn, 'gather_preds'): return
+    if not now or not now.trained: return
     now.trained,step = False,now.step-1
-    self._write_batches(now)
-    for k,v in self._record().items():
+    now.write_batches()
+    for k,v in zip(recorded_names(self.recorder), self.learn.final_record):
         if v is not None: now.writer.add_scalar(_tag(k), float(v), step)
-    self._write('update', update_ratios(now.stages, now.before), step)
-    if now.probe: self._write_probe(now, step)
+    now.write('update', update_ratios(now.stages, now.before), step)
+    if now.probe: self._write_probe(step)
     now.writer.flush()
-
-@patch
-def _record(self:RunWriter):
-    "Losses and metrics by name"
-    return dict(zip([o for o in self.recorder.metric_names if o not in ('epoch','time')], self.learn.final_record))
 
 def _tag(name):
     "Where a figure of the recorder goes"
     split,_,rest = name.partition('_')
-    return f'{split}/{rest}'+'_epoch'*(split=='train') if split in ('train','valid') and rest else f'valid/{name}'
+    if split=='train' and rest: return f'train/{rest}_epoch'
+    return f'valid/{rest}' if split=='valid' and rest else f'valid/{name}'
 
 # %% ../nbs/12_monitor.ipynb #acdf349d
 @patch
-def _write(self:RunWriter, group, values, step):
-    for k,v in values.items(): self.now.writer.add_scalar(f'{group}/{k}', v, step)
-
-@patch
-def _write_batches(self:RunWriter, now):
-    if not now.batches: return
-    steps,times,losses,rates = zip(*now.batches)
-    for step,t,loss,lrs in zip(steps, times, torch.stack(losses).tolist(), rates):
-        now.writer.add_scalar('train/loss', loss, step, walltime=t)
-        for s,lr in zip(STAGES, lrs): now.writer.add_scalar(f'lr/{s}', lr, step, walltime=t)
-    now.batches.clear()
-
-@patch
 def _knobs(self:RunWriter):
     "What moves with the epochs, by name"
-    (alpha,smoothing),phase = self.schedule.mixing_at(self.epoch),self.schedule.phase_at(self.epoch)
-    return {'epoch': self.epoch, 'stages': len(phase.stages), 'parameters': _n_learning(self.model),
-            'size': image_side(self.learn), self.schedule.mixing: alpha, 'smoothing': smoothing}
+    s = self.schedule
+    alpha,smoothing = s.mixing_at(self.epoch)
+    return {
+        'epoch': self.epoch, 'stages': len(s.phase_at(self.epoch).stages),
+        'parameters': _n_learning(self.model), 'size': image_side(self.learn),
+        s.mixing: alpha, 'smoothing': smoothing}
 
-def _n_learning(model): return sum(p.numel() for p in model.parameters() if p.requires_grad)
+def _n_learning(model): return sum(p.numel() for p in trainable_params(model))
 
 # %% ../nbs/12_monitor.ipynb #8fcf84a1
 @patch
-def _mark_phase(self:RunWriter, now):
-    phase = self.schedule.phase_at(self.epoch)
+def _mark_phase(self:RunWriter):
+    now,phase = self.now,self.schedule.phase_at(self.epoch)
     if phase is now.phase: return
     now.phase = phase
     learn = f"{' '.join(reversed(phase.stages))} learn, {_n_learning(self.model):,} parameters"
     now.writer.add_text('phase', f"epoch {self.epoch}: **{phase.unfreeze}** ({learn})", now.step)
-    if not has_features(self.learn): now.writer.add_images('batch', _pictures(self.xb[0], self.dls), now.step)
+    if has_features(self.learn): return
+    pictures = small_pictures(self.xb[0], self.dls)
+    now.writer.add_images('batch', pictures, now.step)
 
-def _pictures(x, dls, n=8, side=112):
-    "The first `n` images of a batch, small, as they were before they were normalised (n, 1 or 3, h, w)"
+# %% ../nbs/12_monitor.ipynb #7414dc4c
+def small_pictures(
+    x:Tensor, # A batch of images, `(n, channels, h, w)`
+    dls:DataLoaders, # The ones it is from, which know whether it is normalised
+    n:int=8, # How many
+    side:int=112, # Of the pictures, the shorter one, in pixels
+) -> Tensor: # `(n, 1 or 3, h, w)`, on the CPU
+    "The first images of a batch, small, with values from 0 to 1"
     x = x[:n].detach().as_subclass(Tensor).float()
     for o in dls.valid.after_batch.fs:
-        if isinstance(o, Normalize): x = x*o.std.to(x.device)+o.mean.to(x.device)
-    if not 0<=x.min()<=x.max()<=1: x = (x-x.min())/(x.max()-x.min()).clamp(min=1e-6)
+        if isinstance(o, Normalize): x = x*o.std.to(x)+o.mean.to(x)
+    low,high = x.min(),x.max()
+    if not 0<=low<=high<=1: x = (x-low)/(high-low).clamp(min=1e-6)
     scale = min(1, side/min(x.shape[-2:]))
     x = resize_batch(x, [round(o*scale) for o in x.shape[-2:]])
-    return (x if x.shape[1] in (1,3) else x[:,:1]).clamp(0, 1).cpu()
+    if x.shape[1] not in (1,3): x = x[:,:1]
+    return x.clamp(0, 1).cpu()
 
 # %% ../nbs/12_monitor.ipynb #630f609d
 @patch
 def _probe(self:RunWriter):
     "Inputs of a few images of the validation set, and nothing random is used up"
     n = len(self.dls.valid_ds)
-    if not n or not self.n_probe: return None
     idxs = torch.linspace(0, n-1, min(n, self.n_probe)).long().tolist()
+    if not idxs: return None
     with undisturbed(self.model):
-        b = self.dls.valid.new(bs=len(idxs), num_workers=0, shuffle=False, drop_last=False, get_idxs=lambda: idxs).one_batch()
-    return tuple(to_device(b[:self.dls.n_inp], next(self.model.parameters()).device))
+        b = self.dls.valid.new(
+            bs=len(idxs), num_workers=0, shuffle=False, drop_last=False,
+            get_idxs=lambda: idxs).one_batch()
+    device = next(self.model.parameters()).device
+    return tuple(to_device(b[:self.dls.n_inp], device))
 
 @patch
-def _write_probe(self:RunWriter, now, step):
-    for name,a in stage_activations(now.stages, self.model, *now.probe).items():
-        self._write('activation', {f'{name}/mean': a.mean, f'{name}/spread': a.spread, f'{name}/dead': a.dead}, step)
-        if a.sample.isfinite().all(): now.writer.add_histogram(f'activation/{name}', a.sample, step)
-    if self.epoch+1!=now.phase.end: return
-    with undisturbed(self.model): maps = spatial_maps(self.model, now.probe[0])
-    x = _pictures(now.probe[0], self.dls)
-    for name,m in maps.items():
-        now.writer.add_images(f'attention/{name}', torch.cat([x.expand(-1, 3, -1, -1), _overlay(x, m[:len(x)])]), step)
+def _write_probe(self:RunWriter, step):
+    now = self.now
+    for name,(mean,spread,dead,sample) in stage_activations(now.stages, self.model, *now.probe).items():
+        now.write(f'activation/{name}', dict(mean=mean, spread=spread, dead=dead), step)
+        if sample.isfinite().all(): now.writer.add_histogram(f'activation/{name}', sample, step)
+    if self.epoch+1==now.phase.end: self._draw_attention(step)
+
+# %% ../nbs/12_monitor.ipynb #73b07ee3
+@patch
+def _draw_attention(self:RunWriter, step):
+    x = self.now.probe[0]
+    with undisturbed(self.model): maps = spatial_maps(self.model, x)
+    x = small_pictures(x, self.dls)
+    for name,gates in maps.items():
+        below = _overlay(x, gates[:len(x)])
+        pictures = torch.cat([x.expand_as(below), below])
+        self.now.writer.add_images(f'attention/{name}', pictures, step)
 
 def _overlay(x, gates):
     "Gates `(n, 1, h, w)` from 0 to 2 as colours over images"
-    gates = nn.functional.interpolate(gates.detach().float().cpu(), x.shape[-2:], mode='bilinear')
+    gates = nn.functional.interpolate(
+        gates.float().cpu(), x.shape[-2:], mode='bilinear')
     return overlay(x, gates[:,0]/2)
 
 # %% ../nbs/12_monitor.ipynb #aef43685
 @patch
-def _open(self:RunWriter):
+def _open_file(self:RunWriter):
+    epoch,batch = self.learn.begins
+    if epoch!=self.epoch: batch = 0
     end,began = written_steps(self.folder)
-    batch = _begins(self)[1] if _begins(self)[0]==self.epoch else 0
-    step = began.get(self.epoch, max(end, self.epoch*len(self.dls.train)))+batch if self.epoch or batch else end
-    stages = get_stages(self.learn)
-    probe,before = self._probe(),[[torch.empty_like(p) for p in s.params] for s in stages]
-    phase = self.schedule.phase_at(self.epoch)
-    goes_on = bool(began) and (self.epoch, batch)!=(phase.start, 0)           # its start has been marked
-    self.now = _Fit(_writer(self.folder, step), step, stages, probe, before, phase if goes_on else None, trained=batch>0)
-    if not end: self._introduce(self.now)
+    here = began.get(self.epoch, max(end, self.epoch*len(self.dls.train)))
+    step = here+batch if self.epoch or batch else end
+    stages,phase = get_stages(self.learn),self.schedule.phase_at(self.epoch)
+    if not began or (self.epoch, batch)==(phase.start, 0): phase = None           # its start is to be marked
+    self.now = _Fit(
+        _writer(self.folder, step), step, stages, self._probe(),
+        before=[list(map(torch.empty_like, s.params)) for s in stages],
+        phase=phase, trained=batch>0)
+    if not end: self._introduce()
+
+# %% ../nbs/12_monitor.ipynb #90ba4985
+_CHARTS = {
+    'learning rates': ['Multiline', [f'lr/{s}' for s in STAGES]],
+    'update to weight': ['Multiline', [f'update/{s}' for s in STAGES]],
+    'loss': ['Multiline', ['train/loss_epoch','valid/loss']]}
 
 @patch
-def _introduce(self:RunWriter, now):
-    "What is said once in a folder"
+def _introduce(self:RunWriter):
     from torch.utils.tensorboard.summary import hparams
-    charts = {'learning rates': [f'lr/{o}' for o in STAGES], 'update to weight': [f'update/{o}' for o in STAGES],
-              'loss': ['train/loss_epoch','valid/loss']}
-    now.writer.add_custom_scalars(dict(run={k: ['Multiline', v] for k,v in charts.items()}))
+    writer,names = self.now.writer,recorded_names(self.recorder)
+    writer.add_custom_scalars(dict(run=_CHARTS))
     if not self.hparams: return
-    names = [o for o in self.recorder.metric_names if o not in ('epoch','time')]
-    tags = [_tag(o) for o in names]+[f"test/{o}" for o in names if not o.endswith('_loss')]
-    plain = {k: v if isinstance(v, (bool,int,float,str)) else str(v) for k,v in self.hparams.items()}
-    for o in hparams(plain, dict.fromkeys(tags, 0)): now.writer.file_writer.add_summary(o, now.step)
+    tags = [_tag(o) for o in names]
+    tags += [f'test/{o}' for o in names if not o.endswith('_loss')]
+    plain = {
+        k: v if isinstance(v, (bool,int,float,str)) else str(v)
+        for k,v in self.hparams.items()}
+    for o in hparams(plain, dict.fromkeys(tags, 0)): writer.file_writer.add_summary(o, self.now.step)
 
 # %% ../nbs/12_monitor.ipynb #402b6255
-def write_figures(
-    folder:str|Path, # Of the run
-    figures:dict, # By name; None and nan are left out
-    split:str='test', # What they are about
+def write_test_metrics(
+    folder:str|Path, # The run's
+    metrics:dict, # By name; None and nan are left out
 ):
-    "Add `figures` to what TensorBoard shows of a run"
-    ea = _read(folder)
-    step = _end(ea, [o for o in ea.Tags()['scalars'] if not o.startswith(f'{split}/')])     # written again, they take their own place
+    "Add metrics of the test split to what TensorBoard shows of a run"
+    ea = _read_events(folder)
+    others = [o for o in ea.Tags()['scalars'] if not o.startswith('test/')]     # written again, they take their own place
+    step = _end(ea, others)
     with _writer(folder, step) as w:
-        for k,v in figures.items():
-            if v is not None and v==v: w.add_scalar(f'{split}/{k}', v, step)
+        for k,v in metrics.items():
+            if not pd.isna(v): w.add_scalar(f'test/{k}', v, step)
+
+# %% ../nbs/12_monitor.ipynb #662fcdcb
+# aliases until the merge
+_pictures,write_figures = small_pictures,write_test_metrics
