@@ -131,7 +131,8 @@ def fit_progressive(self:Learner,
         if s.advance=='plateau': cbs.append(PlateauAdvance(s, monitor))
         try: self.fit(epochs, s.lr, wd=wd, cbs=cbs)
         finally:
-            for cb in cbs: getattr(cb, 'restore', noop)()   # fastai calls nothing of a callback after a KeyboardInterrupt
+            # fastai calls nothing of a callback after a KeyboardInterrupt
+            for cb in cbs: getattr(cb, 'restore', noop)()
 
 # %% ../nbs/14_train.ipynb #04d41326
 def _loss(dls, loss_func, class_weights):
@@ -191,7 +192,8 @@ class SeedEpochs(Callback):
         self.seed = seed
 
     def before_epoch(self):
-        self.dls.train.rng = random.Random(seed_from(self.seed, self.epoch))   # fastai shuffles by a generator of its own
+        seed = seed_from(self.seed, self.epoch)
+        self.dls.train.rng = random.Random(seed)   # fastai shuffles by a generator of its own
 
 # %% ../nbs/14_train.ipynb #0a5228ff
 @dataclass
@@ -257,18 +259,21 @@ def _predictions(learn, table, split):
 def _plot_looks(learn, preds, attention_after, n=3):
     "Where the network looks on the images that it gets most right and most wrong; None if its stages put out no maps"
     order = surprise(preds).argsort(kind='stable')
-    which = list(dict.fromkeys([*order[:n], *order[-n:]]))
+    which = list(dict.fromkeys([
+        *order[:n], *order[-n:]]))
     rows,probs = preds.df.iloc[which],preds.probs[which]
     dl = learn.dls.test_dl(rows.image.tolist(), bs=len(which), num_workers=0)
     x = dl.one_batch()[0]
-    layer = None if learn.splitter is stage_splitter else get_stages(learn)[3].modules[-1]
+    layer = None                                                   # the recipe's network says which
+    if learn.splitter is not stage_splitter: layer = get_stages(learn)[3].modules[-1]
     try: maps = explain_maps(learn.model, x, layer=layer)
     except InputError: return None                                 # a network of one's own
     names = ['Grad-CAM', *(f'attention: {s}' for s in STAGES if s in attention_after)]
     titles = [
         f"truth: {truth or 'none'}; said: {preds.classes[p.argmax()]} {p.max():.2f}"
         for truth,p in zip(rows.target, probs)]
-    return plot_explanations(small_pictures(x, learn.dls, len(x), 160), dict(zip(names, maps.values())), titles)
+    pictures = small_pictures(x, learn.dls, n=len(x), side=160)
+    return plot_explanations(pictures, dict(zip(names, maps.values())), titles)
 
 # %% ../nbs/14_train.ipynb #6982b466
 def _write_results(run, learn, epoch):
@@ -290,8 +295,13 @@ _SHOWN = dict(
     epoch='>5', phase='>7', size='>5', train_loss='>10.4f', valid_loss='>10.4f',
     auroc='>7.4f', f1='>7.4f', accuracy='>8.4f', seconds='>7.1f')
 
-def _head_line(): return ' '.join(format(k, f.split('.')[0]) for k,f in _SHOWN.items())
-def _epoch_line(row): return ' '.join(format(row[k], f) for k,f in _SHOWN.items())
+def _epoch_line(row):
+    return ' '.join(format(row[k], f) for k,f in _SHOWN.items())
+
+def _head_line():
+    return ' '.join(
+        format(k, f.split('.')[0])
+        for k,f in _SHOWN.items())
 
 # %% ../nbs/14_train.ipynb #b53ddfd6
 _FILES = dict(
@@ -305,8 +315,8 @@ _FILES = dict(
 
 def _summary(run, metrics, weights):
     "What came out and where it is, as lines"
-    minutes,epoch = pd.read_csv(run.files.history).seconds.sum()/60,metrics['weights_of_epoch']
-    kept = 'of the last epoch'
+    minutes = pd.read_csv(run.files.history).seconds.sum()/60
+    kept,epoch = 'of the last epoch',metrics['weights_of_epoch']
     if epoch is not None: kept = f'of epoch {epoch}, the best on the validation split by {run.recipe.monitor}'
     return '\n'.join([
         '', *evaluation_lines(metrics),
@@ -342,11 +352,11 @@ def _quiet(learn, is_main):
 
 # %% ../nbs/14_train.ipynb #7893f871
 def _hparams(recipe, schedule, learn):
-    asked = {k: getattr(recipe, k) for k in ('arch','epochs','batch_size','seed')}
-    moved = {k: getattr(schedule, k) for k in ('lr','statistics','mixup','smoothing','size_start')}
     return dict(
-        asked, **moved, strategy=schedule.name, attention=recipe.attention_type,
-        weights=learn.weights, precision=learn.precision)
+        strategy=schedule.name, arch=recipe.arch, weights=learn.weights, precision=learn.precision,
+        lr=schedule.lr, epochs=recipe.epochs, batch_size=recipe.batch_size, attention=recipe.attention_type,
+        statistics=schedule.statistics, mixup=schedule.mixup, smoothing=schedule.smoothing,
+        size_start=schedule.size_start, seed=recipe.seed)
 
 # %% ../nbs/14_train.ipynb #a6bf5a03
 def _fit(run, learn, schedule):
@@ -396,7 +406,8 @@ def _take_up(run):
     if was!=n:
         begun = f"was begun in {was} {'processes' if was>1 else 'process'} and goes on in {n}"
         notes.append(f"{run.folder} {begun}: with the same images and random numbers, but last digits may differ")
-    run.say('\n'.join([*notes, f"{run.folder}: going on in epoch {at['epoch']}, batch {at['batch']}"]))
+    notes.append(f"{run.folder}: going on in epoch {at['epoch']}, batch {at['batch']}")
+    run.say('\n'.join(notes))
     return facts,state
 
 def _has_ended(folder, say):
@@ -410,7 +421,8 @@ def _has_ended(folder, say):
 # %% ../nbs/14_train.ipynb #0db7d077
 def _learner(run, dls, make):
     "The `Learner` of a run: the recipe's own, or what `make` makes"
-    recipe,precision = run.recipe,run.facts.precision or run.recipe.precision
+    recipe = run.recipe
+    precision = run.facts.precision or recipe.precision
     if not make: return progressive_learner(
         dls, recipe.arch, recipe.weights, attention=recipe.attention_type, attention_after=recipe.attention_after,
         class_weights=recipe.class_weights, precision=precision)
@@ -427,21 +439,24 @@ def _prepared(run, make):
     check_divides(dls.train, run.team)
     end_workers_with_run(dls)
     with run.team.first(): learn = _learner(run, dls, make)
-    run.team.check_same(images=fingerprint(run.table), weights=learn.weights, precision=learn.precision)
+    run.team.check_same(
+        images=fingerprint(run.table), weights=learn.weights, precision=learn.precision)
     return learn
 
 def _find_schedule(run, learn):
     "The schedule of a run, with the rate that it had found, or finds now"
-    s = replace(_suited(run.recipe, learn).schedule, size=int(run.table.size))
-    if run.recipe.lr!='find': return s
-    return replace(s, lr=run.facts.lr or run.team.once(learn.suggest_lr, s))
+    suited = _suited(run.recipe, learn)
+    s = replace(suited.schedule, size=int(run.table.size))
+    if suited.lr!='find': return s
+    lr = run.facts.lr or run.team.once(learn.suggest_lr, s)
+    return replace(s, lr=lr)
 
 # %% ../nbs/14_train.ipynb #6e1db237
 def train(
     recipe:Recipe, # What to do
     say:Callable=print, # Called with each line of text that a person at a screen would read
     resume:bool=False, # Go on with the run of this recipe, if it was begun
-    learner:Callable[[DataLoaders],Learner]|None=None, # Makes the `Learner` of a network of your own, with five stages, instead of the recipe's network, weights, attention and class weights
+    learner:Callable[[DataLoaders],Learner]|None=None, # Makes the `Learner` of a network of your own, with five stages
 ) -> Path: # The run's folder
     "Train as `recipe` says and leave everything about the run in a folder"
     team = find_team()                                    # its main process has the folder, and speaks
@@ -464,7 +479,8 @@ def _carry_out(run, make):
     "Train, in the run's folder if it has one, and write what came out"
     recipe,table,team,say = run.recipe,run.table,run.team,run.say
     learn = _prepared(run, make)
-    say('\n'.join([f"data: {recipe.data}", table.counts().to_string(), *table.notes, '']))
+    say('\n'.join([
+        f"data: {recipe.data}", table.counts().to_string(), *table.notes, '']))
     with _quiet(learn, team.is_main):
         schedule = _find_schedule(run, learn)
         plan = learn.plan(recipe.epochs, schedule, statistics=schedule.statistics)
@@ -476,8 +492,9 @@ def _carry_out(run, make):
         epoch = _fit(run, learn, schedule)
     if not team.is_main: return run.folder
     with alone(): metrics = _write_results(run, learn, epoch)
-    known = {k: v['value'] for k,v in metrics.items() if isinstance(v, dict) and 'value' in v}
-    write_test_metrics(run.folder, known)
+    write_test_metrics(run.folder, {
+        k: v['value'] for k,v in metrics.items()
+        if isinstance(v, dict) and 'value' in v})
     drop_states(run.folder)
     say(_summary(run, metrics, learn.weights))
     return run.folder
