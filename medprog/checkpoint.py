@@ -64,7 +64,7 @@ class PlateauAdvance(Callback):
         self.schedule,self.monitor = schedule,monitor
 
     def before_fit(self):
-        self.values,self.ends,self.applied,self.column = [],[],0,_column(self.recorder, self.monitor)
+        self.values,self.ends,self.applied,self.column = [],[],0,monitor_column(self.recorder, self.monitor)
 
     def before_epoch(self):
         # a run that goes on is told what it had done
@@ -72,7 +72,7 @@ class PlateauAdvance(Callback):
         self.applied = len(self.ends)
 
     def after_epoch(self):
-        self.values.append(_signed(self.monitor, self.learn.final_record[self.column]))
+        self.values.append(more_is_better(self.monitor, self.learn.final_record[self.column]))
         s,phase = self.schedule,self.schedule.phase_at(self.epoch)
         if s.advance!='plateau' or _waited(self.values[phase.start:])<s.patience: return
         if s.ended(self.epoch) is not s: self.ends.append(self.epoch)
