@@ -159,6 +159,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                     'medprog.checkpoint._rest_of_fit': ('checkpoint.html#_rest_of_fit', 'medprog/checkpoint.py'),
                                     'medprog.checkpoint._restore_recorder': ('checkpoint.html#_restore_recorder', 'medprog/checkpoint.py'),
                                     'medprog.checkpoint._waited': ('checkpoint.html#_waited', 'medprog/checkpoint.py'),
+                                    'medprog.checkpoint.begin_of_fit': ('checkpoint.html#begin_of_fit', 'medprog/checkpoint.py'),
                                     'medprog.checkpoint.drop_states': ('checkpoint.html#drop_states', 'medprog/checkpoint.py'),
                                     'medprog.checkpoint.end_workers_with_run': ( 'checkpoint.html#end_workers_with_run',
                                                                                  'medprog/checkpoint.py'),

@@ -25,7 +25,7 @@ from .stages import is_fit
 # %% auto #0
 __all__ = ['explained', 'random_state', 'recorded_names', 'monitor_column', 'more_is_better', 'PlateauAdvance', 'Stopped', 'Stop',
            'end_workers_with_run', 'FiniteLoss', 'save_state', 'load_state', 'drop_states', 'learner_state',
-           'restore_learner', 'fit_from', 'Checkpoint', 'BestWeights']
+           'restore_learner', 'fit_from', 'begin_of_fit', 'Checkpoint', 'BestWeights']
 
 # %% ../nbs/13_checkpoint.ipynb #9636a61a
 def recorded_names(
@@ -325,8 +325,6 @@ def set_random_state(
     set_random_states(**state)
 
 # %% ../nbs/13_checkpoint.ipynb #23032716
-Learner.begins = 0,0                                      # epoch and batch that a fit begins with, by default
-
 @contextmanager
 def fit_from(
     learn:Learner,
@@ -338,7 +336,7 @@ def fit_from(
     "Let a fit of `learn` inside the block begin at a batch of an epoch"
     learn.begins = epoch,batch
     learn._do_fit = partial(_rest_of_fit, learn, epoch)
-    if batch: learn.all_batches = partial(_rest_of_epoch, learn, batch, random, pct_train)
+    if batch: learn.all_batches = partial(_rest_of_epoch, learn, batch, random=random, pct_train=pct_train)
     try: yield
     finally:
         for k in ('begins', '_do_fit', 'all_batches'): learn.__dict__.pop(k, None)
@@ -362,6 +360,13 @@ def _rest_of_epoch(learn, batch, random, pct_train):
         learn.pct_train = pct_train
         for i,b in enumerate(batches, batch): learn.one_batch(i, b)
     finally: del dl.get_idxs
+
+# %% ../nbs/13_checkpoint.ipynb #5a2aa6f6
+def begin_of_fit(
+    learn:Learner, # In a fit
+) -> tuple[int,int]: # Epoch and batch
+    "Where a fit begins: at the very beginning, if it isn't one of `fit_from`"
+    return getattr(learn, 'begins', (0, 0))
 
 # %% ../nbs/13_checkpoint.ipynb #1bada547
 class Checkpoint(Callback):
@@ -452,8 +457,10 @@ class BestWeights(Callback):
         before = self.schedule.phases[-1].start-1
         return self.epoch-max(best, before)
 
-    def load(self, learn) -> int|None: # The epoch; None if there was no best one
-        "Give a learner the best weights, after the fit"
+    def load(self,
+        learn:Learner, # After the fit
+    ) -> int|None: # The epoch; None if there was no best one
+        "Give a learner the best weights"
         if self.best_epoch is None: return None
         path = _best_file(self.folder, self.best_epoch)
         learn.model.load_state_dict(self.weights or unpack(path)['model'])

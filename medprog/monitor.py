@@ -21,7 +21,7 @@ from fastai.learner import Recorder
 from fastai.torch_core import rank_distrib,to_device,trainable_params
 from fastcore.basics import noop,patch
 from .attention import evaluating,spatial_maps
-from .checkpoint import recorded_names
+from .checkpoint import begin_of_fit,recorded_names
 from .explain import overlay
 from .features import random_kept
 from .files import writing
@@ -51,7 +51,7 @@ class History(Callback):
             'epoch', 'phase', *recorded_names(self.recorder),
             'size', self.schedule.mixing, 'smoothing', 'seconds', *(f'lr_{s}' for s in STAGES)]
         self.rows = []
-        if self.learn.begins==(0, 0): self._write_rows()
+        if begin_of_fit(self.learn)==(0, 0): self._write_rows()
 
     def before_epoch(self): self.start = time.perf_counter()
     def after_batch(self):
@@ -391,7 +391,7 @@ def _overlay(x, gates):
 # %% ../nbs/12_monitor.ipynb #aef43685
 @patch
 def _open_file(self:RunWriter):
-    epoch,batch = self.learn.begins
+    epoch,batch = begin_of_fit(self.learn)
     if epoch!=self.epoch: batch = 0
     end,began = written_steps(self.folder)
     here = began.get(self.epoch, max(end, self.epoch*len(self.dls.train)))

@@ -487,7 +487,7 @@ def _carry_out(run, make):
         lines = [_first_line(schedule, recipe, learn), plan_text(plan), schedule.warning]
         say('\n'.join(filter(None, lines))+'\n')
         run.folder = run.folder or team.once(run_folder, recipe, table.name)
-        team.once(_write_plan, run, learn, schedule, plan)
+        team.once(_write_plan, run, learn, schedule, plan=plan)
         say(_head_line())
         epoch = _fit(run, learn, schedule)
     if not team.is_main: return run.folder
