@@ -82,7 +82,7 @@ def autocasting(
 class LossScaling(Callback):
     "Keeps small gradients from vanishing in float16"
     order,run_valid = MixedPrecision.order,False
-    kept = ('scaling',)     # what a checkpoint has of it
+    state_attrs = ('scaling',)     # what a checkpoint has of it
 
     def before_fit(self):
         device = next(self.model.parameters()).device

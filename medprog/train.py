@@ -6,7 +6,7 @@
 from __future__ import annotations
 import platform,random,sys,time,warnings
 from contextlib import contextmanager,nullcontext
-from dataclasses import replace
+from dataclasses import dataclass,replace
 from importlib.metadata import PackageNotFoundError,version
 from itertools import islice
 from pathlib import Path
@@ -27,27 +27,28 @@ from fastcore.basics import noop,patch
 from fastcore.foundation import L
 from fastcore.imports import IN_NOTEBOOK
 from fastcore.meta import delegates
-from .checkpoint import BestWeights,Checkpoint,FiniteLoss,PlateauAdvance,Stop,Stopped,drop_states,end_workers_with_run,explained,load_state
-from .data import SPLITS,recipe_table
-from .distributed import Follower,StopTogether,TrainTogether,alone,check_divides,find_team,others_missed
+from .checkpoint import BestWeights,Checkpoint,PlateauAdvance,drop_states,load_state
+from .checkpoint import FiniteLoss,Stop,Stopped,end_workers_with_run,shortage_as_input_error
+from .data import SPLITS,ImageTable,recipe_table
+from .distributed import Follower,StopTogether,Team,TrainTogether,alone,check_divides,find_team,others_missed
 from .evaluation import evaluation_lines,make_predictions,surprise,write_evaluation
 from .explain import explain_maps,plot_explanations
 from .features import FeatureCache,seed_from
 from .files import write_safely
-from .folder import check_same,find_run,fingerprint,is_finished,run_folder
+from .folder import RUN_FILES,RunFacts,RunFolder,check_same,find_run,fingerprint,is_finished,run_folder,schedule_fact
 from .loaders import image_dls
 from .losses import balanced_weights,soft_loss
 from .memory import keeping_memory
 from .metrics import AUROC,Accuracy,F1
 from .mixup import Mixing
-from .monitor import History,RunWriter,_pictures,plot_history,plot_rates,write_figures
+from .monitor import History,RunWriter,event_files,plot_history,plot_rates,small_pictures,write_test_metrics
 from .optimizer import FusedAdam
 from .precision import LossScaling,autocasting,find_precision
 from .rates import StageRates
 from .recipe import CLASS_WEIGHTS,Recipe,check_free,resolve_schedule
 from .report import write_report
 from .resize import ProgressiveResizing
-from .schedule import STAGES,InputError,Schedule,not_allowed,plan_text,read_toml
+from .schedule import STAGES,InputError,Schedule,not_allowed,plan_text
 from .stages import add_attention,find_weights,get_stages,head_options,load_weights,stage_splitter
 from .unfreeze import GradualUnfreezing,check_batch_norm,set_modes,set_phase
 
@@ -130,7 +131,8 @@ def fit_progressive(self:Learner,
         if s.advance=='plateau': cbs.append(PlateauAdvance(s, monitor))
         try: self.fit(epochs, s.lr, wd=wd, cbs=cbs)
         finally:
-            for cb in cbs: getattr(cb, 'restore', noop)()   # fastai calls nothing of a callback after a KeyboardInterrupt
+            # fastai calls nothing of a callback after a KeyboardInterrupt
+            for cb in cbs: getattr(cb, 'restore', noop)()
 
 # %% ../nbs/14_train.ipynb #04d41326
 def _loss(dls, loss_func, class_weights):
@@ -190,215 +192,309 @@ class SeedEpochs(Callback):
         self.seed = seed
 
     def before_epoch(self):
-        self.dls.train.rng = random.Random(seed_from(self.seed, self.epoch))   # fastai shuffles by a generator of its own
+        seed = seed_from(self.seed, self.epoch)
+        self.dls.train.rng = random.Random(seed)   # fastai shuffles by a generator of its own
+
+# %% ../nbs/14_train.ipynb #0a5228ff
+@dataclass
+class _Run:
+    "A run in progress"
+    recipe:Recipe # What to do
+    table:ImageTable # On what
+    team:Team # Processes that train together
+    say:Callable # Called with each line of text
+    folder:Path|None=None # None until it is begun
+    facts:RunFacts=RunFacts() # What a run that goes on had found out
+    state:dict|None=None # Its checkpoint
+
+    @property
+    def files(self): return RunFolder(self.folder)
 
 # %% ../nbs/14_train.ipynb #d0bd8e23
+_PACKAGES = ('medprog','fastai','fastcore','torch','torchvision','numpy')
+
 def _version(package):
     try: return version(package)
     except PackageNotFoundError: return 'not installed'
 
-def _weights_of(learn, table):
-    w = getattr(learn.loss_func, 'weight', None)
-    return {} if w is None else dict(class_weights=dict(zip(table.classes, w.tolist())))
-
-def _network_of(learn):
-    "The network, if it is not the recipe's: its class, and what made it"
-    return dict(network=type(learn.model).__name__, learner=learn.maker) if hasattr(learn, 'maker') else {}
-
-def _sizes(table):
-    "Images, patients, and images of each class, by split"
-    n = table.counts()
-    def by_split(col): return dict(zip(n.index, n.iloc[:,col].tolist()))
-    classes = {s: dict(zip(table.classes, row)) for s,row in zip(n.index, n.to_numpy().tolist())}
-    return dict(images=by_split(-2), patients=by_split(-1), counts=classes)
-
-def _made(learn, table, schedule):
+def _facts(run, learn, schedule):
     "What a run found out for itself, for its recipe"
-    return dict(date=time.strftime('%Y-%m-%d %H:%M:%S'), weights=learn.weights, precision=learn.precision, lr=schedule.lr, size=int(table.size), classes=list(table.classes),
-                multilabel=table.multilabel, parameters=sum(p.numel() for p in learn.model.parameters()), **_network_of(learn), **_weights_of(learn, table), **_sizes(table),
-                notes=list(table.notes), fingerprint=fingerprint(table), device=str(learn.dls.device), processes=find_team().n, threads=torch.get_num_threads(), processor=platform.processor() or platform.machine(),
-                versions=dict(python=platform.python_version(), **{o: _version(o) for o in ('medprog','fastai','fastcore','torch','torchvision','numpy')}),
-                schedule=read_toml(schedule.to_toml(), 'schedule'))
+    table,maker = run.table,getattr(learn, 'maker', None)          # who made a network that isn't the recipe's
+    weight = getattr(learn.loss_func, 'weight', None)
+    n = table.counts()
+    return RunFacts(
+        date=time.strftime('%Y-%m-%d %H:%M:%S'),
+        weights=learn.weights, precision=learn.precision, lr=schedule.lr,
+        size=int(table.size), classes=table.classes, multilabel=table.multilabel,
+        parameters=sum(p.numel() for p in learn.model.parameters()),
+        network=type(learn.model).__name__ if maker else None, learner=maker,
+        class_weights=None if weight is None else dict(zip(table.classes, weight.tolist())),
+        images=n.iloc[:,-2].to_dict(), patients=n.iloc[:,-1].to_dict(), counts=n.iloc[:,:-2].T.to_dict(),
+        notes=table.notes, fingerprint=fingerprint(table),
+        device=str(learn.dls.device), processes=run.team.n, threads=torch.get_num_threads(),
+        processor=platform.processor() or platform.machine(),
+        versions=dict(python=platform.python_version(), **{o: _version(o) for o in _PACKAGES}),
+        schedule=schedule_fact(schedule))
 
 # %% ../nbs/14_train.ipynb #b06d6f70
-def _write_plan(learn, table, schedule, plan, recipe, folder):
-    "What is known before the fit: plan as a table and a picture, and last the recipe: with it a run has begun"
-    plan.to_csv(folder/'plan.csv', index=False)
-    fig = schedule.plot().figure
-    fig.savefig(folder/'plan.png', dpi=120)
+def _save_picture(fig, path):
+    fig.savefig(path, dpi=120)
     plt.close(fig)
-    write_safely(folder/'recipe.toml', recipe.to_toml(_made(learn, table, schedule)).encode())
+
+def _write_plan(run, learn, schedule, plan):
+    "The plan as a table and a picture, and the recipe; a run that goes on has them"
+    if run.files.recipe.is_file(): return
+    plan.to_csv(run.files.plan, index=False)
+    _save_picture(schedule.plot().figure, run.files.plan_picture)
+    text = run.recipe.to_toml(_facts(run, learn, schedule).to_dict())
+    write_safely(run.files.recipe, text.encode())
 
 # %% ../nbs/14_train.ipynb #156c3a9d
 def _predictions(learn, table, split):
     "What a trained `learn` says of the images of a split"
     with learn.no_bar(): probs,_ = learn.get_preds(ds_idx=SPLITS.index(split))
-    return make_predictions(table.df[table.df.split==split], probs.double().numpy(), table.targets(split), table.classes)
+    rows = table.df[table.df.split==split]
+    return make_predictions(rows, probs.double().numpy(), table.targets(split), table.classes)
 
 def _plot_looks(learn, preds, attention_after, n=3):
-    "Where the network looks on the images that it gets most right and most wrong"
+    "Where the network looks on the images that it gets most right and most wrong; None if its stages put out no maps"
     order = surprise(preds).argsort(kind='stable')
-    which = list(dict.fromkeys([*order[:n], *order[-n:]]))
-    x = learn.dls.test_dl(preds.df.image.iloc[which].tolist(), bs=len(which), num_workers=0).one_batch()[0]
+    which = list(dict.fromkeys([
+        *order[:n], *order[-n:]]))
+    rows,probs = preds.df.iloc[which],preds.probs[which]
+    dl = learn.dls.test_dl(rows.image.tolist(), bs=len(which), num_workers=0)
+    x = dl.one_batch()[0]
+    layer = None                                                   # the recipe's network says which
+    if learn.splitter is not stage_splitter: layer = get_stages(learn)[3].modules[-1]
+    try: maps = explain_maps(learn.model, x, layer=layer)
+    except InputError: return None                                 # a network of one's own
     names = ['Grad-CAM', *(f'attention: {s}' for s in STAGES if s in attention_after)]
-    said = [f"{preds.classes[p.argmax()]} {p.max():.2f}" for p in preds.probs[which]]
-    titles = [f"truth: {t or 'none'}; said: {s}" for t,s in zip(preds.df.target.iloc[which], said)]
-    try: maps = explain_maps(learn.model, x, layer=None if learn.splitter is stage_splitter else get_stages(learn)[3].modules[-1])
-    except InputError: return None                            # a network of one's own, whose stages put out no maps
-    return plot_explanations(_pictures(x, learn.dls, len(x), 160), dict(zip(names, maps.values())), titles)
+    titles = [
+        f"truth: {truth or 'none'}; said: {preds.classes[p.argmax()]} {p.max():.2f}"
+        for truth,p in zip(rows.target, probs)]
+    pictures = small_pictures(x, learn.dls, n=len(x), side=160)
+    return plot_explanations(pictures, dict(zip(names, maps.values())), titles)
 
 # %% ../nbs/14_train.ipynb #6982b466
-def _write_results(learn, table, recipe, folder, epoch):
-    "Predictions, figures, plots, model and report of a trained `learn`; returns the figures"
-    preds,valid = (_predictions(learn, table, o) for o in ('test','valid'))
-    valid.df.to_csv(folder/'predictions_valid.csv', index=False)
-    metrics = write_evaluation(folder, preds, valid, facts=dict(weights_of_epoch=epoch))
-    history = folder/'history.csv'
-    figures = dict(history=plot_history(history), rates=plot_rates(history), explain=_plot_looks(learn, preds, recipe.attention_after))
-    for name,fig in figures.items():
-        if fig is None: continue
-        fig.savefig(folder/f'{name}.png', dpi=120)
-        plt.close(fig)
-    learn.export((folder/'model.pkl').absolute())
-    write_report(folder)
+def _write_results(run, learn, epoch):
+    "Predictions, metrics, plots, model and report of a trained `learn`; returns the metrics"
+    files = run.files
+    preds,valid = (_predictions(learn, run.table, o) for o in ('test','valid'))
+    valid.df.to_csv(files.valid_predictions, index=False)
+    metrics = write_evaluation(run.folder, preds, valid, facts=dict(weights_of_epoch=epoch))
+    _save_picture(plot_history(files.history), files.history_picture)
+    _save_picture(plot_rates(files.history), files.rates_picture)
+    looks = _plot_looks(learn, preds, run.recipe.attention_after)
+    if looks: _save_picture(looks, files.explain_picture)
+    learn.export(files.model.absolute())
+    write_report(run.folder)
     return metrics
 
 # %% ../nbs/14_train.ipynb #19ef2368
-_SHOWN = dict(epoch='{:>5}', phase='{:>7}', size='{:>5}', train_loss='{:>10.4f}', valid_loss='{:>10.4f}', auroc='{:>7.4f}', f1='{:>7.4f}', accuracy='{:>8.4f}', seconds='{:>7.1f}')
+_SHOWN = dict(
+    epoch='>5', phase='>7', size='>5', train_loss='>10.4f', valid_loss='>10.4f',
+    auroc='>7.4f', f1='>7.4f', accuracy='>8.4f', seconds='>7.1f')
 
-def _epoch_line(row, head=False):
-    "A row of the history as a line, or the head of the table"
-    width = {k: f.split('.')[0].rstrip('}')+'}' for k,f in _SHOWN.items()}
-    return ' '.join(width[k].format(k) if head else f.format(row[k]) for k,f in _SHOWN.items())
+def _epoch_line(row):
+    return ' '.join(format(row[k], f) for k,f in _SHOWN.items())
 
-_FILES = {'report.html': 'all of this as one page to read or print; the same as report.md', 'model.pkl': 'the model, for load_learner and medprog_predict', 'predictions.csv': 'a probability for each class of each test image',
-          'metrics.json': 'the figures above and others, each with its interval', 'history.csv': 'an epoch a row; as pictures: history.png, rates.png',
-          'plan.csv': 'what was planned; as a picture: plan.png', 'recipe.toml': 'how to repeat it, with versions'}
+def _head_line():
+    return ' '.join(
+        format(k, f.split('.')[0])
+        for k,f in _SHOWN.items())
 
-def _summary(folder, metrics, weights, monitor):
+# %% ../nbs/14_train.ipynb #b53ddfd6
+_FILES = dict(
+    report='all of this as one page to read or print; the same as {report_text}',
+    model='the model, for load_learner and medprog_predict',
+    predictions='a probability for each class of each test image',
+    metrics='the figures above and others, each with its interval',
+    history='an epoch a row; as pictures: {history_picture}, {rates_picture}',
+    plan='what was planned; as a picture: {plan_picture}',
+    recipe='how to repeat it, with versions')
+
+def _summary(run, metrics, weights):
     "What came out and where it is, as lines"
-    minutes = pd.read_csv(folder/'history.csv').seconds.sum()/60
-    lines = ['', *evaluation_lines(metrics)]
-    epoch = metrics['weights_of_epoch']
-    kept = 'of the last epoch' if epoch is None else f'of epoch {epoch}, the best on the validation split by {monitor}'
-    lines += [f"  {'training':<16} {minutes:.1f} min from weights: {weights}", f"  {'weights':<16} {kept}", f"\n{folder}"]
-    lines += [f"  {k:<16} {v}" for k,v in _FILES.items()]
-    return '\n'.join(lines+[f"\ntensorboard --logdir {folder.parent} shows this run beside the others there"])
+    minutes = pd.read_csv(run.files.history).seconds.sum()/60
+    kept,epoch = 'of the last epoch',metrics['weights_of_epoch']
+    if epoch is not None: kept = f'of epoch {epoch}, the best on the validation split by {run.recipe.monitor}'
+    return '\n'.join([
+        '', *evaluation_lines(metrics),
+        f"  {'training':<16} {minutes:.1f} min from weights: {weights}",
+        f"  {'weights':<16} {kept}",
+        f"\n{run.folder}",
+        *(f"  {RUN_FILES[k]:<16} {text.format(**RUN_FILES)}" for k,text in _FILES.items()),
+        f"\ntensorboard --logdir {run.folder.parent} shows this run beside the others there"])
 
 # %% ../nbs/14_train.ipynb #97ff59f6
-def _suited(recipe, learn):
-    "The recipe, as the learner's weights have it"
-    return recipe.started(getattr(learn, 'knobs', {}).get('statistics')=='batch')       # `progressive_learner` says so of random ones
-
-def _first_line(schedule, recipe, learn):
-    why = ', because weights are random (--statistics kept would keep what was measured before the first epoch)' if _suited(recipe, learn)!=recipe else ''
-    return f"{schedule.name}, base learning rate {schedule.lr:.3g}, {learn.precision}, batch norm that learns goes by {_GOES_BY[schedule.statistics]}{why}"
-
 _GOES_BY = dict(kept='the statistics that are stored', batch='the batch')
 
+def _suited(recipe, learn):
+    "The recipe, as the learner's weights have it"
+    knobs = getattr(learn, 'knobs', {})
+    return recipe.started(knobs.get('statistics')=='batch')         # `progressive_learner` says so of random ones
+
+def _first_line(schedule, recipe, learn):
+    why = ''
+    if _suited(recipe, learn)!=recipe:
+        why = ', because weights are random (--statistics kept would keep what was measured before the first epoch)'
+    goes_by = f"batch norm that learns goes by {_GOES_BY[schedule.statistics]}{why}"
+    return f"{schedule.name}, base learning rate {schedule.lr:.3g}, {learn.precision}, {goes_by}"
+
 @contextmanager
-def _quiet(learn):
+def _quiet(learn, is_main):
     "No lines of fastai's own, no bar where nobody would see it, and no second warning about phases that aren't reached"
-    bar = nullcontext() if (IN_NOTEBOOK or sys.stdout.isatty()) and find_team().is_main else learn.no_bar()
+    has_bar = is_main and (IN_NOTEBOOK or sys.stdout.isatty())
+    bar = nullcontext() if has_bar else learn.no_bar()
     with learn.no_logging(), bar, warnings.catch_warnings():
         warnings.filterwarnings('ignore', '.* never reach phase')
         yield
 
+# %% ../nbs/14_train.ipynb #7893f871
 def _hparams(recipe, schedule, learn):
-    "What TensorBoard shows of a run beside its figures"
-    return dict(strategy=schedule.name, arch=recipe.arch, weights=learn.weights, precision=learn.precision, lr=schedule.lr, epochs=recipe.epochs, batch_size=recipe.batch_size,
-                attention=recipe.attention_type, statistics=schedule.statistics, mixup=schedule.mixup, smoothing=schedule.smoothing, size_start=schedule.size_start, seed=recipe.seed)
+    return dict(
+        strategy=schedule.name, arch=recipe.arch, weights=learn.weights, precision=learn.precision,
+        lr=schedule.lr, epochs=recipe.epochs, batch_size=recipe.batch_size, attention=recipe.attention_type,
+        statistics=schedule.statistics, mixup=schedule.mixup, smoothing=schedule.smoothing,
+        size_start=schedule.size_start, seed=recipe.seed)
 
 # %% ../nbs/14_train.ipynb #a6bf5a03
-def _fit(learn, recipe, schedule, folder, state, say):
-    "Train, from `state` on if there is one; the epoch whose weights the network has then"
-    team = find_team()
-    history = History(schedule, folder/'history.csv', show=lambda row: say(_epoch_line(row)))
-    writer,best = RunWriter(schedule, folder, _hparams(recipe, schedule, learn)),BestWeights(folder, schedule, recipe.monitor, recipe.patience)
-    if not state and team.is_main:
-        for o in folder.glob('events.out.tfevents.*'): o.unlink()
+def _fit(run, learn, schedule):
+    "Train, from the state of the run on if it has one; the epoch whose weights the network has then"
+    recipe,team,folder = run.recipe,run.team,run.folder
+    if not run.state and team.is_main:
+        for path in event_files(folder): path.unlink()
+    best = BestWeights(folder, schedule, recipe.monitor, recipe.patience)
+    writer = RunWriter(schedule, folder, _hparams(recipe, schedule, learn))
     with (Stop() if team.n==1 else StopTogether(team)) as stop:
-        ckpt = (Checkpoint if team.is_main else Follower)(folder, state, recipe.checkpoint_minutes, stop)
-        cbs = [SeedEpochs(recipe.seed), TrainTogether(team), FiniteLoss(), ckpt]+[history, writer]*team.is_main+[best]*(recipe.keep=='best' or recipe.patience is not None)
-        if recipe.cache_features: cbs.append(FeatureCache(schedule, recipe.cache_features, recipe.seed, recipe.cache_gb/team.n_local, folder if folder.is_dir() else None, team.least))
+        ckpt = (Checkpoint if team.is_main else Follower)(folder, run.state, recipe.checkpoint_minutes, stop)
+        cbs = [ckpt, *_callbacks(run, schedule, best, writer)]
         try:
-            with ckpt.begin()(learn): learn.fit_progressive(recipe.epochs, schedule, statistics=schedule.statistics, wd=recipe.weight_decay, monitor=recipe.monitor, cbs=cbs)
-        except Stopped as e: raise Stopped(e.signal, f"stopped, and saved in {folder}; the same command with --name {folder.name} --resume goes on") from None
+            with ckpt.begin()(learn): learn.fit_progressive(
+                recipe.epochs, schedule, statistics=schedule.statistics,
+                wd=recipe.weight_decay, monitor=recipe.monitor, cbs=cbs)
+        except Stopped as e:
+            again = f"the same command with --name {folder.name} --resume goes on"
+            raise Stopped(e.signal, f"stopped, and saved in {folder}; {again}") from None
         finally: writer.close()
     return best.load(learn) if recipe.keep=='best' and team.is_main else None
 
-# %% ../nbs/14_train.ipynb #c68de9f2
-def _take_up(recipe, folder, table, say):
-    "The state of a run that was begun, if it has one, and what it had found out"
-    if not (folder/'recipe.toml').is_file(): return None,{}
-    made = check_same(recipe, folder, table)
-    state,notes = load_state(folder)
-    at = state['at'] if state else dict(epoch=0, batch=0)
-    was,n = made.get('processes', 1),find_team().n
-    if was!=n: notes.append(f"{folder} was begun in {was} process{'es'*(was>1)} and goes on in {n}: with the same images and random numbers, but last digits may differ")
-    say('\n'.join([*notes, f"{folder}: going on in epoch {at['epoch']}, batch {at['batch']}"]))
-    return state,made
+# %% ../nbs/14_train.ipynb #709ca442
+def _callbacks(run, schedule, best, writer):
+    "What a run's fit has beside its checkpoint"
+    recipe,team = run.recipe,run.team
+    cbs = [SeedEpochs(recipe.seed), TrainTogether(team), FiniteLoss()]
+    if team.is_main:
+        history = History(schedule, run.files.history, show=lambda row: run.say(_epoch_line(row)))
+        cbs += [history, writer]
+    if recipe.keep=='best' or recipe.patience is not None: cbs.append(best)
+    if recipe.cache_features:
+        folder = run.folder if run.folder.is_dir() else None        # another machine may not see it
+        cbs.append(FeatureCache(
+            schedule, recipe.cache_features, recipe.seed,
+            gb=recipe.cache_gb/team.n_local, folder=folder, agree=team.least))
+    return cbs
 
-def _finished(folder, say):
-    "Says so, and clears up what was left when it was killed at the very end"
+# %% ../nbs/14_train.ipynb #c68de9f2
+def _take_up(run):
+    "What a run that was begun had found out, and its state, if it has them"
+    if not run.files.recipe.is_file(): return RunFacts(),None
+    facts = check_same(run.recipe, run.folder, run.table)
+    state,notes = load_state(run.folder)
+    at = state['at'] if state else dict(epoch=0, batch=0)
+    was,n = facts.processes,run.team.n
+    if was!=n:
+        begun = f"was begun in {was} {'processes' if was>1 else 'process'} and goes on in {n}"
+        notes.append(f"{run.folder} {begun}: with the same images and random numbers, but last digits may differ")
+    notes.append(f"{run.folder}: going on in epoch {at['epoch']}, batch {at['batch']}")
+    run.say('\n'.join(notes))
+    return facts,state
+
+def _has_ended(folder, say):
+    "Has it come to its end? Then say so, and clear up what was left when it was killed at the very end"
+    if not (folder and is_finished(folder)): return False
     drop_states(folder)
-    say(f"{folder} has come to its end; there is nothing to go on with. Its report: {folder/'report.html'}")
-    return folder
+    report = RunFolder(folder).report
+    say(f"{folder} has come to its end; there is nothing to go on with. Its report: {report}")
+    return True
 
 # %% ../nbs/14_train.ipynb #0db7d077
-def _learner(recipe, dls, precision, make=None):
+def _learner(run, dls, make):
     "The `Learner` of a run: the recipe's own, or what `make` makes"
-    if not make: return progressive_learner(dls, recipe.arch, recipe.weights, attention=recipe.attention_type, attention_after=recipe.attention_after,
-                                            class_weights=recipe.class_weights, precision=precision)
+    recipe = run.recipe
+    precision = run.facts.precision or recipe.precision
+    if not make: return progressive_learner(
+        dls, recipe.arch, recipe.weights, attention=recipe.attention_type, attention_after=recipe.attention_after,
+        class_weights=recipe.class_weights, precision=precision)
     learn = make(dls)
-    learn.metrics,learn.precision = learn.metrics or L(AUROC(), F1(), Accuracy()),find_precision(precision, dls.device)
+    learn.metrics = learn.metrics or L(AUROC(), F1(), Accuracy())
+    learn.precision = find_precision(precision, dls.device)
     learn.weights = learn.maker = f"{make.__module__}.{make.__qualname__}"
     get_stages(learn)                                         # says so if there are none
     return learn
+
+def _prepared(run, make):
+    "The `Learner` of a run on its images, the same in all processes"
+    dls = image_dls(run.table, bs=run.recipe.batch_size, num_workers=run.recipe.workers)
+    check_divides(dls.train, run.team)
+    end_workers_with_run(dls)
+    with run.team.first(): learn = _learner(run, dls, make)
+    run.team.check_same(
+        images=fingerprint(run.table), weights=learn.weights, precision=learn.precision)
+    return learn
+
+def _find_schedule(run, learn):
+    "The schedule of a run, with the rate that it had found, or finds now"
+    suited = _suited(run.recipe, learn)
+    s = replace(suited.schedule, size=int(run.table.size))
+    if suited.lr!='find': return s
+    lr = run.facts.lr or run.team.once(learn.suggest_lr, s)
+    return replace(s, lr=lr)
 
 # %% ../nbs/14_train.ipynb #6e1db237
 def train(
     recipe:Recipe, # What to do
     say:Callable=print, # Called with each line of text that a person at a screen would read
     resume:bool=False, # Go on with the run of this recipe, if it was begun
-    learner:Callable[[DataLoaders],Learner]|None=None, # Makes the `Learner` for a network of your own, with five stages; the recipe's network, weights, attention and class weights mean nothing then
+    learner:Callable[[DataLoaders],Learner]|None=None, # Makes the `Learner` of a network of your own, with five stages
 ) -> Path: # The run's folder
     "Train as `recipe` says and leave everything about the run in a folder"
     team = find_team()                                    # its main process has the folder, and speaks
     if not team.is_main: say = noop
     recipe.schedule                                       # its mistakes are said first
-    folder = team.once(find_run, recipe) if resume and recipe.name else None
     if not resume: team.once(check_free, recipe)
-    if folder and team.once(is_finished, folder): return team.once(_finished, folder, say)
+    folder = team.once(find_run, recipe) if resume else None
+    if team.once(_has_ended, folder, say): return folder
     set_seed(recipe.seed)
     with team.first(): table = recipe_table(recipe)
-    if resume and not recipe.name: folder = team.once(find_run, recipe, table.name)
-    if folder and team.once(is_finished, folder): return team.once(_finished, folder, say)
-    state,made = team.once(_take_up, recipe, folder, table, say) if folder else (None, {})
-    with explained(folder or recipe.logdir, recipe.batch_size, table.size), others_missed():
-        return _train(recipe, table, folder, state, made, say, learner)
+    if resume and not folder: folder = team.once(find_run, recipe, table.name)
+    if team.once(_has_ended, folder, say): return folder
+    run = _Run(recipe, table, team, say, folder=folder)
+    if folder: run.facts,run.state = team.once(_take_up, run)
+    where = folder or recipe.logdir
+    with shortage_as_input_error(where, recipe.batch_size, table.size), others_missed(): return _carry_out(run, learner)
 
-def _train(recipe, table, folder, state, made, say, learner):
-    "Train on `table`, in `folder` if there is one, with what a run that goes on had `made` out"
-    team,dls = find_team(),image_dls(table, bs=recipe.batch_size, num_workers=recipe.workers)
-    check_divides(dls.train, team)
-    end_workers_with_run(dls)
-    with team.first(): learn = _learner(recipe, dls, made.get('precision', recipe.precision), learner)
-    team.check_same(images=fingerprint(table), weights=learn.weights, precision=learn.precision)
-    schedule = replace(_suited(recipe, learn).schedule, size=int(table.size))
-    check_batch_norm(get_stages(learn), schedule, recipe.batch_size)
-    say('\n'.join([f"data: {recipe.data}", table.counts().to_string(), *table.notes, '']))
-    with _quiet(learn):
-        if recipe.lr=='find': schedule = replace(schedule, lr=made.get('lr') or team.once(learn.suggest_lr, schedule))
+# %% ../nbs/14_train.ipynb #ad964d25
+def _carry_out(run, make):
+    "Train, in the run's folder if it has one, and write what came out"
+    recipe,table,team,say = run.recipe,run.table,run.team,run.say
+    learn = _prepared(run, make)
+    say('\n'.join([
+        f"data: {recipe.data}", table.counts().to_string(), *table.notes, '']))
+    with _quiet(learn, team.is_main):
+        schedule = _find_schedule(run, learn)
         plan = learn.plan(recipe.epochs, schedule, statistics=schedule.statistics)
-        say('\n'.join(filter(None, [_first_line(schedule, recipe, learn), plan_text(plan), schedule.warning]))+'\n')
-        folder = folder or team.once(run_folder, recipe, table.name)
-        if not made: team.once(_write_plan, learn, table, schedule, plan, recipe, folder)
-        say(_epoch_line({}, head=True))
-        epoch = _fit(learn, recipe, schedule, folder, state, say)
-    if not team.is_main: return folder
-    with alone(): metrics = _write_results(learn, table, recipe, folder, epoch)
-    write_figures(folder, {k: v['value'] for k,v in metrics.items() if isinstance(v, dict) and 'value' in v})
-    drop_states(folder)
-    say(_summary(folder, metrics, learn.weights, recipe.monitor))
-    return folder
+        lines = [_first_line(schedule, recipe, learn), plan_text(plan), schedule.warning]
+        say('\n'.join(filter(None, lines))+'\n')
+        run.folder = run.folder or team.once(run_folder, recipe, table.name)
+        team.once(_write_plan, run, learn, schedule, plan=plan)
+        say(_head_line())
+        epoch = _fit(run, learn, schedule)
+    if not team.is_main: return run.folder
+    with alone(): metrics = _write_results(run, learn, epoch)
+    write_test_metrics(run.folder, {
+        k: v['value'] for k,v in metrics.items()
+        if isinstance(v, dict) and 'value' in v})
+    drop_states(run.folder)
+    say(_summary(run, metrics, learn.weights))
+    return run.folder
