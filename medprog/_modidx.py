@@ -968,7 +968,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'medprog.schedule.plan_text': ('schedule.html#plan_text', 'medprog/schedule.py'),
                                   'medprog.schedule.read_toml': ('schedule.html#read_toml', 'medprog/schedule.py')},
             'medprog.stages': { 'medprog.stages.ScheduleCallback': ('stages.html#schedulecallback', 'medprog/stages.py'),
-                                'medprog.stages.ScheduleCallback.__init__': ('stages.html#schedulecallback.__init__', 'medprog/stages.py'),
                                 'medprog.stages.ScheduleCallback.before_fit': ( 'stages.html#schedulecallback.before_fit',
                                                                                 'medprog/stages.py'),
                                 'medprog.stages.ScheduleCallback.start': ('stages.html#schedulecallback.start', 'medprog/stages.py'),
@@ -1048,5 +1047,5 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                 'medprog/unfreeze.py'),
                                   'medprog.unfreeze._batch_norms': ('unfreeze.html#_batch_norms', 'medprog/unfreeze.py'),
                                   'medprog.unfreeze.check_batch_norm': ('unfreeze.html#check_batch_norm', 'medprog/unfreeze.py'),
-                                  'medprog.unfreeze.set_modes': ('unfreeze.html#set_modes', 'medprog/unfreeze.py'),
+                                  'medprog.unfreeze.learning_params': ('unfreeze.html#learning_params', 'medprog/unfreeze.py'),
                                   'medprog.unfreeze.set_phase': ('unfreeze.html#set_phase', 'medprog/unfreeze.py')}}}
