@@ -18,8 +18,8 @@ from fastai.torch_core import get_random_states,set_random_states
 from fastcore.basics import patch
 from fastcore.foundation import L
 from .files import writing
-from .schedule import InputError,Schedule,not_allowed
-from .stages import is_fit
+from .schedule import InputError,not_allowed
+from .stages import ScheduleCallback,is_fit
 
 # %% auto #0
 __all__ = ['save_state', 'load_state', 'drop_states', 'learner_state', 'restore_learner', 'fit_from', 'Checkpoint', 'Stopped',
@@ -329,21 +329,21 @@ def _column(recorder, monitor):
 def _signed(monitor, value): return -float(value) if monitor.endswith('loss') else float(value)
 
 # %% ../nbs/13_checkpoint.ipynb #7238274a
-class BestWeights(Callback):
+class BestWeights(ScheduleCallback):
     "Keeps the weights of the best epoch, and has them in the folder of the run when a checkpoint asks for them"
     order,kept = Recorder.order+2,('best','best_epoch','saved')      # before the checkpoint, which remembers which they are
 
     def __init__(self,
         folder:str|Path, # Of the run
-        schedule:Schedule, # The one that is applied, fitted
         monitor:str='auroc', # A metric, or valid_loss
-        patience:int|None=None, # End the fit after so many epochs of the last phase without a better one
+        patience:int|None=None, # End the fit after so many epochs of the last phase of `learn.schedule` without a better one
     ):
-        self.folder,self.schedule,self.monitor,self.patience = Path(folder),schedule,monitor,patience
+        self.folder,self.monitor,self.patience = Path(folder),monitor,patience
         self.best,self.best_epoch,self.saved = None,None,[]              # the figure, its epoch, and those that the last states ask for
         self.weights,self.is_new = None,False                            # those of the best epoch if it was in this fit; are they only here?
 
     def before_fit(self):
+        if self.patience: super().before_fit()           # its last phase is the schedule's
         self.column = _column(self.recorder, self.monitor)
 
     def after_epoch(self):
@@ -380,35 +380,33 @@ def flush(self:BestWeights):
         if o not in map(self._file, self.saved): o.unlink()
 
 # %% ../nbs/13_checkpoint.ipynb #70b22a48
-class PlateauAdvance(Callback):
-    "Ends a phase in which nothing has become better for `schedule.patience` epochs"
+class PlateauAdvance(ScheduleCallback):
+    "Ends a phase in which nothing has become better for `patience` epochs of `learn.schedule`, and replaces that"
     order,kept = Recorder.order+3,('values','ends')      # after History, which has the epoch in its old phase
 
     def __init__(self,
-        schedule:Schedule, # The one that is applied, fitted
         monitor:str='auroc', # A metric, or valid_loss
     ):
-        self.schedule,self.monitor = schedule,monitor
+        self.monitor = monitor
 
-    def before_fit(self):
-        self.values,self.ends,self.applied,self.column = [],[],0,_column(self.recorder, self.monitor)
+    def start(self):
+        self.values,self.ends,self.applied = [],[],0
+        self.column = _column(self.recorder, self.monitor)
 
     def before_epoch(self):
-        for e in self.ends[self.applied:]: self._apply(self.schedule.ended(e))     # a run that goes on is told what it had done
+        for epoch in self.ends[self.applied:]:             # of a run that goes on, all
+            self.learn.schedule = self.schedule.ended(epoch)
         self.applied = len(self.ends)
 
     def after_epoch(self):
-        self.values.append(_signed(self.monitor, self.learn.final_record[self.column]))
-        s,phase = self.schedule,self.schedule.phase_at(self.epoch)
+        value = self.learn.final_record[self.column]
+        self.values.append(_signed(self.monitor, value))
+        s = self.schedule
+        phase = s.phase_at(self.epoch)
         if s.advance!='plateau' or _waited(self.values[phase.start:])<s.patience: return
         if s.ended(self.epoch) is not s: self.ends.append(self.epoch)
 
-    def _apply(self, new):
-        old = self.schedule
-        for cb in self.learn.cbs:
-            if getattr(cb, 'schedule', None) is old: cb.schedule = new
-
 def _waited(values):
     "Epochs since the first of the best `values`; those that are no number are none"
-    finite = [-np.inf if not np.isfinite(o) else o for o in values]
-    return len(finite)-1-int(np.argmax(finite))
+    finite = np.where(np.isfinite(values), values, -np.inf)
+    return len(finite)-1-int(finite.argmax())

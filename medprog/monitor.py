@@ -21,7 +21,7 @@ from .explain import overlay
 from .features import random_kept
 from .files import writing
 from .resize import has_features,image_side,resize_batch
-from .schedule import STAGES,Phase,Schedule
+from .schedule import STAGES,Phase
 from .stages import ScheduleCallback,Stage,get_stages
 
 # %% auto #0
@@ -29,19 +29,18 @@ __all__ = ['History', 'plot_history', 'plot_rates', 'undisturbed', 'Activations'
            'written_steps', 'RunWriter', 'write_figures']
 
 # %% ../nbs/12_monitor.ipynb #fbf8858a
-class History(Callback):
+class History(ScheduleCallback):
     "Writes a row of `history.csv` after each epoch, and hands it to `show`"
     order = Recorder.order+1   # the recorder has the losses and metrics of the epoch
     kept = ('rows','size','lrs')   # what a checkpoint has of it
 
     def __init__(self,
-        schedule:Schedule, # The one that is applied, fitted
         path:str|Path, # The file to write
         show:Callable=noop, # Called with each row, a dict
     ):
-        self.schedule,self.path,self.show = schedule,Path(path),show
+        self.path,self.show = Path(path),show
 
-    def before_fit(self):
+    def start(self):
         metrics = [o for o in self.recorder.metric_names if o not in ('epoch','time')]
         self.columns = ['epoch', 'phase', *metrics, 'size', self.schedule.mixing, 'smoothing', 'seconds', *(f'lr_{o}' for o in STAGES)]
         self.rows = []
@@ -215,12 +214,10 @@ class RunWriter(ScheduleCallback):
     now,_stateattrs = None,('now',)
 
     def __init__(self,
-        schedule:Schedule, # The one that is applied, fitted
         folder:str|Path, # Of the run; made if it isn't there
         hparams:dict|None=None, # Hyper-parameters, by name
         n_probe:int=8, # Images, from the validation set, on which activations and attention are looked at; 0: don't
     ):
-        super().__init__(schedule)
         self.folder,self.hparams,self.n_probe = Path(folder),hparams or {},n_probe
 
     def start(self):

@@ -10,7 +10,7 @@ from dataclasses import replace
 from importlib.metadata import PackageNotFoundError,version
 from itertools import islice
 from pathlib import Path
-from typing import Callable
+from typing import Callable,Literal
 import matplotlib.pyplot as plt
 import pandas as pd
 import torch,torchvision
@@ -19,7 +19,7 @@ from fastai.callback.core import Callback
 from fastai.callback.schedule import lr_find
 from fastai.data.core import DataLoaders
 from fastai.data.transforms import Normalize
-from fastai.learner import Learner
+from fastai.learner import Learner,replacing_yield
 from fastai.torch_core import set_seed
 from fastai.vision.core import imagenet_stats
 from fastai.vision.learner import vision_learner
@@ -47,33 +47,35 @@ from .rates import StageRates
 from .recipe import CLASS_WEIGHTS,Recipe,check_free,resolve_schedule
 from .report import write_report
 from .resize import ProgressiveResizing
-from .schedule import STAGES,InputError,Schedule,not_allowed,plan_text,read_toml
+from .schedule import STAGES,InputError,Schedule,get_schedule,not_allowed,plan_text,read_toml
 from .stages import add_attention,find_weights,get_stages,head_options,load_weights,stage_splitter
-from .unfreeze import GradualUnfreezing,check_batch_norm,set_modes,set_phase
+from .unfreeze import GradualUnfreezing,check_batch_norm,learning_params,set_phase
 
 # %% auto #0
 __all__ = ['progressive_learner', 'SeedEpochs', 'train']
 
 # %% ../nbs/14_train.ipynb #a9e778e4
-@contextmanager
-def _as_found(model):
-    "Puts `requires_grad` back as it was"
-    found = [(p, p.requires_grad) for p in model.parameters()]
-    try: yield
-    finally:
-        for p,o in found: p.requires_grad_(o)
-
 @patch
-def _schedule(self:Learner, strategy, epochs, **kwargs):
-    "The schedule of a fit of this learner; warns of phases that aren't reached"
-    s = resolve_schedule(strategy, epochs, **{**getattr(self, 'knobs', {}), **kwargs})
+def _resolve_schedule(self:Learner, strategy, epochs, **knobs):
+    "The schedule of a fit of this learner, with the knobs that it was made for; warns of phases that aren't reached"
+    own,made_for = get_schedule(strategy),getattr(self, 'knobs', {})
+    for k in made_for.keys()-knobs.keys(): _check_agrees(own, k, made_for[k])
+    s = resolve_schedule(own, epochs, **{**made_for, **knobs})
     check_batch_norm(get_stages(self), s, self.dls.bs)
     if s.warning: warnings.warn(s.warning)
-    return replace(s, size=self._side()) if s.resizes and s.size is None else s
+    return replace(s, size=self._full_side()) if s.resizes and s.size is None else s
+
+def _check_agrees(schedule, knob, value):
+    "`InputError` if `schedule` sets a knob to another value than a learner was made for"
+    own = getattr(schedule, knob)
+    if own not in (value, getattr(Schedule, knob)):
+        raise InputError(f"{knob}: the learner was made for {value!r}, and schedule {schedule.name} has {own!r}; "
+                         f"say {knob}={value!r} or {knob}={own!r} for this fit")
 
 @patch
-def _side(self:Learner): return min(self.dls.valid.one_batch()[0].shape[-2:])
+def _full_side(self:Learner): return min(self.dls.valid.one_batch()[0].shape[-2:])
 
+# %% ../nbs/14_train.ipynb #1e6155c9
 @patch
 @delegates(resolve_schedule)
 def plan(self:Learner,
@@ -82,53 +84,53 @@ def plan(self:Learner,
     **kwargs,
 ) -> pd.DataFrame: # A row a phase
     "What `fit_progressive` would do with the same arguments"
-    s = self._schedule(strategy, epochs, **kwargs)
+    s,stages = self._resolve_schedule(strategy, epochs, **kwargs),get_stages(self)
+    learns = [learning_params(stages, o.lowest, s.frozen_bn) for o in s.phases]
+    n = [sum(p.numel() for p in params) for params in learns]
     df = s.plan()
-    with _as_found(self.model): n = [self._n_learning(s, o) for o in s.phases]
     df.insert(5, 'parameters', n+[0]*len(s.unreached))
-    return df if s.resizes else df.assign(size=self._side())
-
-@patch
-def _n_learning(self:Learner, schedule, phase):
-    set_phase(get_stages(self), phase.lowest, schedule.frozen_bn)
-    return sum(p.numel() for p in self.model.parameters() if p.requires_grad)
+    return df if s.resizes else df.assign(size=self._full_side())
 
 # %% ../nbs/14_train.ipynb #5fd517b9
 @patch
 def suggest_lr(self:Learner,
     schedule:Schedule, # Its first phase is what learns
 ) -> float: # fastai's `valley`
-    "A base learning rate from the LR finder ([Smith 2015](https://arxiv.org/abs/1506.01186)), with the stages frozen that are in the first phase"
-    class FirstPhase(Callback):
-        def before_train(self): set_modes(stages, lowest, schedule.frozen_bn, schedule.statistics)
+    "Base learning rate by the LR finder ([Smith 2015](https://arxiv.org/abs/1506.01186)), frozen as in the first phase"
     stages,lowest = get_stages(self),schedule.phases[0].lowest
-    with _as_found(self.model), self.no_bar(), self.added_cbs(FirstPhase()):
-        set_phase(stages, lowest, schedule.frozen_bn)
-        return self.lr_find(show_plot=False).valley
+    class FirstPhase(Callback):
+        def before_train(self): set_phase(stages, lowest, schedule.frozen_bn, schedule.statistics)
+    found = {p: p.requires_grad for p in self.model.parameters()}
+    try:
+        with self.no_bar(), self.added_cbs(FirstPhase()): return self.lr_find(show_plot=False).valley
+    finally:
+        for p,learned in found.items(): p.requires_grad_(learned)
 
+# %% ../nbs/14_train.ipynb #512b1ca9
 @patch
 @delegates(resolve_schedule)
 def fit_progressive(self:Learner,
     epochs:int, # How many epochs to train for
     strategy:str|Path|Schedule='balanced', # A name, a TOML file or a schedule
-    lr:float|str|None=None, # Base learning rate, the head's; a number, or find; the strategy's own by default
+    lr:float|Literal['find']|None=None, # Base learning rate, the head's; the strategy's own by default
     wd:float|None=None, # Weight decay
-    precision:str|None=None, # Of the arithmetic: auto, fp32, bf16 or fp16; by default the learner's, which is fp32 if nobody said so
-    cache_features:int=0, # Compute what frozen stages put out once, for so many views of each image, and train on that ([08a_features](08a_features.ipynb))
-    monitor:str='auroc', # With `advance='plateau'`: the metric, or valid_loss, that tells whether something has become better
+    precision:Literal['auto','fp32','bf16','fp16']|None=None, # Precision of the arithmetic; the learner's by default, or fp32
+    cache_features:int=0, # Views of each image of which the outputs of frozen stages are computed, once; 0: anew each time
+    monitor:str='auroc', # With `advance='plateau'`: the metric, or valid_loss, that tells whether it has become better
     cbs=None, # More callbacks, for this fit
     **kwargs,
 ):
     "Fit for `epochs`, with the stages, rates, image sizes and mixing that the schedule says"
-    s = self._schedule(strategy, epochs, lr=None if lr=='find' else lr, **kwargs)
+    s = self._resolve_schedule(strategy, epochs, lr=None if lr=='find' else lr, **kwargs)
     precision = find_precision(precision or getattr(self, 'precision', 'fp32'), self.dls.device)
     with autocasting(self.model, precision), keeping_memory():
         if lr=='find': s = replace(s, lr=self.suggest_lr(s))
-        cbs = [*L(cbs), GradualUnfreezing(s), StageRates(s), ProgressiveResizing(s), Mixing(s)]
-        if cache_features: cbs.append(FeatureCache(s, cache_features))
+        cbs = [*L(cbs), GradualUnfreezing(), StageRates(), ProgressiveResizing(), Mixing()]
+        if cache_features: cbs.append(FeatureCache(cache_features))
         if precision=='fp16': cbs.append(LossScaling())
-        if s.advance=='plateau': cbs.append(PlateauAdvance(s, monitor))
-        try: self.fit(epochs, s.lr, wd=wd, cbs=cbs)
+        if s.advance=='plateau': cbs.append(PlateauAdvance(monitor))
+        try:
+            with replacing_yield(self, 'schedule', s): self.fit(epochs, s.lr, wd=wd, cbs=cbs)
         finally:
             for cb in cbs: getattr(cb, 'restore', noop)()   # fastai calls nothing of a callback after a KeyboardInterrupt
 
@@ -143,21 +145,22 @@ def _loss(dls, loss_func, class_weights):
     return loss
 
 def _train_targets(dls):
-    ds = dls.train_ds                                       # fastai's knows the labels without opening an image
-    return torch.stack([torch.as_tensor(o) for o in (ds.tls[-1] if hasattr(ds, 'tls') else (b[-1] for b in ds))])
+    ds = dls.train_ds
+    targs = ds.tls[-1] if hasattr(ds, 'tls') else (item[-1] for item in ds)     # fastai's opens no image for its labels
+    return torch.stack(list(map(torch.as_tensor, targs)))
 
 # %% ../nbs/14_train.ipynb #ed73e9e3
 @delegates(vision_learner, but=['pretrained','splitter','normalize'])
 def progressive_learner(
     dls:DataLoaders, # Of images
     arch:str|Callable='resnet50', # A torchvision ResNet, or its name
-    weights:str|Path='auto', # imagenet, a local file, none, or auto; with random weights, batch norm goes by the batch in its fits unless they say otherwise
+    weights:str|Path='auto', # imagenet, a file, none, or auto; with random ones, batch norm goes by the batch in its fits
     metrics=None, # By default AUROC, F1 and accuracy
     loss_func=None, # By default cross-entropy, or binary cross-entropy for several labels an image
     attention:str='none', # none, cbam, medical, or what has been registered
     attention_after:tuple[str,...]=('layer4',), # Behind which stages
-    class_weights:str='none', # none, or balanced: by the labels of the training set
-    precision:str='auto', # For its fits: fp32, bf16, fp16, or auto: bf16 where the processor or card has it, else fp32
+    class_weights:Literal['none','balanced']='none', # balanced: by the labels of the training set
+    precision:Literal['auto','fp32','bf16','fp16']='auto', # For its fits; auto: bf16 where the machine has it, else fp32
     mixup:float|None=None, # For its fits: strength of mixing, alpha of its Beta distribution
     smoothing:float|None=None, # For its fits: label smoothing
     size_start:float|None=None, # For its fits: size of the images at the start, a share of the full one
@@ -166,19 +169,25 @@ def progressive_learner(
     "A `vision_learner` that is ready for `fit_progressive`"
     arch = getattr(torchvision.models, arch) if isinstance(arch, str) else arch
     state,used = find_weights(arch.__name__, weights)
-    loss = _loss(dls, loss_func, class_weights)
-    if not dls.after_batch.fs.filter(lambda o: isinstance(o, Normalize)): dls.add_tfms([Normalize.from_stats(*imagenet_stats)], 'after_batch')
+    kwargs = dict(loss_func=_loss(dls, loss_func, class_weights), metrics=metrics or [AUROC(), F1(), Accuracy()],
+                  **{'opt_func': FusedAdam, **head_options(dls.bs), **kwargs})
+    if not any(isinstance(f, Normalize) for f in dls.after_batch.fs):
+        dls.add_tfms([Normalize.from_stats(*imagenet_stats)], 'after_batch')
     if dls.bs==1: warnings.warn('batch size 1: the head is one layer without batch norm, which would need two images')
-    learn = vision_learner(dls, arch, pretrained=False, splitter=stage_splitter, metrics=metrics or [AUROC(), F1(), Accuracy()], loss_func=loss,
-                           **{'opt_func': FusedAdam, **head_options(dls.bs), **kwargs})
+    learn = vision_learner(dls, arch, pretrained=False, splitter=stage_splitter, **kwargs)
     if state: load_weights(learn.model, state, used)
     if attention!='none': add_attention(learn.model, attention, attention_after)
     learn.model.to(memory_format=torch.channels_last)         # as processors and cards like it
-    if not state: update_bn(islice(dls.train if dls.bs>1 else dls.train.new(bs=2), 16), learn.model.to(dls.device), dls.device)   # frozen stages will use what is stored
-    learn.precision = find_precision(precision, dls.device)
-    learn.weights,knobs = used,dict(mixup=mixup, smoothing=smoothing, size_start=size_start, statistics=None if state else 'batch')
+    if not state: _measure_statistics(learn.model, dls)
+    knobs = dict(mixup=mixup, smoothing=smoothing, size_start=size_start, statistics=None if state else 'batch')
     learn.knobs = {k: v for k,v in knobs.items() if v is not None}
+    learn.weights,learn.precision = used,find_precision(precision, dls.device)
     return learn
+
+def _measure_statistics(model, dls):
+    "Store what batch norm sees in a few batches: frozen stages will go by it"
+    dl = dls.train if dls.bs>1 else dls.train.new(bs=2)
+    update_bn(islice(dl, 16), model.to(dls.device), dls.device)
 
 # %% ../nbs/14_train.ipynb #c2ea6095
 class SeedEpochs(Callback):
@@ -313,16 +322,20 @@ def _hparams(recipe, schedule, learn):
 def _fit(learn, recipe, schedule, folder, state, say):
     "Train, from `state` on if there is one; the epoch whose weights the network has then"
     team = find_team()
-    history = History(schedule, folder/'history.csv', show=lambda row: say(_epoch_line(row)))
-    writer,best = RunWriter(schedule, folder, _hparams(recipe, schedule, learn)),BestWeights(folder, schedule, recipe.monitor, recipe.patience)
+    history = History(folder/'history.csv', show=lambda row: say(_epoch_line(row)))
+    writer,best = RunWriter(folder, _hparams(recipe, schedule, learn)),BestWeights(folder, recipe.monitor, recipe.patience)
     if not state and team.is_main:
         for o in folder.glob('events.out.tfevents.*'): o.unlink()
     with (Stop() if team.n==1 else StopTogether(team)) as stop:
         ckpt = (Checkpoint if team.is_main else Follower)(folder, state, recipe.checkpoint_minutes, stop)
         cbs = [SeedEpochs(recipe.seed), TrainTogether(team), FiniteLoss(), ckpt]+[history, writer]*team.is_main+[best]*(recipe.keep=='best' or recipe.patience is not None)
-        if recipe.cache_features: cbs.append(FeatureCache(schedule, recipe.cache_features, recipe.seed, recipe.cache_gb/team.n_local, folder if folder.is_dir() else None, team.least))
+        if recipe.cache_features:
+            cbs.append(FeatureCache(recipe.cache_features, recipe.seed, recipe.cache_gb/team.n_local,
+                                    folder=folder if folder.is_dir() else None, agree=team.least))
         try:
-            with ckpt.begin()(learn): learn.fit_progressive(recipe.epochs, schedule, statistics=schedule.statistics, wd=recipe.weight_decay, monitor=recipe.monitor, cbs=cbs)
+            with ckpt.begin()(learn):
+                learn.fit_progressive(recipe.epochs, schedule, statistics=schedule.statistics, wd=recipe.weight_decay,
+                                      monitor=recipe.monitor, cbs=cbs)
         except Stopped as e: raise Stopped(e.signal, f"stopped, and saved in {folder}; the same command with --name {folder.name} --resume goes on") from None
         finally: writer.close()
     return best.load(learn) if recipe.keep=='best' and team.is_main else None
