@@ -27,8 +27,35 @@ from .stages import ScheduleCallback
 from .unfreeze import GradualUnfreezing
 
 # %% auto #0
-__all__ = ['frozen_prefix', 'prefix_output', 'skipping', 'check_chain', 'FeatureStore', 'FeatureLoader', 'random_kept',
-           'seed_from', 'drawn_from', 'checksum', 'FeatureCache']
+__all__ = ['random_kept', 'seed_from', 'drawn_from', 'frozen_prefix', 'prefix_output', 'skipping', 'check_chain', 'FeatureStore',
+           'FeatureLoader', 'checksum', 'FeatureCache']
+
+# %% ../nbs/08a_features.ipynb #afdf70ba
+@contextmanager
+def random_kept():
+    "Draw random numbers inside the block as if none had been drawn afterwards"
+    states = get_random_states()
+    try: yield
+    finally: set_random_states(**states)
+
+# %% ../nbs/08a_features.ipynb #21113297
+def seed_from(
+    *numbers:int, # Such as seed and epoch
+) -> int: # What the generators were seeded with
+    "Seed all generators of random numbers"
+    [seed] = np.random.SeedSequence(numbers).generate_state(1).tolist()
+    set_seed(seed)
+    return seed
+
+# %% ../nbs/08a_features.ipynb #548b9996
+@contextmanager
+def drawn_from(
+    *numbers:int, # All that the random numbers depend on
+):
+    "Draw what is random inside the block from `numbers`, and go on afterwards as if nothing had been drawn"
+    with random_kept():
+        seed_from(*numbers)
+        yield
 
 # %% ../nbs/08a_features.ipynb #7fe699a6
 _POOLS = nn.AdaptiveAvgPool2d,nn.AdaptiveMaxPool2d,AdaptiveConcatPool2d
@@ -173,33 +200,6 @@ class FeatureLoader(GetAttr):
         torch.empty((), dtype=torch.int64).random_()      # torch's loader draws a seed for its workers
         for idxs in chunked(dl.get_idxs(), dl.bs, dl.drop_last):
             yield to_device(self.store.get(list(idxs)), dl.device)
-
-# %% ../nbs/08a_features.ipynb #afdf70ba
-@contextmanager
-def random_kept():
-    "Draw random numbers inside the block as if none had been drawn afterwards"
-    states = get_random_states()
-    try: yield
-    finally: set_random_states(**states)
-
-# %% ../nbs/08a_features.ipynb #21113297
-def seed_from(
-    *numbers:int, # Such as seed and epoch
-) -> int: # What the generators were seeded with
-    "Seed all generators of random numbers"
-    [seed] = np.random.SeedSequence(numbers).generate_state(1).tolist()
-    set_seed(seed)
-    return seed
-
-# %% ../nbs/08a_features.ipynb #548b9996
-@contextmanager
-def drawn_from(
-    *numbers:int, # All that the random numbers depend on
-):
-    "Draw what is random inside the block from `numbers`, and go on afterwards as if nothing had been drawn"
-    with random_kept():
-        seed_from(*numbers)
-        yield
 
 # %% ../nbs/08a_features.ipynb #93187fa7
 def checksum(
