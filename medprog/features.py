@@ -16,7 +16,6 @@ from torch.func import functional_call
 from fastai.callback.mixup import MixUp
 from fastai.data.core import TfmdDL
 from fastai.layers import AdaptiveConcatPool2d
-from fastai.learner import replacing_yield
 from fastai.torch_core import get_random_states,one_param,set_random_states,set_seed,to_device
 from fastcore.basics import GetAttr,chunked,noop,patch,store_attr
 from .attention import evaluating
@@ -285,9 +284,9 @@ def _use(self:FeatureCache, key, dl, seed):
     "Let the epoch run on features"
     if key not in self.stores: self.stores[key] = self._compute(key[0]=='train', dl, seed)
     store = self.stores[key]
-    self.learn.dl = FeatureLoader(dl, store)
+    self.learn.dl,self.learn.feature_side = FeatureLoader(dl, store),store.side
+    self.now.callback(setattr, self.learn, 'feature_side', None)
     self.now.enter_context(skipping(self.prefix))
-    self.now.enter_context(replacing_yield(self.learn, 'feature_side', store.side))
 
 @patch
 def _compute(self:FeatureCache, train, dl, seed):

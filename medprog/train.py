@@ -19,7 +19,7 @@ from fastai.callback.core import Callback
 from fastai.callback.schedule import lr_find
 from fastai.data.core import DataLoaders
 from fastai.data.transforms import Normalize
-from fastai.learner import Learner,replacing_yield
+from fastai.learner import Learner
 from fastai.torch_core import set_seed
 from fastai.vision.core import imagenet_stats
 from fastai.vision.learner import vision_learner
@@ -114,8 +114,8 @@ def fit_progressive(self:Learner,
     strategy:str|Path|Schedule='balanced', # A name, a TOML file or a schedule
     lr:float|Literal['find']|None=None, # Base learning rate, the head's; the strategy's own by default
     wd:float|None=None, # Weight decay
-    precision:Literal['auto','fp32','bf16','fp16']|None=None, # Precision of the arithmetic; the learner's by default, or fp32
-    cache_features:int=0, # Views of each image of which the outputs of frozen stages are computed, once; 0: anew each time
+    precision:Literal['auto','fp32','bf16','fp16']|None=None, # Of the arithmetic; the learner's by default, or fp32
+    cache_features:int=0, # Views of each image, of which what frozen stages put out is computed once; 0: each time
     monitor:str='auroc', # With `advance='plateau'`: the metric, or valid_loss, that tells whether it has become better
     cbs=None, # More callbacks, for this fit
     **kwargs,
@@ -129,10 +129,11 @@ def fit_progressive(self:Learner,
         if cache_features: cbs.append(FeatureCache(cache_features))
         if precision=='fp16': cbs.append(LossScaling())
         if s.advance=='plateau': cbs.append(PlateauAdvance(monitor))
-        try:
-            with replacing_yield(self, 'schedule', s): self.fit(epochs, s.lr, wd=wd, cbs=cbs)
+        self.schedule = s
+        try: self.fit(epochs, s.lr, wd=wd, cbs=cbs)
         finally:
-            for cb in cbs: getattr(cb, 'restore', noop)()   # fastai calls nothing of a callback after a KeyboardInterrupt
+            for cb in cbs: getattr(cb, 'restore', noop)()   # fastai calls no callback after a KeyboardInterrupt
+            self.schedule = None
 
 # %% ../nbs/14_train.ipynb #04d41326
 def _loss(dls, loss_func, class_weights):
@@ -154,13 +155,13 @@ def _train_targets(dls):
 def progressive_learner(
     dls:DataLoaders, # Of images
     arch:str|Callable='resnet50', # A torchvision ResNet, or its name
-    weights:str|Path='auto', # imagenet, a file, none, or auto; with random ones, batch norm goes by the batch in its fits
+    weights:str|Path='auto', # imagenet, a file, none (batch norm goes by the batch in its fits, then) or auto
     metrics=None, # By default AUROC, F1 and accuracy
     loss_func=None, # By default cross-entropy, or binary cross-entropy for several labels an image
     attention:str='none', # none, cbam, medical, or what has been registered
     attention_after:tuple[str,...]=('layer4',), # Behind which stages
     class_weights:Literal['none','balanced']='none', # balanced: by the labels of the training set
-    precision:Literal['auto','fp32','bf16','fp16']='auto', # For its fits; auto: bf16 where the machine has it, else fp32
+    precision:Literal['auto','fp32','bf16','fp16']='auto', # In its fits; auto: bf16 where there is any, else fp32
     mixup:float|None=None, # For its fits: strength of mixing, alpha of its Beta distribution
     smoothing:float|None=None, # For its fits: label smoothing
     size_start:float|None=None, # For its fits: size of the images at the start, a share of the full one
