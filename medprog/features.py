@@ -16,7 +16,7 @@ from torch.func import functional_call
 from fastai.callback.mixup import MixUp
 from fastai.data.core import TfmdDL
 from fastai.layers import AdaptiveConcatPool2d
-from fastai.torch_core import get_random_states,one_param,set_random_states,set_seed,to_device
+from fastai.torch_core import get_random_states,set_random_states,set_seed,to_device
 from fastcore.basics import GetAttr,chunked,noop,patch,store_attr
 from .attention import evaluating
 from .precision import forward_as
@@ -67,16 +67,17 @@ def frozen_prefix(
     prefix = []
     def take(m):
         "Add what stays the same at the beginning of `m`; is it all of `m`?"
-        parts,stays = list(m.children()),pool if isinstance(m, _POOLS) else _stays(m)
+        stays = pool if isinstance(m, _POOLS) else _stays(m)
         if stays: prefix.append(m)
-        return stays or (len(parts)>0 and all(map(take, parts)))
+        parts = list(m.children())
+        return stays or bool(parts) and all(map(take, parts))
     take(model)
     return prefix if any(list(m.parameters()) for m in prefix) else []
 
 def _stays(m):
     "Does nothing in `m` learn, and is none of its layers in training mode?"
-    if any(p.requires_grad for p in m.parameters()): return False
-    return not any(o.training for o in m.modules() if not list(o.children()))
+    layers = [o for o in m.modules() if not list(o.children())]
+    return not (any(p.requires_grad for p in m.parameters()) or any(o.training for o in layers))
 
 # %% ../nbs/08a_features.ipynb #c5297d36
 class _Enough(Exception): "Carries what is wanted, which has been computed"
@@ -118,26 +119,20 @@ def check_chain(
             if isinstance(out, Tensor) and out.ndim==4: break
             prefix = prefix[:-1]
         for params in ({}, _moved(model)) if prefix else ():
-            whole,again = functional_call(model, params, x),_from_features(model, prefix, params, out)
-            if not torch.equal(whole, again): raise _no_chain(model, prefix)
+            whole,cause = functional_call(model, params, x),None
+            try:
+                with skipping(prefix): again = functional_call(model, params, out)
+            except RuntimeError as e: again,cause = torch.empty(0),e      # it needs another shape
+            if not torch.equal(whole, again):
+                raise InputError(f"cache_features: {type(model).__name__} is no chain of modules, "
+                                 f"so it can't go on from {type(prefix[-1]).__name__}; leave it out") from cause
     return prefix,out
 
 def _moved(model):
     "What learns in `model`, moved a little"
-    learns = {k: p for k,p in model.named_parameters() if p.requires_grad}
+    def step(p): return .1*(p.abs().mean() or 1)*torch.randn_like(p)
     with drawn_from(0):
-        noise = {k: torch.randn_like(p)*(p.abs().mean() or 1) for k,p in learns.items()}
-    return {k: p+.1*noise[k] for k,p in learns.items()}
-
-def _from_features(model, prefix, params, features):
-    "What `model` makes of `features` with other parameters"
-    try:
-        with skipping(prefix): return functional_call(model, params, features)
-    except RuntimeError as e: raise _no_chain(model, prefix) from e       # they have another shape than it needs
-
-def _no_chain(model, prefix):
-    return InputError(f"cache_features: {type(model).__name__} is no chain of modules, "
-                      f"so it can't go on from {type(prefix[-1]).__name__}; leave it out")
+        return {k: p+step(p) for k,p in model.named_parameters() if p.requires_grad}
 
 # %% ../nbs/08a_features.ipynb #202b1404
 _IN_MEMORY = 2**30
@@ -162,24 +157,24 @@ class FeatureStore:
         exact:bool=False, # Not in half precision
         folder:str|Path|None=None, # For what is too much for memory; by default that for temporary files
     ):
-        kept,self.dtype,self.targs = _kept_as(like, exact),like.dtype,[]
         last = like.is_contiguous(memory_format=torch.channels_last)
-        lay,self.back = ((0,2,3,1),(0,3,1,2)) if last else ((0,1,2,3),)*2
-        shape = n,*like.permute(lay).shape[1:]
-        room = _room(prod(shape)*kept.itemsize, folder)
-        self.data = room.view(kept).view(shape)
+        self.dtype,self.targs,self.channels = like.dtype,[],-1 if last else 1
+        shape = n,*like.movedim(1, self.channels).shape[1:]
+        dtype = _kept_as(like, exact)
+        room = _room(prod(shape)*dtype.itemsize, folder)
+        self.data = room.view(dtype).view(shape)
 
     def put(self, i, x, targs):
         "Store the outputs and targets of a batch that begins with image `i`"
         big = torch.finfo(self.data.dtype).max
-        self.data.permute(self.back)[i:i+len(x)] = x.clamp(-big, big)
+        self.data[i:i+len(x)] = x.clamp(-big, big).movedim(1, self.channels)
         self.targs.append(targs)
 
     def get(self, idxs):
         "Outputs and targets of images, as the network has them"
         if isinstance(self.targs, list): self.targs = tuple(map(torch.cat, zip(*self.targs)))
-        x = self.data[idxs].to(self.dtype).permute(self.back)
-        return x,*(t[idxs] for t in self.targs)
+        x = self.data[idxs].to(self.dtype)
+        return x.movedim(self.channels, 1),*(t[idxs] for t in self.targs)
 
 # %% ../nbs/08a_features.ipynb #199cee11
 class FeatureLoader(GetAttr):
@@ -206,9 +201,10 @@ def checksum(
 ) -> int:
     "Checksum of all weights and buffers, as they lie in memory"
     crc = 0
-    for t in (t for m in modules for t in (*m.parameters(), *m.buffers())):
-        flat = t.detach().as_strided((t.numel(),), (1,))
-        crc = zlib.crc32(flat.cpu().view(torch.uint8).numpy(), crc)
+    whole = nn.ModuleList(modules)
+    for t in (*whole.parameters(), *whole.buffers()):
+        flat = t.detach().as_strided((t.numel(),), (1,)).cpu()
+        crc = zlib.crc32(flat.view(torch.uint8).numpy(), crc)
     return crc
 
 # %% ../nbs/08a_features.ipynb #c4fa7409
@@ -233,11 +229,11 @@ class FeatureCache(ScheduleCallback):
         if not self.prefix: return
         view = (self.epoch-phase.start)%self.n
         side = s.side(self.epoch) if s.resizes else None
-        self.stores = {k: v for k,v in self.stores.items() if k[0]=='valid' or k[2]==side}
-        self._use(('train', view, side), self.dls.train, (self.seed, phase.start, view))
+        self.stores = {k: v for k,v in self.stores.items() if k=='valid' or k[1]==side}
+        self._use((view, side), self.dls.train, self.seed, phase.start, view)
 
     def before_validate(self):
-        if self.prefix and self.dl is self.dls.valid: self._use(('valid',), self.dl, (self.seed,))
+        if self.prefix and self.dl is self.dls.valid: self._use('valid', self.dl, self.seed)
 
     def after_train(self): self.now.close()
     after_validate = after_cancel_epoch = after_train
@@ -252,10 +248,12 @@ class FeatureCache(ScheduleCallback):
 @patch
 def _prepare(self:FeatureCache, phase):
     "Find the prefix whose outputs can be kept, and throw away what isn't valid any more"
-    s,train = self.schedule,self.dls.train
-    prefix = frozen_prefix(self.model, pool=not (s.mixup and s.mixing=='cutmix'))
-    tfms = [(type(f).__name__, str(vars(f))) for f in (*train.after_item.fs, *train.after_batch.fs)]
-    key = (phase.start, list(map(id, prefix)), checksum(prefix), tfms)
+    s,dl = self.schedule,self.dls.train
+    boxes = s.mixup and s.mixing=='cutmix'
+    prefix = frozen_prefix(self.model, pool=not boxes)
+    tfms = [(type(f).__name__, str(vars(f)))
+            for f in (*dl.after_item.fs, *dl.after_batch.fs)]
+    key = phase.start,[*map(id, prefix)],checksum(prefix),tfms
     if key==self.key: return
     self.stores,self.key,self.prefix = {},key,prefix
     if not prefix: return
@@ -265,24 +263,26 @@ def _prepare(self:FeatureCache, phase):
 @patch
 def _find_room(self:FeatureCache, phase):
     "How many views there are room and use for"
-    with drawn_from(self.seed): x = self.dls.valid.one_batch()[0]
-    self.prefix,out = check_chain(self.model, self.prefix, x[:2].to(one_param(self.model).device))
+    with drawn_from(self.seed): x = self.dls.valid.one_batch()[0][:2]
+    self.prefix,out = check_chain(self.model, self.prefix, x)
     if not self.prefix: return 0
-    n,n_images = min(self.views, phase.epochs),len(self.dls.train_ds)
-    each = out[0].numel()*_kept_as(out).itemsize*n_images
+    n_images,out = len(self.dls.train_ds),out[0]
+    each = n_images*out.numel()*_kept_as(out).itemsize
     disk = shutil.disk_usage(self.folder or tempfile.gettempdir())
-    left = min(self.gb*1e9, .9*disk.free)-out[0].nbytes*len(self.dls.valid_ds)
-    fits = max(int(left//each), 0)
+    left = min(self.gb*1e9, .9*disk.free)
+    fits = (left-out.nbytes*len(self.dls.valid_ds))//each
+    n,fits = min(self.views, phase.epochs),max(int(fits), 0)
     if fits<n:
         warnings.warn(f"cache_features: {n} views of {n_images} images in phase {phase.unfreeze} take "
-                      f"{each*n/1e9:.2g} GB; there is room for {fits} in the {self.gb:g} GB that are allowed, or on the disk")
+                      f"{each*n/1e9:.2g} GB; there is room for {fits} in the {self.gb:g} GB that are allowed, "
+                      "or on the disk")
     return min(n, fits)
 
 # %% ../nbs/08a_features.ipynb #27207b7c
 @patch
-def _use(self:FeatureCache, key, dl, seed):
+def _use(self:FeatureCache, key, dl, *seed):
     "Let the epoch run on features"
-    if key not in self.stores: self.stores[key] = self._compute(key[0]=='train', dl, seed)
+    if key not in self.stores: self.stores[key] = self._compute(key!='valid', dl, seed)
     store = self.stores[key]
     self.learn.dl,self.learn.feature_side = FeatureLoader(dl, store),store.side
     self.now.callback(setattr, self.learn, 'feature_side', None)
@@ -300,7 +300,7 @@ def _compute(self:FeatureCache, train, dl, seed):
             out = prefix_output(self.model, self.prefix, x.as_subclass(Tensor))     # fastai's types are slow
             if blends: out = out.float()                                            # fastai's MixUp can't blend others
             store = store or FeatureStore(n, out, not train, self.folder)
-            store.put(i*dl.bs, out.cpu(), tuple(t.cpu() for t in targs))
+            store.put(i*dl.bs, out, [t.cpu() for t in targs])
             store.side = min(x.shape[-2:])
     return store
 

@@ -59,7 +59,8 @@ __all__ = ['progressive_learner', 'SeedEpochs', 'train']
 def _resolve_schedule(self:Learner, strategy, epochs, **knobs):
     "The schedule of a fit of this learner, with the knobs that it was made for; warns of phases that aren't reached"
     own,made_for = get_schedule(strategy),getattr(self, 'knobs', {})
-    for k in made_for.keys()-knobs.keys(): _check_agrees(own, k, made_for[k])
+    for k,v in made_for.items():
+        if k not in knobs: _check_agrees(own, k, v)
     s = resolve_schedule(own, epochs, **{**made_for, **knobs})
     check_batch_norm(get_stages(self), s, self.dls.bs)
     if s.warning: warnings.warn(s.warning)
@@ -147,8 +148,8 @@ def _loss(dls, loss_func, class_weights):
 
 def _train_targets(dls):
     ds = dls.train_ds
-    targs = ds.tls[-1] if hasattr(ds, 'tls') else (item[-1] for item in ds)     # fastai's opens no image for its labels
-    return torch.stack(list(map(torch.as_tensor, targs)))
+    labels = ds.tls[-1] if hasattr(ds, 'tls') else L(ds).itemgot(-1)     # fastai's opens no image for its labels
+    return torch.stack([torch.as_tensor(o) for o in labels])
 
 # %% ../nbs/14_train.ipynb #ed73e9e3
 @delegates(vision_learner, but=['pretrained','splitter','normalize'])
@@ -200,7 +201,7 @@ class SeedEpochs(Callback):
         self.seed = seed
 
     def before_epoch(self):
-        self.dls.train.rng = random.Random(seed_from(self.seed, self.epoch))   # fastai shuffles by a generator of its own
+        self.dls.train.rng = random.Random(seed_from(self.seed, self.epoch))   # fastai shuffles by one of its own
 
 # %% ../nbs/14_train.ipynb #d0bd8e23
 def _version(package):
