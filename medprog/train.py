@@ -148,7 +148,7 @@ def _loss(dls, loss_func, class_weights):
 
 def _train_targets(dls):
     ds = dls.train_ds
-    labels = ds.tls[-1] if hasattr(ds, 'tls') else L(ds).itemgot(-1)     # fastai's opens no image for its labels
+    labels = ds.tls[-1] if hasattr(ds, 'tls') else (item[-1] for item in ds)    # fastai's opens no image for them
     return torch.stack([torch.as_tensor(o) for o in labels])
 
 # %% ../nbs/14_train.ipynb #ed73e9e3
