@@ -4,18 +4,20 @@
 
 # %% ../nbs/08a_features.ipynb #e0df226f
 from __future__ import annotations
-import os,random,shutil,tempfile,warnings,zlib
+import os,shutil,tempfile,warnings,zlib
 from contextlib import ExitStack,contextmanager
-from itertools import chain
+from math import prod
 from pathlib import Path
 from typing import Callable
 import numpy as np
 import torch
 from torch import Tensor,nn
+from torch.func import functional_call
+from fastai.callback.mixup import MixUp
 from fastai.data.core import TfmdDL
 from fastai.layers import AdaptiveConcatPool2d
-from fastai.torch_core import get_random_states,set_random_states,to_device
-from fastcore.basics import GetAttr,chunked,patch
+from fastai.torch_core import get_random_states,set_random_states,set_seed,to_device
+from fastcore.basics import GetAttr,chunked,noop,patch,store_attr
 from .attention import evaluating
 from .precision import forward_as
 from .resize import scheduled_size
@@ -24,8 +26,35 @@ from .stages import ScheduleCallback
 from .unfreeze import GradualUnfreezing
 
 # %% auto #0
-__all__ = ['frozen_prefix', 'prefix_output', 'skipping', 'check_chain', 'FeatureStore', 'FeatureLoader', 'random_kept',
-           'drawn_from', 'seed_from', 'FeatureCache']
+__all__ = ['random_kept', 'seed_from', 'drawn_from', 'frozen_prefix', 'prefix_output', 'skipping', 'check_chain', 'FeatureStore',
+           'FeatureLoader', 'checksum', 'FeatureCache']
+
+# %% ../nbs/08a_features.ipynb #afdf70ba
+@contextmanager
+def random_kept():
+    "Draw random numbers inside the block as if none had been drawn afterwards"
+    states = get_random_states()
+    try: yield
+    finally: set_random_states(**states)
+
+# %% ../nbs/08a_features.ipynb #21113297
+def seed_from(
+    *numbers:int, # Such as seed and epoch
+) -> int: # What the generators were seeded with
+    "Seed all generators of random numbers"
+    [seed] = np.random.SeedSequence(numbers).generate_state(1).tolist()
+    set_seed(seed)
+    return seed
+
+# %% ../nbs/08a_features.ipynb #548b9996
+@contextmanager
+def drawn_from(
+    *numbers:int, # All that the random numbers depend on
+):
+    "Draw what is random inside the block from `numbers`, and go on afterwards as if nothing had been drawn"
+    with random_kept():
+        seed_from(*numbers)
+        yield
 
 # %% ../nbs/08a_features.ipynb #7fe699a6
 _POOLS = nn.AdaptiveAvgPool2d,nn.AdaptiveMaxPool2d,AdaptiveConcatPool2d
@@ -36,17 +65,22 @@ def frozen_prefix(
 ) -> list[nn.Module]: # From the image on; empty if the first layer learns
     "The modules at the beginning of `model` whose outputs stay the same"
     prefix = []
-    def fixed(m):
-        if isinstance(m, _POOLS): return pool
-        return not any(p.requires_grad for p in m.parameters()) and not any(o.training for o in m.modules() if not any(True for _ in o.children()))
     def take(m):
-        if fixed(m): prefix.append(m)
-        return fixed(m) or (not isinstance(m, _POOLS) and all(map(take, m.children())) and any(True for _ in m.children()))
+        "Add what stays the same at the beginning of `m`; is it all of `m`?"
+        stays = pool if isinstance(m, _POOLS) else _stays(m)
+        if stays: prefix.append(m)
+        parts = list(m.children())
+        return stays or bool(parts) and all(map(take, parts))
     take(model)
-    return prefix if any(True for m in prefix for _ in m.parameters()) else []
+    return prefix if any(list(m.parameters()) for m in prefix) else []
+
+def _stays(m):
+    "Does nothing in `m` learn, and is none of its layers in training mode?"
+    layers = [o for o in m.modules() if not list(o.children())]
+    return not (any(p.requires_grad for p in m.parameters()) or any(o.training for o in layers))
 
 # %% ../nbs/08a_features.ipynb #c5297d36
-class _Enough(Exception): "What is wanted has been computed"
+class _Enough(Exception): "Carries what is wanted, which has been computed"
 
 def prefix_output(
     model:nn.Module,
@@ -54,36 +88,51 @@ def prefix_output(
     x:Tensor, # Images (n, channels, h, w)
 ) -> Tensor: # Without a graph for gradients
     "What the last module of `prefix` makes of `x`"
-    def keep(m, args, out): seen.append(out); raise _Enough
-    seen,hook = [],prefix[-1].register_forward_hook(keep)
+    def stop(m, args, out): raise _Enough(out)
+    hook = prefix[-1].register_forward_hook(stop)
     try:
         with torch.no_grad(): model(x)
-    except _Enough: return seen[0]
+    except _Enough as e: return e.args[0]
     finally: hook.remove()
 
-def _same(x): return x
-
+# %% ../nbs/08a_features.ipynb #3456a692
 @contextmanager
 def skipping(
-    prefix:list[nn.Module], # Of a model
+    prefix:list[nn.Module], # The beginning of a model
 ):
-    "Within, the model takes what `prefix` puts out in place of images"
+    "Let the model take what `prefix` puts out in place of images"
     with ExitStack() as stack:
-        for m in prefix: stack.enter_context(forward_as(m, _same))
+        for m in prefix: stack.enter_context(forward_as(m, noop))
         yield
 
+# %% ../nbs/08a_features.ipynb #e93d52ea
 def check_chain(
     model:nn.Module,
     prefix:list[nn.Module], # As `frozen_prefix` gives it
     x:Tensor, # Some images
-) -> tuple[list[nn.Module],Tensor]: # The part of `prefix` that puts out features (n, channels, h, w), and what it makes of `x`
+) -> tuple[list[nn.Module],Tensor]: # The part of `prefix` that puts out features (n, channels, h, w), and those of `x`
     "Up to where the outputs of `prefix` can be kept; `InputError` if `model` can't go on from there"
-    with evaluating(model), torch.no_grad():
-        out = whole = model(x)
-        while prefix and not (isinstance(out := prefix_output(model, prefix, x), Tensor) and out.ndim==4): prefix = prefix[:-1]
-        with skipping(prefix): again = model(out) if prefix else whole
-    if not torch.equal(whole, again): raise InputError(f"cache_features: {type(model).__name__} is no chain of modules, so it can't go on from {type(prefix[-1]).__name__}; leave it out")
+    out = x
+    with evaluating(model):
+        while prefix:
+            out = prefix_output(model, prefix, x)
+            if isinstance(out, Tensor) and out.ndim==4: break
+            prefix = prefix[:-1]
+        for params in ({}, _moved(model)) if prefix else ():
+            whole,cause = functional_call(model, params, x),None
+            try:
+                with skipping(prefix): again = functional_call(model, params, out)
+            except RuntimeError as e: again,cause = torch.empty(0),e      # it needs another shape
+            if not torch.equal(whole, again):
+                raise InputError(f"cache_features: {type(model).__name__} is no chain of modules, "
+                                 f"so it can't go on from {type(prefix[-1]).__name__}; leave it out") from cause
     return prefix,out
+
+def _moved(model):
+    "What learns in `model`, moved a little"
+    def step(p): return .1*(p.abs().mean() or 1)*torch.randn_like(p)
+    with drawn_from(0):
+        return {k: p+step(p) for k,p in model.named_parameters() if p.requires_grad}
 
 # %% ../nbs/08a_features.ipynb #202b1404
 _IN_MEMORY = 2**30
@@ -95,82 +144,67 @@ def _room(n_bytes, folder):
         if hasattr(os, 'posix_fallocate'): os.posix_fallocate(f.fileno(), 0, n_bytes)
         return torch.from_numpy(np.memmap(f, np.uint8, 'w+', shape=(n_bytes,)))
 
-def _kept_as(out, exact): return out.dtype if exact or out.dtype.itemsize==2 else torch.float16
+def _kept_as(out, exact=False):
+    return out.dtype if exact or out.dtype.itemsize==2 else torch.float16
 
 class FeatureStore:
     "Outputs `(n, channels, h, w)` of a prefix, by the number of the image, and the targets"
+    side = None   # Shorter side of the images, in pixels
+
     def __init__(self,
         n:int, # Images
         like:Tensor, # Outputs of some images
         exact:bool=False, # Not in half precision
         folder:str|Path|None=None, # For what is too much for memory; by default that for temporary files
     ):
-        dtype,self.dtype,self.last = _kept_as(like, exact),like.dtype,like.is_contiguous(memory_format=torch.channels_last)
-        shape = (n, *self._lay(like).shape[1:])
-        self.data,self.targs = _room(int(np.prod(shape))*dtype.itemsize, folder).view(dtype).view(shape),[]
-
-    def _lay(self, x): return x.permute(0, 2, 3, 1) if self.last else x
+        last = like.is_contiguous(memory_format=torch.channels_last)
+        self.dtype,self.targs,self.channels = like.dtype,[],-1 if last else 1
+        shape = n,*like.movedim(1, self.channels).shape[1:]
+        dtype = _kept_as(like, exact)
+        room = _room(prod(shape)*dtype.itemsize, folder)
+        self.data = room.view(dtype).view(shape)
 
     def put(self, i, x, targs):
         "Store the outputs and targets of a batch that begins with image `i`"
         big = torch.finfo(self.data.dtype).max
-        self.data[i:i+len(x)] = self._lay(x).clamp(-big, big)
+        self.data[i:i+len(x)] = x.clamp(-big, big).movedim(1, self.channels)
         self.targs.append(targs)
 
     def get(self, idxs):
         "Outputs and targets of images, as the network has them"
         if isinstance(self.targs, list): self.targs = tuple(map(torch.cat, zip(*self.targs)))
         x = self.data[idxs].to(self.dtype)
-        return (x.permute(0, 3, 1, 2) if self.last else x, *(o[idxs] for o in self.targs))
+        return x.movedim(self.channels, 1),*(t[idxs] for t in self.targs)
 
 # %% ../nbs/08a_features.ipynb #199cee11
 class FeatureLoader(GetAttr):
     "The batches of `dl`, with features in place of images"
     _default = 'dl'
     def __init__(self,
-        dl:TfmdDL, # Of the images
-        store:FeatureStore, # Of all of them
+        dl:TfmdDL, # Loader of the images
+        store:FeatureStore, # The features of all of them
     ):
         self.dl,self.store = dl,store
 
     def __len__(self): return len(self.dl)
 
     def __iter__(self):
-        self.dl.randomize()
-        torch.empty((), dtype=torch.int64).random_()              # torch's loader draws a seed for its workers; what is random later is as it would be
-        for idxs in chunked(self.dl.get_idxs(), self.dl.bs, self.dl.drop_last): yield to_device(self.store.get(list(idxs)), self.dl.device)
+        dl = self.dl
+        dl.randomize()
+        torch.empty((), dtype=torch.int64).random_()      # torch's loader draws a seed for its workers
+        for idxs in chunked(dl.get_idxs(), dl.bs, dl.drop_last):
+            yield to_device(self.store.get(list(idxs)), dl.device)
 
-# %% ../nbs/08a_features.ipynb #afdf70ba
-@contextmanager
-def random_kept():
-    "Within, random numbers may be drawn; afterwards it goes on as if none had been"
-    states = get_random_states()
-    try: yield
-    finally: set_random_states(**states)
-
-@contextmanager
-def drawn_from(
-    *numbers:int, # Say it all
-):
-    "Within, what is random comes from `numbers`; afterwards it goes on as if nothing had been drawn"
-    with random_kept():
-        seed_from(*numbers)
-        yield
-
-def seed_from(
-    *numbers:int, # Such as seed and epoch
-) -> int: # What the generators were seeded with
-    "Seeds all generators of random numbers"
-    s = int(np.random.SeedSequence(numbers).generate_state(1)[0])
-    random.seed(s), np.random.seed(s), torch.manual_seed(s)
-    return s
-
-def _checksum(modules):
-    "Of all weights and buffers, as they lie in memory"
+# %% ../nbs/08a_features.ipynb #93187fa7
+def checksum(
+    modules:list[nn.Module], # All of them, in order
+) -> int:
+    "Checksum of all weights and buffers, as they lie in memory"
     crc = 0
-    for t in chain.from_iterable(chain(m.parameters(), m.buffers()) for m in modules):
-        flat = torch.as_strided(t.detach(), (t.numel(),), (1,), t.storage_offset())
-        crc = zlib.crc32(flat.cpu().view(torch.uint8).numpy(), crc)
+    whole = nn.ModuleList(modules)
+    for t in (*whole.parameters(), *whole.buffers()):
+        flat = t.detach().as_strided((t.numel(),), (1,)).cpu()
+        crc = zlib.crc32(flat.view(torch.uint8).numpy(), crc)
     return crc
 
 # %% ../nbs/08a_features.ipynb #c4fa7409
@@ -179,30 +213,30 @@ class FeatureCache(ScheduleCallback):
     order = GradualUnfreezing.order+1   # what is frozen is frozen
 
     def __init__(self,
-        schedule, # Fitted to the epochs of the fit
         views:int=1, # Differently augmented views of each image
-        seed:int=0, # Of the augmentation
+        seed:int=0, # Seed of the augmentation
         gb:float=20., # Gigabytes that may be taken
         folder:str|Path|None=None, # For what is too much for memory
-        agree:Callable=_same, # Of the number of views that there is room for, to the one that all processes have
+        agree:Callable=noop, # From the number of views that there is room for, the one that all processes have
     ):
-        super().__init__(schedule)
-        self.views,self.seed,self.gb,self.folder,self.agree = views,seed,gb,folder,agree
-        self.stores,self.key,self.n,self.now,self.prefix = {},None,0,ExitStack(),[]
+        store_attr()
+        self.now,self.n = ExitStack(),0
+        self.restore()
 
     def before_train(self):
-        phase = self.schedule.phase_at(self.epoch)
-        self.prefix = frozen_prefix(self.model, pool=not (self.schedule.mixup and self.schedule.mixing=='cutmix'))
-        if not self._prepare(phase): return
-        view,side = (self.epoch-phase.start)%self.n,self.schedule.side(self.epoch) if self.schedule.resizes else None
-        for k in [k for k in self.stores if k[0]=='train' and k[2]!=side]: del self.stores[k]
-        self._use('train', view, side, self.dls.train, (self.seed, phase.start, view))
+        phase,s = self.schedule.phase_at(self.epoch),self.schedule
+        self._prepare(phase)
+        if not self.prefix: return
+        view = (self.epoch-phase.start)%self.n
+        side = s.side(self.epoch) if s.resizes else None
+        self.stores = {k: v for k,v in self.stores.items() if k=='valid' or k[1]==side}
+        self._use((view, side), self.dls.train, self.seed, phase.start, view)
 
     def before_validate(self):
-        if self.prefix and self.dl is self.dls.valid: self._use('valid', 0, None, self.dl, (self.seed,))
+        if self.prefix and self.dl is self.dls.valid: self._use('valid', self.dl, self.seed)
 
     def after_train(self): self.now.close()
-    def after_validate(self): self.now.close()
+    after_validate = after_cancel_epoch = after_train
     def after_fit(self): self.restore()
 
     def restore(self):
@@ -213,49 +247,63 @@ class FeatureCache(ScheduleCallback):
 # %% ../nbs/08a_features.ipynb #83c67070
 @patch
 def _prepare(self:FeatureCache, phase):
-    "Throw away what isn't valid any more; is there anything to keep, and room for it?"
-    tfms = [(type(o).__name__, str(vars(o))) for p in (self.dls.train.after_item, self.dls.train.after_batch) for o in p.fs]
-    key = (phase.start, list(map(id, self.prefix)), _checksum(self.prefix), tfms) if self.prefix else None
-    if key!=self.key: self.stores,self.key,self.n = {},key,self.agree(self._fitting(phase)) if self.prefix else 0
-    self.prefix = self.prefix[:self.n_kept] if self.n else []
-    return self.n>0
+    "Find the prefix whose outputs can be kept, and throw away what isn't valid any more"
+    s,dl = self.schedule,self.dls.train
+    boxes = s.mixup and s.mixing=='cutmix'
+    prefix = frozen_prefix(self.model, pool=not boxes)
+    tfms = [(type(f).__name__, str(vars(f)))
+            for f in (*dl.after_item.fs, *dl.after_batch.fs)]
+    key = phase.start,[*map(id, prefix)],checksum(prefix),tfms
+    if key==self.key: return
+    self.stores,self.key,self.prefix = {},key,prefix
+    if not prefix: return
+    self.n = self.agree(self._find_room(phase))
+    if not self.n: self.prefix = []
 
 @patch
-def _fitting(self:FeatureCache, phase):
+def _find_room(self:FeatureCache, phase):
     "How many views there are room and use for"
-    with drawn_from(self.seed): x = self.dls.valid.one_batch()[0][:2].to(next(self.model.parameters()).device)
-    kept,out = check_chain(self.model, self.prefix, x)
-    self.n_kept = len(kept)
-    if not kept: return 0
-    each = out[0].numel()*_kept_as(out, False).itemsize*len(self.dls.train_ds)
-    left = min(self.gb*1e9, .9*shutil.disk_usage(self.folder or tempfile.gettempdir()).free)-out[0].numel()*out.dtype.itemsize*len(self.dls.valid_ds)
-    n = min(self.views, phase.end-phase.start)
-    if each*n<=left: return n
-    fits = max(int(left//each), 0)
-    warnings.warn(f"cache_features: {n} views of {len(self.dls.train_ds)} images in phase {phase.unfreeze} take {each*n/1e9:.2g} GB; "
-                  f"there is room for {fits} in the {self.gb:g} GB that are allowed, or on the disk")
-    return fits
+    with drawn_from(self.seed): x = self.dls.valid.one_batch()[0][:2]
+    self.prefix,out = check_chain(self.model, self.prefix, x)
+    if not self.prefix: return 0
+    n_images,out = len(self.dls.train_ds),out[0]
+    each = n_images*out.numel()*_kept_as(out).itemsize
+    disk = shutil.disk_usage(self.folder or tempfile.gettempdir())
+    left = min(self.gb*1e9, .9*disk.free)
+    fits = (left-out.nbytes*len(self.dls.valid_ds))//each
+    n,fits = min(self.views, phase.epochs),max(int(fits), 0)
+    if fits<n:
+        warnings.warn(f"cache_features: {n} views of {n_images} images in phase {phase.unfreeze} take "
+                      f"{each*n/1e9:.2g} GB; there is room for {fits} in the {self.gb:g} GB that are allowed, "
+                      "or on the disk")
+    return min(n, fits)
 
 # %% ../nbs/08a_features.ipynb #27207b7c
 @patch
-def _use(self:FeatureCache, split, view, side, dl, seed):
+def _use(self:FeatureCache, key, dl, *seed):
     "Let the epoch run on features"
-    if (split, view, side) not in self.stores: self.stores[split, view, side] = self._compute(split, dl, seed)
-    self.learn.dl = FeatureLoader(dl, self.stores[split, view, side])
+    if key not in self.stores: self.stores[key] = self._compute(key!='valid', dl, seed)
+    store = self.stores[key]
+    self.learn.dl,self.learn.feature_side = FeatureLoader(dl, store),store.side
+    self.now.callback(setattr, self.learn, 'feature_side', None)
     self.now.enter_context(skipping(self.prefix))
-    self.learn.feature_side = side or self.side
-    self.now.callback(delattr, self.learn, 'feature_side')
 
 @patch
-def _compute(self:FeatureCache, split, dl, seed):
+def _compute(self:FeatureCache, train, dl, seed):
     "The features of all images of `dl`, in its own order"
-    store,i,n = None,0,len(dl.dataset)
+    store,n = None,len(dl.dataset)
+    blends = train and any(isinstance(cb, MixUp) for cb in self.learn.cbs)
+    in_order = dl.new(shuffle=False, drop_last=False, get_idxs=lambda: list(range(n)))
     with drawn_from(*seed):
-        for b in dl.new(shuffle=False, drop_last=False, get_idxs=lambda: list(range(n))):
-            self.side = min(b[0].shape[-2:])
-            x = scheduled_size(b[0], self.schedule, self.epoch) if split=='train' else b[0]
-            out = prefix_output(self.model, self.prefix, x.as_subclass(Tensor))     # fastai's types slow each operation down
-            store = store or FeatureStore(n, out, split=='valid', self.folder)
-            store.put(i, out.cpu(), tuple(o.cpu() for o in b[1:]))
-            i += len(out)
+        for i,(x,*targs) in enumerate(in_order):
+            if train: x = scheduled_size(x, self.schedule, self.epoch)
+            out = prefix_output(self.model, self.prefix, x.as_subclass(Tensor))     # fastai's types are slow
+            if blends: out = out.float()                                            # fastai's MixUp can't blend others
+            store = store or FeatureStore(n, out, not train, self.folder)
+            store.put(i*dl.bs, out, [t.cpu() for t in targs])
+            store.side = min(x.shape[-2:])
     return store
+
+# %% ../nbs/08a_features.ipynb #f0bd2764
+# aliases until the merge
+_checksum = checksum

@@ -18,5 +18,6 @@ class StageRates(ScheduleCallback):
     def start(self): self.rates = []
 
     def before_batch(self):
-        self.rates.append(self.schedule.rates(self.epoch + self.iter/self.n_iter))
+        time = self.epoch + self.iter/self.n_iter
+        self.rates.append(self.schedule.rates(time))
         self.opt.set_hyper('lr', self.rates[-1])

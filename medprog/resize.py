@@ -8,7 +8,7 @@ from torch import Tensor
 import torch.nn.functional as F
 from fastai.learner import Learner
 from .mixup import Mixing
-from .schedule import InputError
+from .schedule import InputError,Schedule
 from .stages import ScheduleCallback
 
 # %% auto #0
@@ -17,40 +17,48 @@ __all__ = ['resize_batch', 'has_features', 'image_side', 'scheduled_size', 'Prog
 # %% ../nbs/08_resize.ipynb #4c592a7f
 def resize_batch(
     x:Tensor, # Images (n, channels, h, w)
-    size:list[int], # Height and width
+    size:tuple[int,int], # Height and width
 ) -> Tensor: # (n, channels, *size)
     "Images of another size, bilinear and antialiased"
-    return x if tuple(x.shape[-2:])==tuple(size) else F.interpolate(x, size, mode='bilinear', antialias=True)
+    if tuple(x.shape[-2:])==tuple(size): return x
+    return F.interpolate(x, size, mode='bilinear', antialias=True)
 
 # %% ../nbs/08_resize.ipynb #6a957a56
+Learner.feature_side = None     # shorter side of the images that features in a batch come from; None: it has images
+
 def has_features(
     learn:Learner, # In a fit
 ) -> bool:
     "Does its batch hold what frozen stages put out, in place of images?"
-    return getattr(learn, 'feature_side', None) is not None
+    return learn.feature_side is not None
 
 def image_side(
     learn:Learner, # In a fit
 ) -> int:
     "Shorter side of the images that its batch was made from, in pixels"
-    return learn.feature_side if has_features(learn) else min(learn.xb[0].shape[-2:])
+    return learn.feature_side or min(learn.xb[0].shape[-2:])
 
 # %% ../nbs/08_resize.ipynb #49f73c89
 def scheduled_size(
     x:Tensor, # Full images (n, channels, h, w)
     schedule:Schedule, # Fitted, also to their size
     epoch:int, # Of the fit
-) -> Tensor: # Of the size that the schedule says
+) -> Tensor: # In the size that the schedule says
     "Training images as an epoch has them"
     if not schedule.resizes: return x
-    shape = x.shape[-2:]
-    if min(shape)!=schedule.size: raise InputError(f"schedule {schedule.name}: is fitted to images of {schedule.size} px, but the batch has {min(shape)}; "
-                                                   f"use schedule.fitted(epochs, size={min(shape)})")
-    return resize_batch(x, [round(o*schedule.side(epoch)/schedule.size) for o in shape])
+    shape,full = x.shape[-2:],schedule.size
+    if (side := min(shape))!=full:
+        raise InputError(f"schedule {schedule.name}: is fitted to images of {full} px, but the batch has {side}; "
+                         f"use schedule.fitted(epochs, size={side})")
+    side = schedule.side(epoch)
+    return resize_batch(x, [round(n*side/full) for n in shape])
 
+# %% ../nbs/08_resize.ipynb #46f07f00
 class ProgressiveResizing(ScheduleCallback):
     "Shrinks the training images to the size that the schedule says"
     order = Mixing.order-1   # before mixing, which then has fewer pixels to mix
 
     def before_batch(self):
-        if self.schedule.resizes and not has_features(self.learn): self.learn.xb = (scheduled_size(self.x, self.schedule, self.epoch), *self.xb[1:])
+        if has_features(self.learn): return
+        x = scheduled_size(self.x, self.schedule, self.epoch)
+        self.learn.xb = (x, *self.xb[1:])

@@ -191,19 +191,21 @@ def is_fit(
     return not (hasattr(learn, 'lr_finder') or hasattr(learn, 'gather_preds'))
 
 # %% ../nbs/03_stages.ipynb #06a2970a
+Learner.schedule:Schedule|None = None   # what the callbacks of a fit go by; `fit_progressive` sets it for its fit
+
 class ScheduleCallback(Callback):
-    "Base of the callbacks that apply a `Schedule`; they overwrite `start`, which is called before a fit"
+    "Base of the callbacks that apply `learn.schedule`; they overwrite `start`, which is called before a fit"
     run_valid = False
-    def __init__(self,
-        schedule:Schedule, # Fitted to the epochs of the fit
-    ):
-        self.schedule = schedule
 
     def before_fit(self):
         self.run = is_fit(self.learn)
         if not self.run: return
-        if self.schedule.epochs!=self.n_epoch:
-            raise InputError(f"schedule {self.schedule.name}: is fitted to {self.schedule.epochs} epochs, but the fit has {self.n_epoch}; "
+        name,s = type(self).__name__,self.schedule
+        if s is None:
+            raise InputError(f"{name}: the fit has no schedule; use learn.fit_progressive, or set "
+                             f"learn.schedule to one that is fitted({self.n_epoch})")
+        if s.epochs!=self.n_epoch:
+            raise InputError(f"schedule {s.name}: is fitted to {s.epochs} epochs, but the fit has {self.n_epoch}; "
                              f"use schedule.fitted({self.n_epoch})")
         self.start()
 

@@ -6,11 +6,11 @@
 from __future__ import annotations
 import platform,random,sys,time,warnings
 from contextlib import contextmanager,nullcontext
-from dataclasses import dataclass,replace
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError,version
 from itertools import islice
 from pathlib import Path
-from typing import Callable
+from typing import Callable,Literal
 import matplotlib.pyplot as plt
 import pandas as pd
 import torch,torchvision
@@ -27,54 +27,56 @@ from fastcore.basics import noop,patch
 from fastcore.foundation import L
 from fastcore.imports import IN_NOTEBOOK
 from fastcore.meta import delegates
-from .checkpoint import BestWeights,Checkpoint,PlateauAdvance,drop_states,load_state
-from .checkpoint import FiniteLoss,Stop,Stopped,end_workers_with_run,shortage_as_input_error
-from .data import SPLITS,ImageTable,recipe_table
-from .distributed import Follower,StopTogether,Team,TrainTogether,alone,check_divides,find_team,others_missed
+from .checkpoint import BestWeights,Checkpoint,FiniteLoss,PlateauAdvance,Stop,Stopped,drop_states,end_workers_with_run,explained,load_state
+from .data import SPLITS,recipe_table
+from .distributed import Follower,StopTogether,TrainTogether,alone,check_divides,find_team,others_missed
 from .evaluation import evaluation_lines,make_predictions,surprise,write_evaluation
 from .explain import explain_maps,plot_explanations
 from .features import FeatureCache,seed_from
 from .files import write_safely
-from .folder import RUN_FILES,RunFacts,RunFolder,check_same,find_run,fingerprint,is_finished,run_folder,schedule_fact
+from .folder import check_same,find_run,fingerprint,is_finished,run_folder
 from .loaders import image_dls
 from .losses import balanced_weights,soft_loss
 from .memory import keeping_memory
 from .metrics import AUROC,Accuracy,F1
 from .mixup import Mixing
-from .monitor import History,RunWriter,event_files,plot_history,plot_rates,small_pictures,write_test_metrics
+from .monitor import History,RunWriter,_pictures,plot_history,plot_rates,write_figures
 from .optimizer import FusedAdam
 from .precision import LossScaling,autocasting,find_precision
 from .rates import StageRates
 from .recipe import CLASS_WEIGHTS,Recipe,check_free,resolve_schedule
 from .report import write_report
 from .resize import ProgressiveResizing
-from .schedule import STAGES,InputError,Schedule,not_allowed,plan_text
+from .schedule import STAGES,InputError,Schedule,get_schedule,not_allowed,plan_text,read_toml
 from .stages import add_attention,find_weights,get_stages,head_options,load_weights,stage_splitter
-from .unfreeze import GradualUnfreezing,check_batch_norm,set_modes,set_phase
+from .unfreeze import GradualUnfreezing,check_batch_norm,learning_params,set_phase
 
 # %% auto #0
 __all__ = ['progressive_learner', 'SeedEpochs', 'train']
 
 # %% ../nbs/14_train.ipynb #a9e778e4
-@contextmanager
-def _as_found(model):
-    "Puts `requires_grad` back as it was"
-    found = [(p, p.requires_grad) for p in model.parameters()]
-    try: yield
-    finally:
-        for p,o in found: p.requires_grad_(o)
-
 @patch
-def _schedule(self:Learner, strategy, epochs, **kwargs):
-    "The schedule of a fit of this learner; warns of phases that aren't reached"
-    s = resolve_schedule(strategy, epochs, **{**getattr(self, 'knobs', {}), **kwargs})
+def _resolve_schedule(self:Learner, strategy, epochs, **knobs):
+    "The schedule of a fit of this learner, with the knobs that it was made for; warns of phases that aren't reached"
+    own,made_for = get_schedule(strategy),getattr(self, 'knobs', {})
+    for k,v in made_for.items():
+        if k not in knobs: _check_agrees(own, k, v)
+    s = resolve_schedule(own, epochs, **{**made_for, **knobs})
     check_batch_norm(get_stages(self), s, self.dls.bs)
     if s.warning: warnings.warn(s.warning)
-    return replace(s, size=self._side()) if s.resizes and s.size is None else s
+    return replace(s, size=self._full_side()) if s.resizes and s.size is None else s
+
+def _check_agrees(schedule, knob, value):
+    "`InputError` if `schedule` sets a knob to another value than a learner was made for"
+    own = getattr(schedule, knob)
+    if own not in (value, getattr(Schedule, knob)):
+        raise InputError(f"{knob}: the learner was made for {value!r}, and schedule {schedule.name} has {own!r}; "
+                         f"say {knob}={value!r} or {knob}={own!r} for this fit")
 
 @patch
-def _side(self:Learner): return min(self.dls.valid.one_batch()[0].shape[-2:])
+def _full_side(self:Learner): return min(self.dls.valid.one_batch()[0].shape[-2:])
 
+# %% ../nbs/14_train.ipynb #1e6155c9
 @patch
 @delegates(resolve_schedule)
 def plan(self:Learner,
@@ -83,56 +85,56 @@ def plan(self:Learner,
     **kwargs,
 ) -> pd.DataFrame: # A row a phase
     "What `fit_progressive` would do with the same arguments"
-    s = self._schedule(strategy, epochs, **kwargs)
+    s,stages = self._resolve_schedule(strategy, epochs, **kwargs),get_stages(self)
+    learns = [learning_params(stages, o.lowest, s.frozen_bn) for o in s.phases]
+    n = [sum(p.numel() for p in params) for params in learns]
     df = s.plan()
-    with _as_found(self.model): n = [self._n_learning(s, o) for o in s.phases]
     df.insert(5, 'parameters', n+[0]*len(s.unreached))
-    return df if s.resizes else df.assign(size=self._side())
-
-@patch
-def _n_learning(self:Learner, schedule, phase):
-    set_phase(get_stages(self), phase.lowest, schedule.frozen_bn)
-    return sum(p.numel() for p in self.model.parameters() if p.requires_grad)
+    return df if s.resizes else df.assign(size=self._full_side())
 
 # %% ../nbs/14_train.ipynb #5fd517b9
 @patch
 def suggest_lr(self:Learner,
     schedule:Schedule, # Its first phase is what learns
 ) -> float: # fastai's `valley`
-    "A base learning rate from the LR finder ([Smith 2015](https://arxiv.org/abs/1506.01186)), with the stages frozen that are in the first phase"
-    class FirstPhase(Callback):
-        def before_train(self): set_modes(stages, lowest, schedule.frozen_bn, schedule.statistics)
+    "Base learning rate by the LR finder ([Smith 2015](https://arxiv.org/abs/1506.01186)), frozen as in the first phase"
     stages,lowest = get_stages(self),schedule.phases[0].lowest
-    with _as_found(self.model), self.no_bar(), self.added_cbs(FirstPhase()):
-        set_phase(stages, lowest, schedule.frozen_bn)
-        return self.lr_find(show_plot=False).valley
+    class FirstPhase(Callback):
+        def before_train(self): set_phase(stages, lowest, schedule.frozen_bn, schedule.statistics)
+    found = {p: p.requires_grad for p in self.model.parameters()}
+    try:
+        with self.no_bar(), self.added_cbs(FirstPhase()): return self.lr_find(show_plot=False).valley
+    finally:
+        for p,learned in found.items(): p.requires_grad_(learned)
 
+# %% ../nbs/14_train.ipynb #512b1ca9
 @patch
 @delegates(resolve_schedule)
 def fit_progressive(self:Learner,
     epochs:int, # How many epochs to train for
     strategy:str|Path|Schedule='balanced', # A name, a TOML file or a schedule
-    lr:float|str|None=None, # Base learning rate, the head's; a number, or find; the strategy's own by default
+    lr:float|Literal['find']|None=None, # Base learning rate, the head's; the strategy's own by default
     wd:float|None=None, # Weight decay
-    precision:str|None=None, # Of the arithmetic: auto, fp32, bf16 or fp16; by default the learner's, which is fp32 if nobody said so
-    cache_features:int=0, # Compute what frozen stages put out once, for so many views of each image, and train on that ([08a_features](08a_features.ipynb))
-    monitor:str='auroc', # With `advance='plateau'`: the metric, or valid_loss, that tells whether something has become better
+    precision:Literal['auto','fp32','bf16','fp16']|None=None, # Of the arithmetic; the learner's by default, or fp32
+    cache_features:int=0, # Views of each image, of which what frozen stages put out is computed once; 0: each time
+    monitor:str='auroc', # With `advance='plateau'`: the metric, or valid_loss, that tells whether it has become better
     cbs=None, # More callbacks, for this fit
     **kwargs,
 ):
     "Fit for `epochs`, with the stages, rates, image sizes and mixing that the schedule says"
-    s = self._schedule(strategy, epochs, lr=None if lr=='find' else lr, **kwargs)
+    s = self._resolve_schedule(strategy, epochs, lr=None if lr=='find' else lr, **kwargs)
     precision = find_precision(precision or getattr(self, 'precision', 'fp32'), self.dls.device)
     with autocasting(self.model, precision), keeping_memory():
         if lr=='find': s = replace(s, lr=self.suggest_lr(s))
-        cbs = [*L(cbs), GradualUnfreezing(s), StageRates(s), ProgressiveResizing(s), Mixing(s)]
-        if cache_features: cbs.append(FeatureCache(s, cache_features))
+        cbs = [*L(cbs), GradualUnfreezing(), StageRates(), ProgressiveResizing(), Mixing()]
+        if cache_features: cbs.append(FeatureCache(cache_features))
         if precision=='fp16': cbs.append(LossScaling())
-        if s.advance=='plateau': cbs.append(PlateauAdvance(s, monitor))
+        if s.advance=='plateau': cbs.append(PlateauAdvance(monitor))
+        self.schedule = s
         try: self.fit(epochs, s.lr, wd=wd, cbs=cbs)
         finally:
-            # fastai calls nothing of a callback after a KeyboardInterrupt
-            for cb in cbs: getattr(cb, 'restore', noop)()
+            for cb in cbs: getattr(cb, 'restore', noop)()   # fastai calls no callback after a KeyboardInterrupt
+            self.schedule = None
 
 # %% ../nbs/14_train.ipynb #04d41326
 def _loss(dls, loss_func, class_weights):
@@ -145,21 +147,22 @@ def _loss(dls, loss_func, class_weights):
     return loss
 
 def _train_targets(dls):
-    ds = dls.train_ds                                       # fastai's knows the labels without opening an image
-    return torch.stack([torch.as_tensor(o) for o in (ds.tls[-1] if hasattr(ds, 'tls') else (b[-1] for b in ds))])
+    ds = dls.train_ds
+    labels = ds.tls[-1] if hasattr(ds, 'tls') else (item[-1] for item in ds)    # fastai's opens no image for them
+    return torch.stack([torch.as_tensor(o) for o in labels])
 
 # %% ../nbs/14_train.ipynb #ed73e9e3
 @delegates(vision_learner, but=['pretrained','splitter','normalize'])
 def progressive_learner(
     dls:DataLoaders, # Of images
     arch:str|Callable='resnet50', # A torchvision ResNet, or its name
-    weights:str|Path='auto', # imagenet, a local file, none, or auto; with random weights, batch norm goes by the batch in its fits unless they say otherwise
+    weights:str|Path='auto', # imagenet, a file, none (batch norm goes by the batch in its fits, then) or auto
     metrics=None, # By default AUROC, F1 and accuracy
     loss_func=None, # By default cross-entropy, or binary cross-entropy for several labels an image
     attention:str='none', # none, cbam, medical, or what has been registered
     attention_after:tuple[str,...]=('layer4',), # Behind which stages
-    class_weights:str='none', # none, or balanced: by the labels of the training set
-    precision:str='auto', # For its fits: fp32, bf16, fp16, or auto: bf16 where the processor or card has it, else fp32
+    class_weights:Literal['none','balanced']='none', # balanced: by the labels of the training set
+    precision:Literal['auto','fp32','bf16','fp16']='auto', # In its fits; auto: bf16 where there is any, else fp32
     mixup:float|None=None, # For its fits: strength of mixing, alpha of its Beta distribution
     smoothing:float|None=None, # For its fits: label smoothing
     size_start:float|None=None, # For its fits: size of the images at the start, a share of the full one
@@ -168,19 +171,25 @@ def progressive_learner(
     "A `vision_learner` that is ready for `fit_progressive`"
     arch = getattr(torchvision.models, arch) if isinstance(arch, str) else arch
     state,used = find_weights(arch.__name__, weights)
-    loss = _loss(dls, loss_func, class_weights)
-    if not dls.after_batch.fs.filter(lambda o: isinstance(o, Normalize)): dls.add_tfms([Normalize.from_stats(*imagenet_stats)], 'after_batch')
+    kwargs = dict(loss_func=_loss(dls, loss_func, class_weights), metrics=metrics or [AUROC(), F1(), Accuracy()],
+                  **{'opt_func': FusedAdam, **head_options(dls.bs), **kwargs})
+    if not any(isinstance(f, Normalize) for f in dls.after_batch.fs):
+        dls.add_tfms([Normalize.from_stats(*imagenet_stats)], 'after_batch')
     if dls.bs==1: warnings.warn('batch size 1: the head is one layer without batch norm, which would need two images')
-    learn = vision_learner(dls, arch, pretrained=False, splitter=stage_splitter, metrics=metrics or [AUROC(), F1(), Accuracy()], loss_func=loss,
-                           **{'opt_func': FusedAdam, **head_options(dls.bs), **kwargs})
+    learn = vision_learner(dls, arch, pretrained=False, splitter=stage_splitter, **kwargs)
     if state: load_weights(learn.model, state, used)
     if attention!='none': add_attention(learn.model, attention, attention_after)
     learn.model.to(memory_format=torch.channels_last)         # as processors and cards like it
-    if not state: update_bn(islice(dls.train if dls.bs>1 else dls.train.new(bs=2), 16), learn.model.to(dls.device), dls.device)   # frozen stages will use what is stored
-    learn.precision = find_precision(precision, dls.device)
-    learn.weights,knobs = used,dict(mixup=mixup, smoothing=smoothing, size_start=size_start, statistics=None if state else 'batch')
+    if not state: _measure_statistics(learn.model, dls)
+    knobs = dict(mixup=mixup, smoothing=smoothing, size_start=size_start, statistics=None if state else 'batch')
     learn.knobs = {k: v for k,v in knobs.items() if v is not None}
+    learn.weights,learn.precision = used,find_precision(precision, dls.device)
     return learn
+
+def _measure_statistics(model, dls):
+    "Store what batch norm sees in a few batches: frozen stages will go by it"
+    dl = dls.train if dls.bs>1 else dls.train.new(bs=2)
+    update_bn(islice(dl, 16), model.to(dls.device), dls.device)
 
 # %% ../nbs/14_train.ipynb #c2ea6095
 class SeedEpochs(Callback):
@@ -192,309 +201,219 @@ class SeedEpochs(Callback):
         self.seed = seed
 
     def before_epoch(self):
-        seed = seed_from(self.seed, self.epoch)
-        self.dls.train.rng = random.Random(seed)   # fastai shuffles by a generator of its own
-
-# %% ../nbs/14_train.ipynb #0a5228ff
-@dataclass
-class _Run:
-    "A run in progress"
-    recipe:Recipe # What to do
-    table:ImageTable # On what
-    team:Team # Processes that train together
-    say:Callable # Called with each line of text
-    folder:Path|None=None # None until it is begun
-    facts:RunFacts=RunFacts() # What a run that goes on had found out
-    state:dict|None=None # Its checkpoint
-
-    @property
-    def files(self): return RunFolder(self.folder)
+        self.dls.train.rng = random.Random(seed_from(self.seed, self.epoch))   # fastai shuffles by one of its own
 
 # %% ../nbs/14_train.ipynb #d0bd8e23
-_PACKAGES = ('medprog','fastai','fastcore','torch','torchvision','numpy')
-
 def _version(package):
     try: return version(package)
     except PackageNotFoundError: return 'not installed'
 
-def _facts(run, learn, schedule):
-    "What a run found out for itself, for its recipe"
-    table,maker = run.table,getattr(learn, 'maker', None)          # who made a network that isn't the recipe's
-    weight = getattr(learn.loss_func, 'weight', None)
+def _weights_of(learn, table):
+    w = getattr(learn.loss_func, 'weight', None)
+    return {} if w is None else dict(class_weights=dict(zip(table.classes, w.tolist())))
+
+def _network_of(learn):
+    "The network, if it is not the recipe's: its class, and what made it"
+    return dict(network=type(learn.model).__name__, learner=learn.maker) if hasattr(learn, 'maker') else {}
+
+def _sizes(table):
+    "Images, patients, and images of each class, by split"
     n = table.counts()
-    return RunFacts(
-        date=time.strftime('%Y-%m-%d %H:%M:%S'),
-        weights=learn.weights, precision=learn.precision, lr=schedule.lr,
-        size=int(table.size), classes=table.classes, multilabel=table.multilabel,
-        parameters=sum(p.numel() for p in learn.model.parameters()),
-        network=type(learn.model).__name__ if maker else None, learner=maker,
-        class_weights=None if weight is None else dict(zip(table.classes, weight.tolist())),
-        images=n.iloc[:,-2].to_dict(), patients=n.iloc[:,-1].to_dict(), counts=n.iloc[:,:-2].T.to_dict(),
-        notes=table.notes, fingerprint=fingerprint(table),
-        device=str(learn.dls.device), processes=run.team.n, threads=torch.get_num_threads(),
-        processor=platform.processor() or platform.machine(),
-        versions=dict(python=platform.python_version(), **{o: _version(o) for o in _PACKAGES}),
-        schedule=schedule_fact(schedule))
+    def by_split(col): return dict(zip(n.index, n.iloc[:,col].tolist()))
+    classes = {s: dict(zip(table.classes, row)) for s,row in zip(n.index, n.to_numpy().tolist())}
+    return dict(images=by_split(-2), patients=by_split(-1), counts=classes)
+
+def _made(learn, table, schedule):
+    "What a run found out for itself, for its recipe"
+    return dict(date=time.strftime('%Y-%m-%d %H:%M:%S'), weights=learn.weights, precision=learn.precision, lr=schedule.lr, size=int(table.size), classes=list(table.classes),
+                multilabel=table.multilabel, parameters=sum(p.numel() for p in learn.model.parameters()), **_network_of(learn), **_weights_of(learn, table), **_sizes(table),
+                notes=list(table.notes), fingerprint=fingerprint(table), device=str(learn.dls.device), processes=find_team().n, threads=torch.get_num_threads(), processor=platform.processor() or platform.machine(),
+                versions=dict(python=platform.python_version(), **{o: _version(o) for o in ('medprog','fastai','fastcore','torch','torchvision','numpy')}),
+                schedule=read_toml(schedule.to_toml(), 'schedule'))
 
 # %% ../nbs/14_train.ipynb #b06d6f70
-def _save_picture(fig, path):
-    fig.savefig(path, dpi=120)
+def _write_plan(learn, table, schedule, plan, recipe, folder):
+    "What is known before the fit: plan as a table and a picture, and last the recipe: with it a run has begun"
+    plan.to_csv(folder/'plan.csv', index=False)
+    fig = schedule.plot().figure
+    fig.savefig(folder/'plan.png', dpi=120)
     plt.close(fig)
-
-def _write_plan(run, learn, schedule, plan):
-    "The plan as a table and a picture, and the recipe; a run that goes on has them"
-    if run.files.recipe.is_file(): return
-    plan.to_csv(run.files.plan, index=False)
-    _save_picture(schedule.plot().figure, run.files.plan_picture)
-    text = run.recipe.to_toml(_facts(run, learn, schedule).to_dict())
-    write_safely(run.files.recipe, text.encode())
+    write_safely(folder/'recipe.toml', recipe.to_toml(_made(learn, table, schedule)).encode())
 
 # %% ../nbs/14_train.ipynb #156c3a9d
 def _predictions(learn, table, split):
     "What a trained `learn` says of the images of a split"
     with learn.no_bar(): probs,_ = learn.get_preds(ds_idx=SPLITS.index(split))
-    rows = table.df[table.df.split==split]
-    return make_predictions(rows, probs.double().numpy(), table.targets(split), table.classes)
+    return make_predictions(table.df[table.df.split==split], probs.double().numpy(), table.targets(split), table.classes)
 
 def _plot_looks(learn, preds, attention_after, n=3):
-    "Where the network looks on the images that it gets most right and most wrong; None if its stages put out no maps"
+    "Where the network looks on the images that it gets most right and most wrong"
     order = surprise(preds).argsort(kind='stable')
-    which = list(dict.fromkeys([
-        *order[:n], *order[-n:]]))
-    rows,probs = preds.df.iloc[which],preds.probs[which]
-    dl = learn.dls.test_dl(rows.image.tolist(), bs=len(which), num_workers=0)
-    x = dl.one_batch()[0]
-    layer = None                                                   # the recipe's network says which
-    if learn.splitter is not stage_splitter: layer = get_stages(learn)[3].modules[-1]
-    try: maps = explain_maps(learn.model, x, layer=layer)
-    except InputError: return None                                 # a network of one's own
+    which = list(dict.fromkeys([*order[:n], *order[-n:]]))
+    x = learn.dls.test_dl(preds.df.image.iloc[which].tolist(), bs=len(which), num_workers=0).one_batch()[0]
     names = ['Grad-CAM', *(f'attention: {s}' for s in STAGES if s in attention_after)]
-    titles = [
-        f"truth: {truth or 'none'}; said: {preds.classes[p.argmax()]} {p.max():.2f}"
-        for truth,p in zip(rows.target, probs)]
-    pictures = small_pictures(x, learn.dls, n=len(x), side=160)
-    return plot_explanations(pictures, dict(zip(names, maps.values())), titles)
+    said = [f"{preds.classes[p.argmax()]} {p.max():.2f}" for p in preds.probs[which]]
+    titles = [f"truth: {t or 'none'}; said: {s}" for t,s in zip(preds.df.target.iloc[which], said)]
+    try: maps = explain_maps(learn.model, x, layer=None if learn.splitter is stage_splitter else get_stages(learn)[3].modules[-1])
+    except InputError: return None                            # a network of one's own, whose stages put out no maps
+    return plot_explanations(_pictures(x, learn.dls, len(x), 160), dict(zip(names, maps.values())), titles)
 
 # %% ../nbs/14_train.ipynb #6982b466
-def _write_results(run, learn, epoch):
-    "Predictions, metrics, plots, model and report of a trained `learn`; returns the metrics"
-    files = run.files
-    preds,valid = (_predictions(learn, run.table, o) for o in ('test','valid'))
-    valid.df.to_csv(files.valid_predictions, index=False)
-    metrics = write_evaluation(run.folder, preds, valid, facts=dict(weights_of_epoch=epoch))
-    _save_picture(plot_history(files.history), files.history_picture)
-    _save_picture(plot_rates(files.history), files.rates_picture)
-    looks = _plot_looks(learn, preds, run.recipe.attention_after)
-    if looks: _save_picture(looks, files.explain_picture)
-    learn.export(files.model.absolute())
-    write_report(run.folder)
+def _write_results(learn, table, recipe, folder, epoch):
+    "Predictions, figures, plots, model and report of a trained `learn`; returns the figures"
+    preds,valid = (_predictions(learn, table, o) for o in ('test','valid'))
+    valid.df.to_csv(folder/'predictions_valid.csv', index=False)
+    metrics = write_evaluation(folder, preds, valid, facts=dict(weights_of_epoch=epoch))
+    history = folder/'history.csv'
+    figures = dict(history=plot_history(history), rates=plot_rates(history), explain=_plot_looks(learn, preds, recipe.attention_after))
+    for name,fig in figures.items():
+        if fig is None: continue
+        fig.savefig(folder/f'{name}.png', dpi=120)
+        plt.close(fig)
+    learn.export((folder/'model.pkl').absolute())
+    write_report(folder)
     return metrics
 
 # %% ../nbs/14_train.ipynb #19ef2368
-_SHOWN = dict(
-    epoch='>5', phase='>7', size='>5', train_loss='>10.4f', valid_loss='>10.4f',
-    auroc='>7.4f', f1='>7.4f', accuracy='>8.4f', seconds='>7.1f')
+_SHOWN = dict(epoch='{:>5}', phase='{:>7}', size='{:>5}', train_loss='{:>10.4f}', valid_loss='{:>10.4f}', auroc='{:>7.4f}', f1='{:>7.4f}', accuracy='{:>8.4f}', seconds='{:>7.1f}')
 
-def _epoch_line(row):
-    return ' '.join(format(row[k], f) for k,f in _SHOWN.items())
+def _epoch_line(row, head=False):
+    "A row of the history as a line, or the head of the table"
+    width = {k: f.split('.')[0].rstrip('}')+'}' for k,f in _SHOWN.items()}
+    return ' '.join(width[k].format(k) if head else f.format(row[k]) for k,f in _SHOWN.items())
 
-def _head_line():
-    return ' '.join(
-        format(k, f.split('.')[0])
-        for k,f in _SHOWN.items())
+_FILES = {'report.html': 'all of this as one page to read or print; the same as report.md', 'model.pkl': 'the model, for load_learner and medprog_predict', 'predictions.csv': 'a probability for each class of each test image',
+          'metrics.json': 'the figures above and others, each with its interval', 'history.csv': 'an epoch a row; as pictures: history.png, rates.png',
+          'plan.csv': 'what was planned; as a picture: plan.png', 'recipe.toml': 'how to repeat it, with versions'}
 
-# %% ../nbs/14_train.ipynb #b53ddfd6
-_FILES = dict(
-    report='all of this as one page to read or print; the same as {report_text}',
-    model='the model, for load_learner and medprog_predict',
-    predictions='a probability for each class of each test image',
-    metrics='the figures above and others, each with its interval',
-    history='an epoch a row; as pictures: {history_picture}, {rates_picture}',
-    plan='what was planned; as a picture: {plan_picture}',
-    recipe='how to repeat it, with versions')
-
-def _summary(run, metrics, weights):
+def _summary(folder, metrics, weights, monitor):
     "What came out and where it is, as lines"
-    minutes = pd.read_csv(run.files.history).seconds.sum()/60
-    kept,epoch = 'of the last epoch',metrics['weights_of_epoch']
-    if epoch is not None: kept = f'of epoch {epoch}, the best on the validation split by {run.recipe.monitor}'
-    return '\n'.join([
-        '', *evaluation_lines(metrics),
-        f"  {'training':<16} {minutes:.1f} min from weights: {weights}",
-        f"  {'weights':<16} {kept}",
-        f"\n{run.folder}",
-        *(f"  {RUN_FILES[k]:<16} {text.format(**RUN_FILES)}" for k,text in _FILES.items()),
-        f"\ntensorboard --logdir {run.folder.parent} shows this run beside the others there"])
+    minutes = pd.read_csv(folder/'history.csv').seconds.sum()/60
+    lines = ['', *evaluation_lines(metrics)]
+    epoch = metrics['weights_of_epoch']
+    kept = 'of the last epoch' if epoch is None else f'of epoch {epoch}, the best on the validation split by {monitor}'
+    lines += [f"  {'training':<16} {minutes:.1f} min from weights: {weights}", f"  {'weights':<16} {kept}", f"\n{folder}"]
+    lines += [f"  {k:<16} {v}" for k,v in _FILES.items()]
+    return '\n'.join(lines+[f"\ntensorboard --logdir {folder.parent} shows this run beside the others there"])
 
 # %% ../nbs/14_train.ipynb #97ff59f6
-_GOES_BY = dict(kept='the statistics that are stored', batch='the batch')
-
 def _suited(recipe, learn):
     "The recipe, as the learner's weights have it"
-    knobs = getattr(learn, 'knobs', {})
-    return recipe.started(knobs.get('statistics')=='batch')         # `progressive_learner` says so of random ones
+    return recipe.started(getattr(learn, 'knobs', {}).get('statistics')=='batch')       # `progressive_learner` says so of random ones
 
 def _first_line(schedule, recipe, learn):
-    why = ''
-    if _suited(recipe, learn)!=recipe:
-        why = ', because weights are random (--statistics kept would keep what was measured before the first epoch)'
-    goes_by = f"batch norm that learns goes by {_GOES_BY[schedule.statistics]}{why}"
-    return f"{schedule.name}, base learning rate {schedule.lr:.3g}, {learn.precision}, {goes_by}"
+    why = ', because weights are random (--statistics kept would keep what was measured before the first epoch)' if _suited(recipe, learn)!=recipe else ''
+    return f"{schedule.name}, base learning rate {schedule.lr:.3g}, {learn.precision}, batch norm that learns goes by {_GOES_BY[schedule.statistics]}{why}"
+
+_GOES_BY = dict(kept='the statistics that are stored', batch='the batch')
 
 @contextmanager
-def _quiet(learn, is_main):
+def _quiet(learn):
     "No lines of fastai's own, no bar where nobody would see it, and no second warning about phases that aren't reached"
-    has_bar = is_main and (IN_NOTEBOOK or sys.stdout.isatty())
-    bar = nullcontext() if has_bar else learn.no_bar()
+    bar = nullcontext() if (IN_NOTEBOOK or sys.stdout.isatty()) and find_team().is_main else learn.no_bar()
     with learn.no_logging(), bar, warnings.catch_warnings():
         warnings.filterwarnings('ignore', '.* never reach phase')
         yield
 
-# %% ../nbs/14_train.ipynb #7893f871
 def _hparams(recipe, schedule, learn):
-    return dict(
-        strategy=schedule.name, arch=recipe.arch, weights=learn.weights, precision=learn.precision,
-        lr=schedule.lr, epochs=recipe.epochs, batch_size=recipe.batch_size, attention=recipe.attention_type,
-        statistics=schedule.statistics, mixup=schedule.mixup, smoothing=schedule.smoothing,
-        size_start=schedule.size_start, seed=recipe.seed)
+    "What TensorBoard shows of a run beside its figures"
+    return dict(strategy=schedule.name, arch=recipe.arch, weights=learn.weights, precision=learn.precision, lr=schedule.lr, epochs=recipe.epochs, batch_size=recipe.batch_size,
+                attention=recipe.attention_type, statistics=schedule.statistics, mixup=schedule.mixup, smoothing=schedule.smoothing, size_start=schedule.size_start, seed=recipe.seed)
 
 # %% ../nbs/14_train.ipynb #a6bf5a03
-def _fit(run, learn, schedule):
-    "Train, from the state of the run on if it has one; the epoch whose weights the network has then"
-    recipe,team,folder = run.recipe,run.team,run.folder
-    if not run.state and team.is_main:
-        for path in event_files(folder): path.unlink()
-    best = BestWeights(folder, schedule, recipe.monitor, recipe.patience)
-    writer = RunWriter(schedule, folder, _hparams(recipe, schedule, learn))
+def _fit(learn, recipe, schedule, folder, state, say):
+    "Train, from `state` on if there is one; the epoch whose weights the network has then"
+    team = find_team()
+    history = History(folder/'history.csv', show=lambda row: say(_epoch_line(row)))
+    writer,best = RunWriter(folder, _hparams(recipe, schedule, learn)),BestWeights(folder, recipe.monitor, recipe.patience)
+    if not state and team.is_main:
+        for o in folder.glob('events.out.tfevents.*'): o.unlink()
     with (Stop() if team.n==1 else StopTogether(team)) as stop:
-        ckpt = (Checkpoint if team.is_main else Follower)(folder, run.state, recipe.checkpoint_minutes, stop)
-        cbs = [ckpt, *_callbacks(run, schedule, best, writer)]
+        ckpt = (Checkpoint if team.is_main else Follower)(folder, state, recipe.checkpoint_minutes, stop)
+        cbs = [SeedEpochs(recipe.seed), TrainTogether(team), FiniteLoss(), ckpt]+[history, writer]*team.is_main+[best]*(recipe.keep=='best' or recipe.patience is not None)
+        if recipe.cache_features:
+            cbs.append(FeatureCache(recipe.cache_features, recipe.seed, recipe.cache_gb/team.n_local,
+                                    folder=folder if folder.is_dir() else None, agree=team.least))
         try:
-            with ckpt.begin()(learn): learn.fit_progressive(
-                recipe.epochs, schedule, statistics=schedule.statistics,
-                wd=recipe.weight_decay, monitor=recipe.monitor, cbs=cbs)
-        except Stopped as e:
-            again = f"the same command with --name {folder.name} --resume goes on"
-            raise Stopped(e.signal, f"stopped, and saved in {folder}; {again}") from None
+            with ckpt.begin()(learn):
+                learn.fit_progressive(recipe.epochs, schedule, statistics=schedule.statistics, wd=recipe.weight_decay,
+                                      monitor=recipe.monitor, cbs=cbs)
+        except Stopped as e: raise Stopped(e.signal, f"stopped, and saved in {folder}; the same command with --name {folder.name} --resume goes on") from None
         finally: writer.close()
     return best.load(learn) if recipe.keep=='best' and team.is_main else None
 
-# %% ../nbs/14_train.ipynb #709ca442
-def _callbacks(run, schedule, best, writer):
-    "What a run's fit has beside its checkpoint"
-    recipe,team = run.recipe,run.team
-    cbs = [SeedEpochs(recipe.seed), TrainTogether(team), FiniteLoss()]
-    if team.is_main:
-        history = History(schedule, run.files.history, show=lambda row: run.say(_epoch_line(row)))
-        cbs += [history, writer]
-    if recipe.keep=='best' or recipe.patience is not None: cbs.append(best)
-    if recipe.cache_features:
-        folder = run.folder if run.folder.is_dir() else None        # another machine may not see it
-        cbs.append(FeatureCache(
-            schedule, recipe.cache_features, recipe.seed,
-            gb=recipe.cache_gb/team.n_local, folder=folder, agree=team.least))
-    return cbs
-
 # %% ../nbs/14_train.ipynb #c68de9f2
-def _take_up(run):
-    "What a run that was begun had found out, and its state, if it has them"
-    if not run.files.recipe.is_file(): return RunFacts(),None
-    facts = check_same(run.recipe, run.folder, run.table)
-    state,notes = load_state(run.folder)
+def _take_up(recipe, folder, table, say):
+    "The state of a run that was begun, if it has one, and what it had found out"
+    if not (folder/'recipe.toml').is_file(): return None,{}
+    made = check_same(recipe, folder, table)
+    state,notes = load_state(folder)
     at = state['at'] if state else dict(epoch=0, batch=0)
-    was,n = facts.processes,run.team.n
-    if was!=n:
-        begun = f"was begun in {was} {'processes' if was>1 else 'process'} and goes on in {n}"
-        notes.append(f"{run.folder} {begun}: with the same images and random numbers, but last digits may differ")
-    notes.append(f"{run.folder}: going on in epoch {at['epoch']}, batch {at['batch']}")
-    run.say('\n'.join(notes))
-    return facts,state
+    was,n = made.get('processes', 1),find_team().n
+    if was!=n: notes.append(f"{folder} was begun in {was} process{'es'*(was>1)} and goes on in {n}: with the same images and random numbers, but last digits may differ")
+    say('\n'.join([*notes, f"{folder}: going on in epoch {at['epoch']}, batch {at['batch']}"]))
+    return state,made
 
-def _has_ended(folder, say):
-    "Has it come to its end? Then say so, and clear up what was left when it was killed at the very end"
-    if not (folder and is_finished(folder)): return False
+def _finished(folder, say):
+    "Says so, and clears up what was left when it was killed at the very end"
     drop_states(folder)
-    report = RunFolder(folder).report
-    say(f"{folder} has come to its end; there is nothing to go on with. Its report: {report}")
-    return True
+    say(f"{folder} has come to its end; there is nothing to go on with. Its report: {folder/'report.html'}")
+    return folder
 
 # %% ../nbs/14_train.ipynb #0db7d077
-def _learner(run, dls, make):
+def _learner(recipe, dls, precision, make=None):
     "The `Learner` of a run: the recipe's own, or what `make` makes"
-    recipe = run.recipe
-    precision = run.facts.precision or recipe.precision
-    if not make: return progressive_learner(
-        dls, recipe.arch, recipe.weights, attention=recipe.attention_type, attention_after=recipe.attention_after,
-        class_weights=recipe.class_weights, precision=precision)
+    if not make: return progressive_learner(dls, recipe.arch, recipe.weights, attention=recipe.attention_type, attention_after=recipe.attention_after,
+                                            class_weights=recipe.class_weights, precision=precision)
     learn = make(dls)
-    learn.metrics = learn.metrics or L(AUROC(), F1(), Accuracy())
-    learn.precision = find_precision(precision, dls.device)
+    learn.metrics,learn.precision = learn.metrics or L(AUROC(), F1(), Accuracy()),find_precision(precision, dls.device)
     learn.weights = learn.maker = f"{make.__module__}.{make.__qualname__}"
     get_stages(learn)                                         # says so if there are none
     return learn
-
-def _prepared(run, make):
-    "The `Learner` of a run on its images, the same in all processes"
-    dls = image_dls(run.table, bs=run.recipe.batch_size, num_workers=run.recipe.workers)
-    check_divides(dls.train, run.team)
-    end_workers_with_run(dls)
-    with run.team.first(): learn = _learner(run, dls, make)
-    run.team.check_same(
-        images=fingerprint(run.table), weights=learn.weights, precision=learn.precision)
-    return learn
-
-def _find_schedule(run, learn):
-    "The schedule of a run, with the rate that it had found, or finds now"
-    suited = _suited(run.recipe, learn)
-    s = replace(suited.schedule, size=int(run.table.size))
-    if suited.lr!='find': return s
-    lr = run.facts.lr or run.team.once(learn.suggest_lr, s)
-    return replace(s, lr=lr)
 
 # %% ../nbs/14_train.ipynb #6e1db237
 def train(
     recipe:Recipe, # What to do
     say:Callable=print, # Called with each line of text that a person at a screen would read
     resume:bool=False, # Go on with the run of this recipe, if it was begun
-    learner:Callable[[DataLoaders],Learner]|None=None, # Makes the `Learner` of a network of your own, with five stages
+    learner:Callable[[DataLoaders],Learner]|None=None, # Makes the `Learner` for a network of your own, with five stages; the recipe's network, weights, attention and class weights mean nothing then
 ) -> Path: # The run's folder
     "Train as `recipe` says and leave everything about the run in a folder"
     team = find_team()                                    # its main process has the folder, and speaks
     if not team.is_main: say = noop
     recipe.schedule                                       # its mistakes are said first
+    folder = team.once(find_run, recipe) if resume and recipe.name else None
     if not resume: team.once(check_free, recipe)
-    folder = team.once(find_run, recipe) if resume else None
-    if team.once(_has_ended, folder, say): return folder
+    if folder and team.once(is_finished, folder): return team.once(_finished, folder, say)
     set_seed(recipe.seed)
     with team.first(): table = recipe_table(recipe)
-    if resume and not folder: folder = team.once(find_run, recipe, table.name)
-    if team.once(_has_ended, folder, say): return folder
-    run = _Run(recipe, table, team, say, folder=folder)
-    if folder: run.facts,run.state = team.once(_take_up, run)
-    where = folder or recipe.logdir
-    with shortage_as_input_error(where, recipe.batch_size, table.size), others_missed(): return _carry_out(run, learner)
+    if resume and not recipe.name: folder = team.once(find_run, recipe, table.name)
+    if folder and team.once(is_finished, folder): return team.once(_finished, folder, say)
+    state,made = team.once(_take_up, recipe, folder, table, say) if folder else (None, {})
+    with explained(folder or recipe.logdir, recipe.batch_size, table.size), others_missed():
+        return _train(recipe, table, folder, state, made, say, learner)
 
-# %% ../nbs/14_train.ipynb #ad964d25
-def _carry_out(run, make):
-    "Train, in the run's folder if it has one, and write what came out"
-    recipe,table,team,say = run.recipe,run.table,run.team,run.say
-    learn = _prepared(run, make)
-    say('\n'.join([
-        f"data: {recipe.data}", table.counts().to_string(), *table.notes, '']))
-    with _quiet(learn, team.is_main):
-        schedule = _find_schedule(run, learn)
+def _train(recipe, table, folder, state, made, say, learner):
+    "Train on `table`, in `folder` if there is one, with what a run that goes on had `made` out"
+    team,dls = find_team(),image_dls(table, bs=recipe.batch_size, num_workers=recipe.workers)
+    check_divides(dls.train, team)
+    end_workers_with_run(dls)
+    with team.first(): learn = _learner(recipe, dls, made.get('precision', recipe.precision), learner)
+    team.check_same(images=fingerprint(table), weights=learn.weights, precision=learn.precision)
+    schedule = replace(_suited(recipe, learn).schedule, size=int(table.size))
+    check_batch_norm(get_stages(learn), schedule, recipe.batch_size)
+    say('\n'.join([f"data: {recipe.data}", table.counts().to_string(), *table.notes, '']))
+    with _quiet(learn):
+        if recipe.lr=='find': schedule = replace(schedule, lr=made.get('lr') or team.once(learn.suggest_lr, schedule))
         plan = learn.plan(recipe.epochs, schedule, statistics=schedule.statistics)
-        lines = [_first_line(schedule, recipe, learn), plan_text(plan), schedule.warning]
-        say('\n'.join(filter(None, lines))+'\n')
-        run.folder = run.folder or team.once(run_folder, recipe, table.name)
-        team.once(_write_plan, run, learn, schedule, plan=plan)
-        say(_head_line())
-        epoch = _fit(run, learn, schedule)
-    if not team.is_main: return run.folder
-    with alone(): metrics = _write_results(run, learn, epoch)
-    write_test_metrics(run.folder, {
-        k: v['value'] for k,v in metrics.items()
-        if isinstance(v, dict) and 'value' in v})
-    drop_states(run.folder)
-    say(_summary(run, metrics, learn.weights))
-    return run.folder
+        say('\n'.join(filter(None, [_first_line(schedule, recipe, learn), plan_text(plan), schedule.warning]))+'\n')
+        folder = folder or team.once(run_folder, recipe, table.name)
+        if not made: team.once(_write_plan, learn, table, schedule, plan, recipe, folder)
+        say(_epoch_line({}, head=True))
+        epoch = _fit(learn, recipe, schedule, folder, state, say)
+    if not team.is_main: return folder
+    with alone(): metrics = _write_results(learn, table, recipe, folder, epoch)
+    write_figures(folder, {k: v['value'] for k,v in metrics.items() if isinstance(v, dict) and 'value' in v})
+    drop_states(folder)
+    say(_summary(folder, metrics, learn.weights, recipe.monitor))
+    return folder

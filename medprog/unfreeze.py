@@ -5,66 +5,68 @@
 # %% ../nbs/04_unfreeze.ipynb #04f1172b
 from __future__ import annotations
 import warnings
+from typing import Literal
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from fastai.callback.core import TrainEvalCallback
-from fastai.learner import Learner
 from .schedule import Schedule
 from .stages import ScheduleCallback,Stage,get_stages
 
 # %% auto #0
-__all__ = ['set_phase', 'set_modes', 'GradualUnfreezing', 'check_batch_norm']
+__all__ = ['learning_params', 'set_phase', 'GradualUnfreezing', 'check_batch_norm']
 
 # %% ../nbs/04_unfreeze.ipynb #001c37b0
-def _batch_norms(stage): return [o for m in stage.modules for o in m.modules() if isinstance(o, nn.modules.batchnorm._BatchNorm)]
+def _batch_norms(stages):
+    modules = (m for s in stages for root in s.modules for m in root.modules())
+    return [m for m in modules if isinstance(m, _BatchNorm)]
 
-def set_phase(
+def learning_params(
     stages:list[Stage], # As `get_stages` gives them
     lowest:int, # Index of the lowest stage that learns
-    frozen_bn:str='eval', # Batch norm of the stages below: eval (left alone) or adapt (goes on learning)
+    frozen_bn:Literal['eval','adapt']='eval', # Batch norm of the stages below: left alone, or goes on learning
+) -> set[nn.Parameter]:
+    "The parameters that learn where the stages from `lowest` on do"
+    learns = {p for s in stages[lowest:] for p in s.params}
+    if frozen_bn=='adapt':
+        for m in _batch_norms(stages[:lowest]): learns.update(m.parameters())
+    return learns
+
+# %% ../nbs/04_unfreeze.ipynb #9358f0d1
+def set_phase(
+    stages:list[Stage], # Those of a model in training mode, as `get_stages` gives them
+    lowest:int, # Index of the lowest stage that learns
+    frozen_bn:Literal['eval','adapt']='eval', # As in `learning_params`
+    statistics:Literal['kept','batch']='kept', # Batch norm of those that learn below the head: goes by what is stored, or by the batch
 ):
     "Let the stages from `lowest` on learn and freeze those below it"
-    for i,s in enumerate(stages):
-        for p in s.params: p.requires_grad_(i>=lowest)
-        if i<lowest and frozen_bn=='adapt':
-            for m in _batch_norms(s): m.requires_grad_(True)
-        for p in s.params:
-            if not p.requires_grad: p.grad = None   # zeros would be enough for Adam to go on by its momentum
-
-def set_modes(
-    stages:list[Stage], # As `get_stages` gives them
-    lowest:int, # Index of the lowest stage that learns
-    frozen_bn:str='eval', # As in `set_phase`
-    statistics:str='kept', # Batch norm below the head in the stages that learn: kept (goes by what is stored) or batch (by the batch)
-):
-    "In a model in training mode, put into evaluation mode the frozen stages, and the batch norm that keeps its statistics"
-    for s in stages[:lowest]:
-        for m in s.modules: m.eval()
-        if frozen_bn=='adapt':
-            for m in _batch_norms(s): m.train()
-    for s in stages[lowest:-1] if statistics=='kept' else ():
-        for m in _batch_norms(s): m.eval()
+    learns = learning_params(stages, lowest, frozen_bn)
+    for p in (p for s in stages for p in s.params):
+        p.requires_grad_(p in learns)
+        if not p.requires_grad: p.grad = None   # zeros would be enough for Adam to go on by its momentum
+    for m in (m for s in stages[:lowest] for m in s.modules): m.eval()
+    for m in _batch_norms(stages[:lowest]): m.train(frozen_bn=='adapt')
+    for m in _batch_norms(stages[lowest:-1]): m.train(statistics=='batch')
 
 # %% ../nbs/04_unfreeze.ipynb #5e0bc6df
 class GradualUnfreezing(ScheduleCallback):
     "Lets the stages learn that the phase of each epoch names"
     order = TrainEvalCallback.order+1   # right after the model has been put into training mode
+    found = ()
 
     def start(self):
-        self.stages,self.phase = get_stages(self.learn),None
-        self.found = [(p, p.requires_grad) for s in self.stages for p in s.params]
+        self.stages = get_stages(self.learn)
+        self.found = [(p, p.requires_grad) for p in self.model.parameters()]
 
     def before_train(self):
-        phase,s = self.schedule.phase_at(self.epoch),self.schedule
-        if phase is not self.phase: set_phase(self.stages, phase.lowest, s.frozen_bn)
-        set_modes(self.stages, phase.lowest, s.frozen_bn, s.statistics)
-        self.phase = phase
+        s = self.schedule
+        set_phase(self.stages, s.phase_at(self.epoch).lowest, s.frozen_bn, s.statistics)
 
     def after_fit(self): self.restore()
 
     def restore(self):
         "Put `requires_grad` back as it was found; an interrupted fit has to be told"
-        for p,o in getattr(self, 'found', ()): p.requires_grad_(o)
-        self.stages,self.phase,self.found = None,None,()
+        for p,learned in self.found: p.requires_grad_(learned)
+        self.stages,self.found = None,()
 
 # %% ../nbs/04_unfreeze.ipynb #7e9e6a84
 def check_batch_norm(
@@ -73,6 +75,6 @@ def check_batch_norm(
     bs:int, # Images in a batch
 ):
     "Warn if there is no batch norm to keep statistics of; `InputError` if it is to go by batches of one image"
-    norms = any(map(_batch_norms, stages[:-1]))
-    if schedule.statistics=='kept' and not norms: warnings.warn("no batch norm below the head of this network, so statistics='kept' has no effect")
-    if norms: schedule.check_batch(bs)
+    if _batch_norms(stages[:-1]): schedule.check_batch(bs)
+    elif schedule.statistics=='kept':
+        warnings.warn("no batch norm below the head of this network, so statistics='kept' has no effect")
