@@ -177,7 +177,7 @@ def _export(given):
     from medprog.export import export
     export(run, **_asked(options))
 
-# %% ../nbs/17_cli.ipynb #c6b78da2
+# %% ../nbs/17_cli.ipynb #b51b48ed
 class Mode(NamedTuple):
     "What a mode does, and the dataclasses whose fields are its flags"
     do:Callable
@@ -292,7 +292,7 @@ def _run_mode(argv, mode):
     MODES[mode].do(given)
     sys.stdout.flush()
 
-# %% ../nbs/17_cli.ipynb #bcdfff9c
+# %% ../nbs/17_cli.ipynb #1614e773
 def main(
     argv:list[str]|None=None, # The arguments; by default those of the process
     mode:str|None=None, # What to do; by default as `--mode` says

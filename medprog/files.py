@@ -38,7 +38,7 @@ def _flush(path):
     try: os.fsync(fd)
     finally: os.close(fd)
 
-# %% ../nbs/00a_files.ipynb #c5c33fea
+# %% ../nbs/00a_files.ipynb #fb21da98
 # aliases until the merge
 def write_safely(path, data):
     with writing(path) as part: part.write_bytes(data)

@@ -19,7 +19,7 @@ from .schedule import (
 __all__ = ['Arch', 'ClassWeights', 'PrecisionName', 'ARCHS', 'CLASS_WEIGHTS', 'PRECISIONS', 'ATTENTION_TYPES', 'Columns',
            'Folder', 'StageName', 'SourceKind', 'Recipe', 'source_kind', 'check_weights', 'check_free']
 
-# %% ../nbs/01_recipe.ipynb #afdad632
+# %% ../nbs/01_recipe.ipynb #16f41371
 Arch = Literal['resnet18','resnet34','resnet50','resnet101','resnet152','resnext50_32x4d','resnext101_32x8d',
                'resnext101_64x4d','wide_resnet50_2','wide_resnet101_2']
 ClassWeights = Literal['none','balanced']

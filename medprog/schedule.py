@@ -64,7 +64,7 @@ Count = Annotated[int, at_least(1)]
 NotNegative = Annotated[float, at_least(0, 'a number')]
 Positive = Annotated[float, Rule('a number above 0', lambda x: x>0)]
 
-# %% ../nbs/00_schedule.ipynb #6c6488ee
+# %% ../nbs/00_schedule.ipynb #6092665b
 _PLAIN = {bool: Rule('true or false', lambda o: isinstance(o, bool)),
           int: Rule('a whole number', lambda o: type(o) is int),       # true is none
           float: Rule('a number', is_number),
@@ -81,12 +81,14 @@ def rule_of(
         return own._replace(holds=lambda o: plain.holds(o) and own.holds(o))
     if kind is tuple:
         each = rule_of(args[0])
-        return Rule(each.words, lambda o: isinstance(o, tuple) and all(map(each.holds, o)))
+        def holds(value): return isinstance(value, tuple) and all(map(each.holds, value))
+        return Rule(each.words, holds)
     if kind in (Union, UnionType):
         rules = [rule_of(o) for o in args]
         told = [o for o in rules if o.words]
         choices = told[0].choices if len(told)==1 else ()
-        return Rule(', or '.join(o.words for o in told), lambda o: any(r.holds(o) for r in rules), choices)
+        words = ', or '.join(o.words for o in told)
+        return Rule(words, lambda o: any(rule.holds(o) for rule in rules), choices)
     return _PLAIN.get(hint) or Rule('', lambda o: isinstance(o, hint))
 
 @cache
@@ -96,7 +98,7 @@ def rules_of(
     "What the fields of `cls` have to be"
     return {k: rule_of(o) for k,o in get_type_hints(cls, include_extras=True).items()}
 
-# %% ../nbs/00_schedule.ipynb #856507e0
+# %% ../nbs/00_schedule.ipynb #3a6cfcce
 def check_rules(
     obj:object, # With annotated fields
     what:str='', # Said before the name of a field
@@ -108,7 +110,7 @@ def check_rules(
         if rule.choices: raise not_allowed(what+name, value, rule.choices)
         raise InputError(f"{what}{name}: {value!r} is not allowed; give {rule.words}")
 
-# %% ../nbs/00_schedule.ipynb #8c91bea0
+# %% ../nbs/00_schedule.ipynb #551a79db
 @cache
 def sentences(
     cls:type, # A dataclass
@@ -138,7 +140,7 @@ def check_keys(
     for k in d:
         if k not in allowed: raise not_allowed(f"{name}: key", k, allowed)
 
-# %% ../nbs/00_schedule.ipynb #86e74ed7
+# %% ../nbs/00_schedule.ipynb #5ca49bc5
 import math
 from dataclasses import dataclass,replace
 from itertools import accumulate
@@ -306,7 +308,8 @@ def _wrong_sizes(self:Schedule):
 # %% ../nbs/00_schedule.ipynb #e0827c91
 def _chain(phases, starts, end=None):
     "`phases` from these epochs on: each ends where the next one starts, and the last at `end`"
-    return tuple(replace(o, start=s, end=e) for o,s,e in zip(phases, starts, (*starts[1:], end)))
+    spans = zip(phases, starts, (*starts[1:], end))
+    return tuple(replace(o, start=s, end=e) for o,s,e in spans)
 
 def _phases(**starts): # head=0, layer4=5, ...
     return _chain([Phase(o, 0) for o in starts], list(starts.values()))
@@ -356,7 +359,8 @@ def _cut(self:Schedule, epochs):
         raise InputError(f"epochs: {self.name} ends at epoch {end} and can't fill {epochs}; "
                          "leave out the last phase's end, or fit it by 'scale'")
     starts = [o.start for o in self.phases if o.start<epochs]
-    return replace(self, phases=_chain(self.phases, starts, epochs), unreached=self.phases[len(starts):])
+    phases = _chain(self.phases, starts, epochs)
+    return replace(self, phases=phases, unreached=self.phases[len(starts):])
 
 # %% ../nbs/00_schedule.ipynb #5f33759e
 @patch
@@ -384,8 +388,8 @@ def warning(self:Schedule) -> str:
     names = ', '.join(f"{o.unfreeze} (from epoch {o.start})" for o in self.unreached)
     short = f"{self.name}: {self.epochs} epochs"
     if self.advance=='plateau': return f"{short} reach phase {names} only if earlier phases end early"
-    reached,asked = (min(o.lowest for o in phases) for phases in (self.phases, self.unreached))
-    never = STAGES[asked:reached]
+    reached = min(o.lowest for o in self.phases)
+    never = STAGES[min(o.lowest for o in self.unreached):reached]
     frozen = f" and {' and '.join(never)} will not learn" if never else ''
     return (f"{short} never reach phase {names}{frozen}. Train for more than "
             f"{self.unreached[-1].start} epochs (--epochs), or let the phases shrink (--schedule-fit scale)")
@@ -512,8 +516,8 @@ def ended(self:Schedule,
     if not later or later[0].start==end: return self
     gain = later[0].start-end
     moved = _chain(later, [o.start-gain for o in later])
-    phases = (*self.phases[:i], replace(phase, end=end), *moved)
-    return replace(self, phases=phases, unreached=())._cut(self.epochs)
+    ends = replace(phase, end=end)
+    return replace(self, phases=(*self.phases[:i], ends, *moved), unreached=())._cut(self.epochs)
 
 # %% ../nbs/00_schedule.ipynb #ce56e5bb
 def _span(values):
@@ -542,13 +546,15 @@ def peaks(self:Schedule,
 ) -> list[float]: # One for each of `STAGES`
     "The highest rates of all stages in `phase`, before curve and warm-up; 0: frozen"
     lr = self.lr/2 if self.curve=='fine_tune' and phase.start else self.lr
-    return [lr*m if s in phase.stages else 0. for s,m in zip(STAGES, self.multipliers)]
+    return [lr*m if s in phase.stages else 0.
+            for s,m in zip(STAGES, self.multipliers)]
 
 @patch
 def _row(self:Schedule, phase, moving):
     "A row of the plan"
     never = 'never reached' if self.advance=='epochs' else 'if others end early'
-    row = dict(phase=phase.unfreeze, start=phase.start, end=phase.end, epochs=0, learns=never, statistics='')
+    row = dict(phase=phase.unfreeze, start=phase.start, end=phase.end,
+               epochs=0, learns=never, statistics='')
     row |= {f'lr_{o}': 0. for o in STAGES} | dict.fromkeys(moving, '')
     if phase in self.unreached: return row
     row['epochs'] = phase.end and phase.epochs
@@ -580,7 +586,7 @@ def plan_text(
     for k in df.filter(like='lr_'): df[k] = [f'{lr:.3g}' if lr else '-' for lr in df[k]]
     return df.to_string(index=False)
 
-# %% ../nbs/00_schedule.ipynb #c5490b74
+# %% ../nbs/00_schedule.ipynb #35cbe6c7
 import math
 from itertools import groupby
 
@@ -592,15 +598,17 @@ def _plot_row(ax, y, values):
     start,most = 0,max(*values, 1e-9)
     for v,run in groupby(values):
         n = len(list(run))
-        ax.barh(y, n, 1, left=start, color=str(.95-.35*v/most), edgecolor='w')
-        ax.text(start+n/2, y, f'{v:.3g}' if v<1 else f'{v:g}', **_CENTRED)
+        grey,text = .95-.35*v/most,f'{v:.3g}' if v<1 else f'{v:g}'
+        ax.barh(y, n, 1, left=start, color=str(grey), edgecolor='w')
+        ax.text(start+n/2, y, text, **_CENTRED)
         start += n
 
 def _plot_rates(ax, schedule, per=20):
     "Stages x epochs, `per` pixels an epoch; what isn't painted is frozen"
     from matplotlib.colors import LogNorm
     times = [i/per for i in range(schedule.epochs*per)]
-    rates = [[schedule.rate(s, t) or math.nan for t in times] for s in STAGES]
+    rates = [[schedule.rate(s, t) or math.nan for t in times]
+             for s in STAGES]
     peaks = [schedule.lr*o for o in schedule.multipliers if o]
     ax.set_facecolor('.9')
     return ax.imshow(rates, aspect='auto', origin='lower', extent=(0,schedule.epochs,-.5,4.5), cmap='viridis',
@@ -613,7 +621,8 @@ def _plot_phase(ax, schedule, phase):
     ax.text(middle, 4.6, phase.unfreeze, ha='center', va='bottom', fontsize=9)
     for i,lr in enumerate(schedule.peaks(phase)):
         text = f'{lr:.3g}' if STAGES[i] in phase.stages else 'frozen'
-        ax.text(middle, i, text, bbox=dict(fc='w', ec='none', alpha=.6, pad=1), **_CENTRED)
+        ax.text(middle, i, text, **_CENTRED,
+                bbox=dict(fc='w', ec='none', alpha=.6, pad=1))
 
 # %% ../nbs/00_schedule.ipynb #e29c2dc9
 @patch
@@ -624,12 +633,16 @@ def plot(self:Schedule,
     import matplotlib.pyplot as plt
     moving = self.moving()
     n = len(moving)
-    if ax is None: _,ax = plt.subplots(figsize=(9,2.9+.35*n), layout='constrained')
+    if ax is None:
+        height = 2.9+.35*n
+        _,ax = plt.subplots(figsize=(9,height), layout='constrained')
     im = _plot_rates(ax, self)
     for o in self.phases: _plot_phase(ax, self, o)
     for i,values in enumerate(moving.values()): _plot_row(ax, -1-i, values)
-    ax.set(yticks=range(-n, 5), yticklabels=[*reversed(moving), *STAGES], ylim=(-.5-n, 4.5), xlabel='epoch')
-    ax.set_title(f"{self.name}, {self.epochs} epochs", loc='left', pad=18, fontsize=10)
+    ax.set(yticks=range(-n, 5), yticklabels=[*reversed(moving), *STAGES],
+           ylim=(-.5-n, 4.5), xlabel='epoch')
+    ax.set_title(f"{self.name}, {self.epochs} epochs",
+                 loc='left', pad=18, fontsize=10)
     ax.figure.colorbar(im, ax=ax, label='learning rate', pad=.01)
     return ax
 
@@ -656,7 +669,8 @@ def to_toml(self:Schedule) -> str:
     doc.add(tomlkit.nl())
     doc['phase'] = tomlkit.aot()
     for phase in self.phases:
-        doc['phase'].append({k: v for k,v in vars(phase).items() if v is not None})
+        given = {k: v for k,v in vars(phase).items() if v is not None}
+        doc['phase'].append(given)
     return tomlkit.dumps(doc)
 
 # %% ../nbs/00_schedule.ipynb #966a612f
@@ -678,7 +692,8 @@ def from_toml(cls:Schedule,
         raise InputError(f"{name}: no phase is given; give at least one [[phase]]")
     try:
         d['profile'] = get_profile(d.get('profile', 'transfer'))
-        return Schedule(**{'name': name, **d}, phases=tuple(_read_phase(o, 'phase') for o in phases))
+        d['phases'] = tuple(_read_phase(o, 'phase') for o in phases)
+        return Schedule(**{'name': name, **d})
     except InputError as e: raise InputError(f"{name}: {e}") from e
 
 # %% ../nbs/00_schedule.ipynb #f0d1b4ca
@@ -696,7 +711,7 @@ def get_schedule(
         raise InputError(f"progressive strategy: {path} can't be read: {e}") from e
     return Schedule.from_toml(text, str(path))
 
-# %% ../nbs/00_schedule.ipynb #58b8c413
+# %% ../nbs/00_schedule.ipynb #f6f54bf6
 @use_kwargs(SCHEDULE_KNOBS)
 def resolve_schedule(
     strategy:str|Path|Schedule, # A name, a TOML file or a schedule

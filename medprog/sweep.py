@@ -162,8 +162,9 @@ def seed_list(self:Sweep) -> list[int]:
 def tuning(self:Sweep) -> list[Job]:
     "The runs that try learning rates"
     if len(self.lrs)<2: return []
-    seeds,epochs = self.seed_list[:self.tune_seeds],self.recipe.epochs
-    return [Job(arm, seed, lr, epochs) for seed,arm,lr in product(seeds, self.arms, self.lrs)]
+    seeds = self.seed_list[:self.tune_seeds]
+    return [Job(arm, seed, lr, self.recipe.epochs)
+            for seed,arm,lr in product(seeds, self.arms, self.lrs)]
 
 @patch
 def final(self:Sweep,
@@ -173,4 +174,5 @@ def final(self:Sweep,
     "The runs that are compared"
     epochs = dict.fromkeys(self.arms, self.recipe.epochs) | (epochs or {})
     arms = [o for o in self.arms if o in lrs]
-    return [Job(arm, seed, lrs[arm], epochs[arm]) for seed,arm in product(self.seed_list, arms)]
+    return [Job(arm, seed, lrs[arm], epochs[arm])
+            for seed,arm in product(self.seed_list, arms)]
