@@ -122,7 +122,7 @@ class Curve(NamedTuple):
     low:ndarray # Lower limit of the 95 % band
     high:ndarray # Upper limit
 
-# %% ../nbs/11a_evaluation.ipynb #a08d0207
+# %% ../nbs/11a_evaluation.ipynb #74857aec
 def curve(
     score:ndarray, # Score of each image, higher for positive
     is_pos:ndarray, # Is the image positive?
@@ -180,7 +180,7 @@ def decide(
     if threshold is not None: threshold = np.nan_to_num(threshold, nan=.5)
     return predicted_onehot(probs, multilabel, threshold)
 
-# %% ../nbs/11a_evaluation.ipynb #94c4488a
+# %% ../nbs/11a_evaluation.ipynb #3a0cc39e
 def decisions(
     preds:Predictions, # Of labelled images
     valid:Predictions|None=None, # Validation split, for the threshold (Youden's J); without, .5
@@ -323,7 +323,7 @@ def evaluate_predictions(
     return compute_metrics(preds.probs, preds.targs, preds.classes, preds.patients,
         n_boot=n_boot, valid=given)
 
-# %% ../nbs/11a_evaluation.ipynb #a139236b
+# %% ../nbs/11a_evaluation.ipynb #df792d34
 _BY_GROUP = ('auroc', 'sensitivity', 'specificity', 'ece')
 
 def subgroup_table(

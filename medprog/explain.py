@@ -39,7 +39,7 @@ def _chosen(targets, scores):
     raise InputError(f"targets: {targets} is not allowed; "
         f"a class from 0 to {n_classes-1}, or one for each of {n} images")
 
-# %% ../nbs/11b_explain.ipynb #09eed21f
+# %% ../nbs/11b_explain.ipynb #9c3001be
 def _plain(x): return x.detach().as_subclass(Tensor).float()
 
 def _in_size(maps, x):

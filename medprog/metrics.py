@@ -114,7 +114,7 @@ def predicted_onehot(
     if not multilabel: pred[:,0] = 1-pred[:,1]
     return pred
 
-# %% ../nbs/11_metrics.ipynb #57435b0b
+# %% ../nbs/11_metrics.ipynb #ac0fe6e1
 def is_multiclass(
     probs:ndarray, # Probabilities, images x classes
     targs:ndarray, # Class indices, or 0/1 images x classes
@@ -212,7 +212,7 @@ class Accuracy(_WholeSetMetric):
     "Share of right decisions"
     name,metric = 'accuracy',staticmethod(accuracy)
 
-# %% ../nbs/11_metrics.ipynb #913285c8
+# %% ../nbs/11_metrics.ipynb #197e7f0a
 from collections.abc import Iterator
 from functools import partial
 from scipy.optimize import minimize_scalar
@@ -286,7 +286,7 @@ def brier(
     per_class = weights@errors/weights.sum(-1, keepdims=True)
     return per_class.sum(-1) if is_multiclass(probs, targs) else overall_metric(per_class, targs)
 
-# %% ../nbs/11_metrics.ipynb #2e1fe4eb
+# %% ../nbs/11_metrics.ipynb #07363274
 def confidences(
     probs:ndarray, # Probabilities, images x classes
     targs:ndarray, # Class indices, or 0/1 images x classes
@@ -510,6 +510,6 @@ def compute_metrics(
         if name=='auroc' and binary: res['auroc_delong'] = _delong(probs, targs, n_patients)
     return res
 
-# %% ../nbs/11_metrics.ipynb #8aa73111
+# %% ../nbs/11_metrics.ipynb #9f75d2c6
 # aliases until the merge
 figures = compute_metrics

@@ -31,7 +31,7 @@ class Interval(NamedTuple):
     low:float # Lower limit; `nan` for fewer than two values, and if all are equal
     high:float # Upper limit
 
-# %% ../nbs/11d_paired.ipynb #e59ddade
+# %% ../nbs/11d_paired.ipynb #4c48debf
 def mean_interval(
     x:ndarray, # A metric of each run
     test_train:float=0., # For resampled splits: images of the test set for one of the training set
@@ -70,7 +70,7 @@ def _p_value(i:Interval, test_train):
         return float(2*t.sf(z, i.n-1))
     return min(1., 2**(1-1/share)) if abs(i.mean)>1e-12 else 1.
 
-# %% ../nbs/11d_paired.ipynb #3a45f81d
+# %% ../nbs/11d_paired.ipynb #c31c3809
 def paired_difference(
     a:ndarray, # A metric of each run of the arm
     b:ndarray, # The same of the baseline's runs with the same seeds, in the same order
@@ -182,7 +182,7 @@ def _check_pairs(a, b):
             raise InputError(f"pair {i}: other images, patients, targets or classes; "
                 "the same in the same order are allowed")
 
-# %% ../nbs/11d_paired.ipynb #9a4682a5
+# %% ../nbs/11d_paired.ipynb #e73d436c
 def patient_difference(
     a:list[Predictions], # Runs of the arm
     b:list[Predictions], # Runs of the baseline with the same seeds, on the same images
@@ -223,7 +223,7 @@ def _check_runs(runs, baseline, columns):
     for arm,seed in zip(twice.arm, twice.seed):
         raise InputError(f"runs: arm {arm!r} has seed {seed} more than once; once is allowed")
 
-# %% ../nbs/11d_paired.ipynb #0329e7b9
+# %% ../nbs/11d_paired.ipynb #8b49edb1
 def _arm_row(values, arm, baseline, metric, test_train):
     "The columns of an arm on its own; `values`: a row a seed, a column a metric and arm"
     own,f1s = (mean_interval(values[k,arm], test_train)._asdict()
@@ -232,7 +232,7 @@ def _arm_row(values, arm, baseline, metric, test_train):
     times = dict(time=ratio.mean, time_low=ratio.low, time_high=ratio.high)
     return own | {f'f1_{k}': o for k,o in f1s.items()} | times
 
-# %% ../nbs/11d_paired.ipynb #bcf5f9b1
+# %% ../nbs/11d_paired.ipynb #57957f9b
 def compare_arms(
     runs:pd.DataFrame, # A row a run: `arm`, `seed`, the column of `metric`, `f1`, `seconds`
     baseline:str='none', # The arm that the others are compared with
