@@ -32,7 +32,7 @@ _VERDICTS = {
     'worse': ('#D55E00','v')}
 
 def shorten(
-    arm:str,
+    arm:str, # Its name
     n:int=26, # Letters at most
 ) -> str:
     "The name of an arm; a long one loses its beginning"
@@ -40,7 +40,7 @@ def shorten(
     return '…'+arm[1-n:]
 
 def signed(
-    x:float, # A difference
+    x:float, # A difference; `nan`: undefined
 ) -> str:
     "A number with its sign and three decimals"
     return 'undefined' if np.isnan(x) else f'{x:+.3f}'.replace('-', '−')
@@ -181,7 +181,7 @@ def _time_handles(df, later):
 @plt.rc_context(_STYLE)
 def plot_time(
     table:pd.DataFrame, # As `compare_arms` gives it, at equal epochs
-    later:pd.DataFrame|None=None, # At equal time
+    later:pd.DataFrame|None=None, # The same at equal time
 ) -> Figure:
     "AUROC of each arm against its time, as a ratio to the baseline's"
     df = table.dropna(subset=['time','mean'])
@@ -251,7 +251,7 @@ def _panels(n):
 
 @plt.rc_context(_STYLE)
 def plot_learning(
-    histories:dict[str,list[pd.DataFrame]], # Of the runs of each arm, as in `history.csv`; the baseline first
+    histories:dict[str,list[pd.DataFrame]], # Histories of the runs of each arm, as in `history.csv`; the baseline first
 ) -> Figure:
     "Validation AUROC by epoch in a panel for each arm, mean and range of the seeds, with the phases"
     fig,axs = _panels(len(histories))

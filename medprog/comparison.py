@@ -37,8 +37,8 @@ def _difference(arm): return with_interval(arm.difference, arm.diff_low, arm.dif
 @dataclass(frozen=True)
 class ComparisonFiles:
     "A comparison and the files of its runs"
-    c:Comparison
-    files:dict[str,list[RunFiles]] # Of each arm that has runs at equal epochs
+    c:Comparison # What was asked, and what came out
+    files:dict[str,list[RunFiles]] # Runs at equal epochs of each arm that has any
 
     @property
     def arms(self) -> pd.DataFrame:
@@ -68,8 +68,8 @@ def read_files(
 
 # %% ../nbs/15d_comparison.ipynb #b1656c4e
 def lacking(
-    c:Comparison,
-    runs:pd.DataFrame, # That are there
+    c:Comparison, # As `read_comparison` gives it
+    runs:pd.DataFrame, # The runs that are there
 ) -> str: # Empty if all are there
     "The arms that lack runs, with the number of those that are there"
     n = runs.arm.value_counts().reindex(c.sweep.arms, fill_value=0)
@@ -172,8 +172,8 @@ def _to_base(o):
 
 @patch
 def arm_row(self:ComparisonFiles,
-    arm:str,
-    o:pd.Series, # Its row of the table
+    arm:str, # Its name
+    o:pd.Series, # The arm's row of the table
 ) -> dict: # Text, by the name of the column
     "An arm with both kinds of interval"
     seeds = self.c.sweep.seeds
@@ -197,7 +197,7 @@ def arm_row(self:ComparisonFiles,
 @patch
 def arm_table(self:ComparisonFiles,
     df:pd.DataFrame, # A row an arm
-    caption:str,
+    caption:str, # What the table is about
 ) -> Markup:
     "The arms in Markdown"
     rows = [self.arm_row(a, o) for a,o in df.iterrows()]
@@ -215,7 +215,7 @@ def _tried_cell(c, arm, lr):
     return f'{reached} (chosen)' if c.lrs.get(arm)==lr else reached
 
 def rate_table(
-    c:Comparison,
+    c:Comparison, # As `read_comparison` gives it
 ) -> Markup:
     "The learning rates that each arm tried, in Markdown"
     lrs = sorted(c.sweep.lrs)
@@ -238,7 +238,7 @@ _OF_NETWORK = ('arch','weights','attention_type','attention_after','class_weight
 
 @patch
 def beyond(self:ComparisonFiles,
-    run:RunFiles,
+    run:RunFiles, # A run of the comparison
 ) -> str:
     "The knobs of a run that the common recipe has otherwise"
     common = vars(self.c.sweep.recipe)
@@ -277,7 +277,7 @@ def never_reached(self:ComparisonFiles) -> list[str]:
 
 # %% ../nbs/15d_comparison.ipynb #6f492039
 def sweep_command(
-    s:Sweep,
+    s:Sweep, # What was asked
 ) -> str:
     "The command line of a sweep"
     own = not_default(vars(s.recipe), Recipe)
@@ -301,7 +301,7 @@ _PICTURES = dict(   # what one sees, and what it means
 
 @patch
 def picture(self:ComparisonFiles,
-    name:str, # Without `.png`
+    name:str, # Its name, without `.png`
 ) -> Markup:
     "A picture of the comparison in Markdown, or a note that it is missing"
     return md_pictures(self.c.folder, {f'{name}.png': _PICTURES[name]})
@@ -372,7 +372,7 @@ def _tables(c):
     return {k: o for k,o in found.items() if o is not None}
 
 def write_comparison(
-    folder:str|Path, # Of a comparison
+    folder:str|Path, # The folder of a comparison
 ) -> Path: # `report.html`; `report.md`, pictures and tables lie beside it
     "Write the report of a comparison into its folder, also while its runs are still going on"
     c = read_comparison(folder)

@@ -36,8 +36,8 @@ def escape_md(
 
 # %% ../nbs/11c_page.ipynb #d60e3bc3
 def md_table(
-    rows:list[tuple],
-    *columns:str, # Their names
+    rows:list[tuple], # Cells of each row
+    *columns:str, # Names of the columns
     caption:str, # Also read out as the name of the table
 ) -> Markup:
     "A table in Markdown"
@@ -48,7 +48,7 @@ def md_table(
 
 # %% ../nbs/11c_page.ipynb #e07778e9
 def md_code(
-    text:str,
+    text:str, # Any text, e.g. a command or a file
 ) -> Markup:
     "Text as it stands, line by line: the fence is longer than any run of backticks inside"
     longest = max(map(len, re.findall('`+', text)), default=0)
@@ -58,8 +58,8 @@ def md_code(
 # %% ../nbs/11c_page.ipynb #62c4fe0d
 def with_interval(
     value:float|None, # None or `nan`: undefined
-    low:float|None=None, # Of the interval; None or `nan`: it has none
-    high:float|None=None,
+    low:float|None=None, # Lower end of the interval; None or `nan`: it has none
+    high:float|None=None, # Upper end of the interval
     reason:str|None=None, # Why something is undefined
     show:Callable[[float],str]='{:.3f}'.format, # A number as text
 ) -> str:
@@ -73,7 +73,7 @@ def with_interval(
 
 # %% ../nbs/11c_page.ipynb #2464780e
 def png_size(
-    path:str|Path,
+    path:str|Path, # A file that may be missing or torn
 ) -> tuple[int,int]|None: # Width and height in pixels
     "The size of a whole PNG; None if there is none"
     try: data = Path(path).read_bytes()
@@ -83,7 +83,7 @@ def png_size(
 
 # %% ../nbs/11c_page.ipynb #9d527509
 def missing(
-    *names:str, # Of files
+    *names:str, # Names of the files
 ) -> Markup:
     "A note that the folder lacks something"
     return Markup(f"*Not here: the folder has no {escape_md(' and no '.join(names))}, or it can't be read.*")
@@ -102,7 +102,7 @@ def md_pictures(
 
 # %% ../nbs/11c_page.ipynb #08acdd3e
 def is_empty(
-    text:str, # Of a section
+    text:str, # A section in Markdown
 ) -> bool:
     "Are there notes only?"
     return all(re.match(r'\*(?!\*)', o) for o in text.split('\n\n') if o)
@@ -177,8 +177,8 @@ def to_html(self:Page,
 # %% ../nbs/11c_page.ipynb #e8810bee
 @patch
 def write(self:Page,
-    path:str|Path, # Of the HTML file; Markdown lies beside it
-) -> Path: # The same
+    path:str|Path, # The HTML file to write; Markdown lies beside it
+) -> Path: # The HTML file
     "Write a page in both forms; pictures are linked and embedded from its folder"
     path = Path(path)
     texts = {path.with_suffix('.md'): self.to_markdown(), path: self.to_html(path.parent)}

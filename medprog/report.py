@@ -24,9 +24,9 @@ __all__ = ['RunFiles', 'read_run', 'metric_name', 'phase_epochs', 'not_default',
 @dataclass(frozen=True)
 class RunFiles:
     "What the folder of a run holds; what it lacks is empty or None"
-    folder:Path
-    text:str # Of `recipe.toml`
-    knobs:dict # Of the recipe, with the defaults of those that aren't given
+    folder:Path # Where it is
+    text:str # What `recipe.toml` says
+    knobs:dict # The knobs of its recipe, with the defaults of those that aren't given
     facts:RunFacts # What the run found out for itself
     metrics:dict|None=None
     evaluations:dict[str,dict]=field(default_factory=dict) # Metrics on other data, by the folder's name
@@ -82,7 +82,7 @@ def _is_figure(d):
 
 # %% ../nbs/12a_report.ipynb #c8694c9b
 def read_run(
-    folder:str|Path, # Of a run; it must have a `recipe.toml`
+    folder:str|Path, # The folder of a run; it must have a `recipe.toml`
 ) -> RunFiles:
     "Read what the folder of a run has for a report"
     run = RunFolder(folder)
@@ -148,7 +148,7 @@ def few_images(self:RunFiles) -> str:
 
 @patch
 def noted(self:RunFiles,
-    pattern:str, # Regular expression
+    pattern:str, # A regular expression
 ) -> bool:
     "Does a note on the data say this?"
     notes = self.facts.notes or ()
@@ -235,8 +235,8 @@ _PICTURES = dict(   # what one sees, and what it means
 
 @patch
 def pictures(self:RunFiles,
-    *names:str, # Without `.png`
-    evaluation:str|None=None, # Those of an evaluation, only where they are
+    *names:str, # Names of the pictures, without `.png`
+    evaluation:str|None=None, # Of this evaluation instead, without a note
 ) -> Markup:
     "Some pictures of the run in Markdown, with a note on those that are missing"
     within,part = '',self.part
@@ -249,7 +249,7 @@ def pictures(self:RunFiles,
 _PLAN = ('phase','start','end','epochs','learns','parameters')   # the other columns are rates, sizes and the like
 
 def phase_epochs(
-    row:dict, # Of `plan.csv`
+    row:dict, # A row of `plan.csv`
 ) -> str:
     "In which epochs a phase is, or why in none"
     if row['learns'].startswith(('never','if')): return row['learns']
@@ -332,16 +332,16 @@ def _wrong_labels(df, label, probs):
 
 # %% ../nbs/12a_report.ipynb #92f982fd
 def not_default(
-    values:dict, # By field
-    kind:type, # A dataclass
+    values:dict, # A value for each field
+    kind:type, # The dataclass
 ) -> dict:
     "Those values that the fields of a dataclass don't have by default"
     default = {o.name: o.default for o in fields(kind)}
     return {k: values[k] for k,v in default.items() if values[k]!=v}
 
 def command_line(
-    program:str,
-    values:dict, # By the name of the flag
+    program:str, # Its first word
+    values:dict, # The value of each flag
 ) -> str: # A line a flag
     "A command for a shell"
     flags = [_flag('--'+k.replace('_', '-'), v) for k,v in values.items()]
@@ -371,7 +371,7 @@ def run_page(
 
 # %% ../nbs/12a_report.ipynb #61e4eece
 def write_report(
-    folder:str|Path, # Of a run
+    folder:str|Path, # The folder of a run
 ) -> Path: # `report.html`; `report.md` lies beside it
     "Write the report of a run into its folder"
     run = read_run(folder)
