@@ -727,3 +727,6 @@ def resolve_schedule(
     changes = {k: v for k,v in kwargs.items() if v is not None}
     if profile is not None: changes['profile'] = get_profile(profile)
     return replace(get_schedule(strategy), **changes).fitted(epochs, fit, size)
+
+# `@delegates` hands these on to modules that don't know the names
+resolve_schedule.__annotations__ = get_type_hints(resolve_schedule)
