@@ -36,7 +36,7 @@ def set_phase(
     stages:list[Stage], # Those of a model in training mode, as `get_stages` gives them
     lowest:int, # Index of the lowest stage that learns
     frozen_bn:Literal['eval','adapt']='eval', # As in `learning_params`
-    statistics:Literal['kept','batch']='kept', # Batch norm of those that learn below the head: goes by what is stored, or by the batch
+    statistics:Literal['kept','batch']='kept', # Below the head, batch norm that learns goes by what is stored, or the batch
 ):
     "Let the stages from `lowest` on learn and freeze those below it"
     learns = learning_params(stages, lowest, frozen_bn)
