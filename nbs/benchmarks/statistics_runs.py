@@ -64,7 +64,7 @@ def jobs(folder):
 @cache
 def table(key, work):
     "The images of a set, with their splits"
-    from medprog.data import read_table
+    from medprog.data.table import read_table
     from real import few
     data = Path(os.environ.get('DATA', Path(__file__).parent/'../../../shared/data')).resolve()
     if key=='retina': return read_table(data/'retinamnist.npz', size=SETS[key])
@@ -78,9 +78,9 @@ def carry_out(job, work):
     import torch
     from fastai.callback.core import Callback
     from fastai.torch_core import set_seed
-    from medprog.loaders import image_dls
-    from medprog.metrics import AUROC
-    from medprog.recipe import resolve_schedule
+    from medprog.data.loaders import image_dls
+    from medprog.evaluate.metrics import AUROC
+    from medprog.schedule import resolve_schedule
     from medprog.train import SeedEpochs
     from real import learner
 
