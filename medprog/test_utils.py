@@ -4,33 +4,38 @@
 
 # %% ../nbs/97_test_utils.ipynb #6b2b8202
 from __future__ import annotations
+import multiprocessing,random
 from collections import OrderedDict
 from functools import partial
-from multiprocessing import get_all_start_methods,set_forkserver_preload
 from typing import Callable
+import numpy as np
 import torch
 from torch import nn
 from fastai.callback.progress import ProgressCallback
 from fastai.data.core import DataLoaders
 from fastai.layers import ConvLayer,Flatten
+from fastai.callback.core import Callback
 from fastai.learner import Learner
 from fastai.losses import CrossEntropyLossFlat
 from fastai.torch_core import set_seed
 from fastai.vision.learner import vision_learner
+from fastai.metrics import accuracy
 from fastai.vision.models import resnet18
+from fastcore.basics import noop
 from .network.stages import stage_splitter
 
 # %% auto #0
-__all__ = ['random_dls', 'tiny_net', 'small_learner', 'fresh_workers']
+__all__ = ['random_dls', 'tiny_net', 'small_learner', 'SeedByEpoch', 'AddNoise', 'noisy_learner', 'in_process', 'fresh_workers']
 
 # %% ../nbs/97_test_utils.ipynb #643a56a2
 def random_dls(
     n:int=16, # Images
-    size:int=32, # Their side in pixels
+    size:int|tuple[int,int]=32, # Their side in pixels, or height and width
     bs:int=8, # Images in a batch
 ) -> DataLoaders: # Training and validation on the same images, classes 0, 1, 0, ...
     "Loaders of random images"
-    items = list(zip(torch.randn(n, 3, size, size), torch.arange(n)%2, strict=True))
+    shape = (size, size) if isinstance(size, int) else size
+    items = list(zip(torch.randn(n, 3, *shape), torch.arange(n)%2, strict=True))
     dls = DataLoaders.from_dsets(items, items, bs=bs, num_workers=0)
     dls.c = 2
     return dls
@@ -53,25 +58,78 @@ def tiny_net() -> nn.Module: # Some thousands of parameters, stages as torchvisi
 # %% ../nbs/97_test_utils.ipynb #5b50b0c9
 def small_learner(
     n:int=16, # Images
-    size:int=32, # Their side in pixels
+    size:int|tuple[int,int]=32, # Their side in pixels, or height and width
     bs:int=8, # Images in a batch
     arch:Callable=resnet18, # A torchvision network, or `tiny_net`
     **kwargs,
-) -> Learner: # In five stages, without a progress bar
+) -> Learner: # In five stages; shows and prints nothing
     "A learner on random images; `kwargs` as `vision_learner` takes them"
     set_seed(0, reproducible=True)
     dls = random_dls(n, size, bs)
     kwargs = dict(loss_func=CrossEntropyLossFlat(), splitter=stage_splitter)|kwargs
     if arch is tiny_net: learn = Learner(dls, tiny_net(), **kwargs)
     else: learn = vision_learner(dls, arch, pretrained=False, **kwargs)
+    learn.logger = noop
     return learn.remove_cb(ProgressCallback)
 
+# %% ../nbs/97_test_utils.ipynb #22554498
+class SeedByEpoch(Callback):
+    "All that is random in an epoch comes from its number"
+    order = -100
+    def before_epoch(self):
+        set_seed(self.epoch)
+        self.dls.train.rng = random.Random(self.epoch)
+
+class AddNoise(Callback):
+    "Augmentation that differs from batch to batch"
+    def before_batch(self):
+        if not self.training: return
+        noise = torch.randn_like(self.x)+float(np.random.rand())+random.random()
+        self.learn.xb = (self.x+.1*noise,)
+
+# %% ../nbs/97_test_utils.ipynb #65953814
+def noisy_learner(
+    workers:int=0, # Processes that load
+    **kwargs,
+) -> Learner: # On 50 rows of six numbers, without stages
+    "A learner whose every epoch is random, and the same each time"
+    set_seed(0)
+    x = torch.randn(70, 6)
+    y = (x[:,0]*x[:,1]>0).long()
+    items = list(zip(x, y, strict=True))
+    dls = DataLoaders.from_dsets(items[:50], items[50:], bs=8, num_workers=workers)
+    net = nn.Sequential(nn.Linear(6, 12), nn.BatchNorm1d(12), nn.ReLU(), nn.Dropout(.2), nn.Linear(12, 2))
+    cbs = [SeedByEpoch(), AddNoise()]
+    learn = Learner(dls, net, CrossEntropyLossFlat(), metrics=accuracy, cbs=cbs, **kwargs)
+    return learn.remove_cb(ProgressCallback)
+
+# %% ../nbs/97_test_utils.ipynb #6b8ec255
+def in_process(
+    f:Callable,
+    *args,
+    **kwargs,
+) -> int: # Its exit code; the negative of a signal that ended it
+    "Call `f` in the main thread of a process that is forked from this one"
+    process = multiprocessing.get_context('fork').Process(target=f, args=args, kwargs=kwargs)
+    process.start()
+    process.join()
+    return process.exitcode
+
 # %% ../nbs/97_test_utils.ipynb #5ed0406b
+def _forking(test, *args, **kwargs):
+    multiprocessing.set_start_method('fork', force=True)         # as in a notebook, whose classes can't be pickled
+    return test(*args, **kwargs)
+
 def fresh_workers(
     cells, # Of all notebooks that are to be tested; nothing depends on them
 ):
     "Have `nbdev-test` run each notebook in a process of its own"
     import nbdev.test
-    if 'forkserver' not in get_all_start_methods(): return
-    set_forkserver_preload(['fastai.vision.all', 'nbdev.test'])
-    nbdev.test.parallel = partial(nbdev.test.parallel, max_tasks_per_child=1, method='forkserver')
+    if 'forkserver' not in multiprocessing.get_all_start_methods(): return
+    multiprocessing.set_forkserver_preload(['fastai.vision.all', 'nbdev.test'])
+    in_order = nbdev.test.parallel
+    def parallel(test, notebooks, **kwargs):
+        kwargs |= dict(method='forkserver', max_tasks_per_child=1)
+        return in_order(partial(_forking, test), notebooks, **kwargs)
+
+    nbdev.test.parallel = parallel

@@ -18,32 +18,8 @@ from ..evaluate.predictions import (
     evaluate_predictions, plot_confusion, plot_curves, plot_reliability, Predictions, subgroup_table)
 
 # %% auto #0
-__all__ = ['RUN_FILES', 'write_evaluation', 'RunFolder', 'RunFacts', 'schedule_fact', 'run_name', 'run_folder', 'find_run',
-           'is_finished', 'fingerprint', 'differing', 'check_recipe', 'check_same']
-
-# %% ../../nbs/60_run.folder.ipynb #3fb88e52
-def write_evaluation(
-    folder:str|Path, # Exists; files of the same names are written over
-    preds:Predictions, # Of labelled images
-    valid:Predictions|None=None, # Validation split of the run, for thresholds and temperature
-    split:str='test', # What the predictions are about
-    columns:tuple[str,...]|None=None, # Columns to group by; without, all that have groups
-    facts:dict|None=None, # More that `metrics.json` should say
-) -> dict: # What `metrics.json` has
-    "Write predictions, metrics, tables and pictures into `folder`"
-    folder,by_group = Path(folder),subgroup_table(preds, valid, columns)
-    metrics = dict(split=split, **(facts or {}), **evaluate_predictions(preds, valid))
-    preds.df.to_csv(folder/'predictions.csv', index=False)
-    (folder/'metrics.json').write_text(json.dumps(metrics, indent=2), encoding='utf-8')
-    if len(by_group): by_group.to_csv(folder/'subgroups.csv', index=False)
-    pictures = dict(
-        curves=plot_curves(preds),
-        confusion=plot_confusion(preds, valid),
-        reliability=plot_reliability(preds, valid))
-    for name,fig in pictures.items():
-        fig.savefig(folder/f'{name}.png', dpi=110)
-        plt.close(fig)
-    return metrics
+__all__ = ['RUN_FILES', 'RunFolder', 'RunFacts', 'schedule_fact', 'run_name', 'run_folder', 'find_run', 'is_finished',
+           'fingerprint', 'differing', 'check_recipe', 'check_same', 'write_evaluation']
 
 # %% ../../nbs/60_run.folder.ipynb #75724d7d
 RUN_FILES = dict(
@@ -263,3 +239,27 @@ def check_same(
     if fingerprint(table)!=facts.fingerprint:
         raise _another(folder, f"the images, labels or splits of {recipe.data} have changed since")
     return facts
+
+# %% ../../nbs/60_run.folder.ipynb #3fb88e52
+def write_evaluation(
+    folder:str|Path, # Exists; files of the same names are written over
+    preds:Predictions, # Of labelled images
+    valid:Predictions|None=None, # Validation split of the run, for thresholds and temperature
+    split:str='test', # What the predictions are about
+    columns:tuple[str,...]|None=None, # Columns to group by; without, all that have groups
+    facts:dict|None=None, # More that `metrics.json` should say
+) -> dict: # What `metrics.json` has
+    "Write predictions, metrics, tables and pictures into `folder`"
+    run,by_group = RunFolder(folder),subgroup_table(preds, valid, columns)
+    metrics = dict(split=split, **(facts or {}), **evaluate_predictions(preds, valid))
+    preds.df.to_csv(run.predictions, index=False)
+    run.metrics.write_text(json.dumps(metrics, indent=2), encoding='utf-8')
+    if len(by_group): by_group.to_csv(run.subgroups, index=False)
+    pictures = dict(
+        curves=plot_curves(preds),
+        confusion=plot_confusion(preds, valid),
+        reliability=plot_reliability(preds, valid))
+    for name,fig in pictures.items():
+        fig.savefig(run.path/f'{name}.png', dpi=110)
+        plt.close(fig)
+    return metrics
