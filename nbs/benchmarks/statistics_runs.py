@@ -1,7 +1,8 @@
-"""The runs of `statistics.ipynb`: `python statistics_runs.py FOLDER [JOBS]` carries out those that are not in FOLDER yet, JOBS at a time (2), one thread each.
-What is run, in which order, and what is kept of it, was written down here before the first run, and changed twice: after 40 runs and before a test
-figure had been looked at, for time, so that the seeds after the first run with the rate that the first chooses; and after 140 runs, when test figures had been looked at, so that an arm whose best rate on
-validation is the first or the last of its three tries one more beyond."""
+"""The runs of `statistics.ipynb`: `python statistics_runs.py FOLDER [JOBS]` carries out those that are not in FOLDER
+yet, JOBS at a time (2), one thread each. What is run, in which order, and what is kept of it, was written down here
+before the first run, and changed twice: after 40 runs and before a test figure had been looked at, for time, so that
+the seeds after the first run with the rate that the first chooses; and after 140 runs, when test figures had been
+looked at, so that an arm whose best rate on validation is the first or the last of its three tries one more beyond."""
 import json,os,sys,time,warnings
 import multiprocessing as mp
 for o in ('OMP_NUM_THREADS', 'MKL_NUM_THREADS'): os.environ[o] = '1'
@@ -11,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 class Arm(NamedTuple):
-    "A strategy, what batch norm goes by where it learns, the rates of the stages, and the base rates (the head's) to choose from"
+    """A strategy, what batch norm goes by where it learns, the rates of the stages,
+    and the base rates (the head's) to choose from"""
     strategy:str
     statistics:str
     profile:str
@@ -20,8 +22,10 @@ class Arm(NamedTuple):
 MANY,MORE,FEW = (1e-3, 3e-3, 1e-2),(3e-3, 1e-2, 3e-2),(3e-4, 1e-3, 3e-3)
 ARMS = {'none': Arm('none', 'batch', 'uniform', MANY), 'none, kept, tenth': Arm('none', 'kept', 'tenth', MANY),
         'lp_ft': Arm('lp_ft', 'batch', 'uniform', MANY), 'lp_ft, kept, tenth': Arm('lp_ft', 'kept', 'tenth', MANY),
-        'balanced': Arm('balanced', 'batch', 'transfer', MANY), 'balanced, kept': Arm('balanced', 'kept', 'transfer', MANY),
-        'conservative': Arm('conservative', 'batch', 'transfer', MANY), 'conservative, kept': Arm('conservative', 'kept', 'transfer', MANY),
+        'balanced': Arm('balanced', 'batch', 'transfer', MANY),
+        'balanced, kept': Arm('balanced', 'kept', 'transfer', MANY),
+        'conservative': Arm('conservative', 'batch', 'transfer', MANY),
+        'conservative, kept': Arm('conservative', 'kept', 'transfer', MANY),
         'none, tenth': Arm('none', 'batch', 'tenth', MORE),
         'none, kept': Arm('none', 'kept', 'uniform', FEW), 'lp_ft, kept': Arm('lp_ft', 'kept', 'uniform', FEW)}
 EPOCHS,SEEDS,LABELS = 10,(0, 1, 2),tuple('NDGCAHMO')
@@ -42,14 +46,16 @@ def validation(job, folder):
     return json.loads(str(np.load(path)['facts']))['history'][-1][-1] if path.exists() else None
 
 def rates(arm, said):
-    "The rates of an arm on a set: its three, and one more beyond where the best on validation is the first or the last of them; `said`: AUROC by rate"
+    """The rates of an arm on a set: its three, and one more beyond where the best on validation is the first
+    or the last of them; `said`: AUROC by rate"""
     r = list(arm.rates)
     best = max(r, key=lambda o: said.get(o, 0.))
     if not set(r)<=set(said): return r
     return r+[round(r[-1]*10/3, 6)]*(best==r[-1])+[round(r[0]*3/10, 6)]*(best==r[0])
 
 def jobs(folder):
-    "All runs in order: the first seed with all rates, and beyond; the other seeds with the rate that is then the best on validation"
+    """All runs in order: the first seed with all rates, and beyond;
+    the other seeds with the rate that is then the best on validation"""
     yield from (Job(k, a, arm.rates[i], SEEDS[0]) for k in SETS for i in (1, 0, 2) for a,arm in ARMS.items())
     best = []
     for k in ('chest_100', 'chest_500', 'fundus_500', 'retina'):
@@ -71,11 +77,12 @@ def table(key, work):
     csv,cols = ('fundus_multilabel', dict(label_cols=LABELS)) if key.startswith('fundus') else ('chest_xray', {})
     return read_table(few(data/csv/'labels.csv', work, key, int(key.split('_')[1]), **cols), size=SETS[key], **cols)
 
-def log_probs(probs): return np.log(np.clip(probs.double().numpy(), 1e-30, 1)).astype('float16')     # ranks survive it, and so does AUROC to 1e-4
+def log_probs(probs):
+    "As float16: ranks survive it, and so does AUROC to 1e-4"
+    return np.log(np.clip(probs.double().numpy(), 1e-30, 1)).astype('float16')
 
 def carry_out(job, work):
     "Train, and keep predictions of the last and the best epoch on validation and test, figures of each epoch, and time"
-    import torch
     from fastai.callback.core import Callback
     from fastai.torch_core import set_seed
     from medprog.data.loaders import image_dls
@@ -89,7 +96,8 @@ def carry_out(job, work):
         order,best = 100,-1.
         def after_epoch(self):
             if self.recorder.values and (now := self.recorder.values[-1][-1])>self.best:
-                self.best,self.epoch_,self.weights = now,self.epoch,{k: v.clone() for k,v in self.model.state_dict().items()}
+                self.best,self.epoch_ = now,self.epoch
+                self.weights = {k: v.clone() for k,v in self.model.state_dict().items()}
 
     t,arm = table(job.set, work),ARMS[job.arm]
     set_seed(job.seed, reproducible=True)
@@ -97,10 +105,13 @@ def carry_out(job, work):
     learn.metrics,best = [AUROC()],Best()
     s = resolve_schedule(arm.strategy, EPOCHS, 'scale', lr=job.lr, profile=arm.profile, statistics=arm.statistics)
     at,cpu = time.perf_counter(),time.process_time()
-    with learn.no_bar(), learn.no_logging(): learn.fit_progressive(EPOCHS, s, precision='fp32', cbs=[SeedEpochs(job.seed), best])
-    res = dict(seconds=time.perf_counter()-at, cpu=time.process_time()-cpu, best=best.epoch_, history=[list(map(float, o)) for o in learn.recorder.values])
+    with learn.no_bar(), learn.no_logging():
+        learn.fit_progressive(EPOCHS, s, precision='fp32', cbs=[SeedEpochs(job.seed), best])
+    res = dict(seconds=time.perf_counter()-at, cpu=time.process_time()-cpu, best=best.epoch_,
+               history=[list(map(float, o)) for o in learn.recorder.values])
     def predictions(when):
-        with learn.no_bar(): return {f'{k}_{when}': log_probs(learn.get_preds(ds_idx=i)[0]) for i,k in ((1,'valid'), (2,'test'))}
+        with learn.no_bar():
+            return {f'{k}_{when}': log_probs(learn.get_preds(ds_idx=i)[0]) for i,k in ((1,'valid'), (2,'test'))}
     arrays = predictions('last')
     learn.model.load_state_dict(best.weights)
     arrays |= predictions('best')
@@ -121,10 +132,12 @@ def work_on(folder):
     while os.getppid()==mp.parent_process().pid and (job := next((o for o in jobs(folder) if _mine(o, folder)), None)):
         path,lock = folder/f'{job.name}.npz',folder/f'{job.name}.lock'
         res,arrays = carry_out(job, folder)
-        with open(part := folder/f'{job.name}.part', 'wb') as f: np.savez(f, facts=json.dumps({**job._asdict(), **res, 'torch': torch.__version__}), **arrays)
+        facts = json.dumps({**job._asdict(), **res, 'torch': torch.__version__})
+        with open(part := folder/f'{job.name}.part', 'wb') as f: np.savez(f, facts=facts, **arrays)
         os.replace(part, path)
         lock.unlink()
-        print(f"{time.strftime('%T')} {job.name} {res['cpu']:.0f} s, validation {res['history'][-1][-1]:.3f}", flush=True)
+        valid = res['history'][-1][-1]
+        print(f"{time.strftime('%T')} {job.name} {res['cpu']:.0f} s, validation {valid:.3f}", flush=True)
 
 def collect(folder, path):
     "All runs of a folder as one file: facts, predictions, and the truth with the patients, without images or names"
@@ -134,7 +147,8 @@ def collect(folder, path):
         t = table(k, folder)
         for split in ('valid', 'test'):
             rows = t.df[t.df.split==split]
-            arrays |= {f'{k}/{split}/targets': t.targets(split).astype('uint8'), f'{k}/{split}/patients': rows.patient.factorize()[0].astype('uint16')}
+            arrays[f'{k}/{split}/targets'] = t.targets(split).astype('uint8')
+            arrays[f'{k}/{split}/patients'] = rows.patient.factorize()[0].astype('uint16')
         arrays[f'{k}/classes'] = np.array(t.classes)
     np.savez_compressed(path, facts=json.dumps([json.loads(str(o['facts'])) for o in done.values()]), **arrays)
 
