@@ -8,7 +8,8 @@ import argparse,difflib,os,sys,time,warnings
 from dataclasses import dataclass,fields
 from functools import partial
 from pathlib import Path
-from typing import Callable,Literal,NamedTuple,get_args,get_origin,get_type_hints
+from typing import Literal,NamedTuple,get_args,get_origin,get_type_hints
+from collections.abc import Callable
 from .core import check_rules,Count,InputError,Natural,not_allowed,NotNegative,PrecisionName,rules_of,sentences
 from .schedule import SCHEDULE_KNOBS
 from .recipe import Columns,Folder,Recipe,source_kind
@@ -16,8 +17,8 @@ from .plan import plan_text
 from .compare.sweep import ARMS,BASELINE,LRS,Sweep
 
 # %% auto #0
-__all__ = ['MODES', 'Resuming', 'Showing', 'Comparing', 'RunOptions', 'ImageOptions', 'Evaluating', 'Predicting', 'Exporting',
-           'Mode', 'describe_flag', 'main', 'train_main', 'evaluate_main', 'predict_main', 'compare_main', 'plan_main',
+__all__ = ['Resuming', 'Showing', 'Comparing', 'RunOptions', 'ImageOptions', 'Evaluating', 'Predicting', 'Exporting',
+           'describe_flag', 'main', 'train_main', 'evaluate_main', 'predict_main', 'compare_main', 'plan_main',
            'export_main']
 
 # %% ../nbs/90_cli.ipynb #eb06480b

@@ -6,7 +6,8 @@
 from __future__ import annotations
 import shutil,warnings
 from pathlib import Path
-from typing import Callable,Literal
+from typing import Literal
+from collections.abc import Callable
 import torch
 from fastai.learner import load_learner
 from fastai.torch_core import Module
@@ -40,7 +41,7 @@ class ImagesToProbabilities(Module):
 # %% ../nbs/72_export.ipynb #dcec4a1e
 def _onnx():
     "The packages onnx and onnxruntime"
-    try: import onnx,onnxscript,onnxruntime
+    try: import onnx,onnxscript,onnxruntime     # noqa: F401, torch's exporter wants onnxscript
     except ImportError as e: raise InputError(f"format: onnx needs {e.name}; pip install 'medprog[onnx]'") from e
     return onnx,onnxruntime
 

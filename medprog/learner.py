@@ -8,7 +8,8 @@ import warnings
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Callable,Literal
+from typing import Literal
+from collections.abc import Callable
 import pandas as pd
 import torch
 import torchvision
@@ -48,7 +49,7 @@ def _resolve_schedule(self:Learner, strategy, epochs, **knobs):
         if k not in knobs: _check_agrees(own, k, v)
     s = resolve_schedule(own, epochs, **{**made_for, **knobs})
     check_batch_norm(get_stages(self), s, self.dls.bs)
-    if s.warning: warnings.warn(s.warning)
+    if s.warning: warnings.warn(s.warning, stacklevel=2)
     return replace(s, size=self._full_side()) if s.resizes and s.size is None else s
 
 def _check_agrees(schedule, knob, value):
@@ -160,7 +161,9 @@ def progressive_learner(
                   **{'opt_func': FusedAdam, **head_options(dls.bs), **kwargs})
     if not any(isinstance(f, Normalize) for f in dls.after_batch.fs):
         dls.add_tfms([Normalize.from_stats(*imagenet_stats)], 'after_batch')
-    if dls.bs==1: warnings.warn('batch size 1: the head is one layer without batch norm, which would need two images')
+    if dls.bs==1:
+        why = 'batch size 1: the head is one layer without batch norm, which would need two images'
+        warnings.warn(why, stacklevel=2)
     learn = vision_learner(dls, arch, pretrained=False, splitter=stage_splitter, **kwargs)
     if state: load_weights(learn.model, state, used)
     if attention!='none': add_attention(learn.model, attention, attention_after)

@@ -4,7 +4,8 @@
 
 # %% ../nbs/32_losses.ipynb #cbb6285c
 from __future__ import annotations
-from typing import Callable,Literal
+from typing import Literal
+from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 from fastai.losses import BaseLoss,LabelSmoothingCrossEntropy

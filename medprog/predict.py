@@ -8,7 +8,8 @@ import os
 from dataclasses import replace
 from itertools import chain,count
 from pathlib import Path
-from typing import Callable,Literal,Sequence
+from typing import Literal
+from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 import torch

@@ -8,7 +8,7 @@ import json,os,pickle,re,struct
 from dataclasses import dataclass,field,replace
 from pathlib import Path
 from textwrap import shorten
-from typing import Callable,Iterable
+from collections.abc import Callable, Iterable
 import numpy as np
 import torch
 import torchvision

@@ -17,10 +17,8 @@ from .core import (
     read_toml, Rule, rule_of, rules_of, sentences)
 
 # %% auto #0
-__all__ = ['STAGES', 'Unfreeze', 'MIN_SIZE', 'Side', 'PROFILES', 'ProfileName', 'Curve', 'FrozenBN', 'Statistics', 'MixingName',
-           'Advance', 'Patience', 'Fit', 'StartSize', 'EpochShare', 'LabelShare', 'ProfileKnob', 'CURVES', 'FITS',
-           'SCHEDULE_KNOBS', 'STRATEGIES', 'Phase', 'Profile', 'get_profile', 'Schedule', 'cosine', 'one_cycle',
-           'get_schedule', 'resolve_schedule']
+__all__ = ['STAGES', 'Unfreeze', 'MIN_SIZE', 'Side', 'PROFILES', 'ProfileName', 'SCHEDULE_KNOBS', 'STRATEGIES', 'Phase',
+           'Profile', 'get_profile', 'cosine', 'one_cycle', 'get_schedule', 'resolve_schedule']
 
 # %% ../nbs/01_schedule.ipynb #e26f5a07
 STAGES = ('early', 'layer2', 'layer3', 'layer4', 'head')

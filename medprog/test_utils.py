@@ -7,7 +7,7 @@ from __future__ import annotations
 import multiprocessing,random
 from collections import OrderedDict
 from functools import partial
-from typing import Callable
+from collections.abc import Callable
 import numpy as np
 import torch
 from torch import nn
@@ -25,7 +25,7 @@ from fastcore.basics import noop
 from .network.stages import stage_splitter
 
 # %% auto #0
-__all__ = ['random_dls', 'tiny_net', 'small_learner', 'SeedByEpoch', 'AddNoise', 'noisy_learner', 'in_process', 'fresh_workers']
+__all__ = ['tiny_net', 'small_learner', 'SeedByEpoch', 'AddNoise', 'noisy_learner', 'in_process', 'fresh_workers']
 
 # %% ../nbs/97_test_utils.ipynb #643a56a2
 def random_dls(

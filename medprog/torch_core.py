@@ -5,7 +5,7 @@
 # %% ../nbs/03_torch_core.ipynb #692797eb
 from __future__ import annotations
 from contextlib import contextmanager
-from typing import Callable
+from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 import numpy as np

@@ -9,7 +9,7 @@ from contextlib import contextmanager,nullcontext
 from dataclasses import dataclass,replace
 from importlib.metadata import PackageNotFoundError,version
 from pathlib import Path
-from typing import Callable
+from collections.abc import Callable
 import matplotlib.pyplot as plt
 import pandas as pd
 import torch
@@ -327,7 +327,7 @@ def train(
     "Train as `recipe` says and leave everything about the run in a folder"
     team = find_team()                                    # its main process has the folder, and speaks
     if not team.is_main: say = noop
-    recipe.schedule                                       # its mistakes are said first
+    _ = recipe.schedule                                   # its mistakes are said first
     if not resume: team.main_only(check_free, recipe)
     folder = team.main_only(find_run, recipe) if resume else None
     if team.main_only(_has_ended, folder, say): return folder

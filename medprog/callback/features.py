@@ -8,7 +8,7 @@ import os,shutil,tempfile,warnings,zlib
 from contextlib import ExitStack,contextmanager
 from math import prod
 from pathlib import Path
-from typing import Callable
+from collections.abc import Callable
 import numpy as np
 import torch
 from fastai.callback.mixup import MixUp
@@ -25,7 +25,7 @@ from .unfreeze import GradualUnfreezing
 from .resize import scheduled_size
 
 # %% auto #0
-__all__ = ['drawn_from', 'frozen_prefix', 'prefix_output', 'skipping', 'check_chain', 'FeatureStore', 'FeatureLoader', 'checksum',
+__all__ = ['frozen_prefix', 'prefix_output', 'skipping', 'check_chain', 'FeatureStore', 'FeatureLoader', 'checksum',
            'FeatureCache']
 
 # %% ../../nbs/35_callback.features.ipynb #548b9996
@@ -257,7 +257,7 @@ def _find_room(self:FeatureCache, phase):
     if fits<n:
         warnings.warn(f"cache_features: {n} views of {n_images} images in phase {phase.unfreeze} take "
                       f"{each*n/1e9:.2g} GB; there is room for {fits} in the {self.gb:g} GB that are allowed, "
-                      "or on the disk")
+                      "or on the disk", stacklevel=2)
     return min(n, fits)
 
 # %% ../../nbs/35_callback.features.ipynb #27207b7c

@@ -8,7 +8,8 @@ import ctypes
 from collections import defaultdict
 from contextlib import contextmanager,nullcontext
 from functools import partial
-from typing import Literal,Iterable
+from typing import Literal
+from collections.abc import Iterable
 import torch
 from fastai.callback.core import Callback,CancelStepException
 from fastai.callback.fp16 import MixedPrecision
@@ -20,7 +21,52 @@ from ..core import not_allowed,PRECISIONS
 from ..torch_core import forward_as
 
 # %% auto #0
-__all__ = ['Precision', 'has_bf16', 'find_precision', 'autocasting', 'LossScaling', 'FusedAdam', 'keep_freed_memory']
+__all__ = ['Precision', 'FusedAdam', 'has_bf16', 'find_precision', 'autocasting', 'LossScaling', 'keep_freed_memory']
+
+# %% ../../nbs/36_callback.precision.ipynb #b0bb3c53
+_HYPERS = dict(lr='lr', mom='beta1', sqr_mom='beta2', eps='eps', wd='weight_decay')     # fastai's names, torch's names
+
+class FusedAdam(Optimizer):
+    "AdamW with fastai's groups, hyper-parameters and state, and torch's fused kernel"
+    def __init__(self,
+        params:Iterable, # Tensors, or a list of lists of them
+        lr:float, # Learning rate
+        mom:float=.9, # Decay of the mean of the gradients, beta1
+        sqr_mom:float=.99, # Decay of the mean of their squares, beta2
+        eps:float=1e-5, # Added to the denominator
+        wd:float=.01, # Decoupled weight decay
+    ):
+        super().__init__(params, [], lr=lr, mom=mom, sqr_mom=sqr_mom, eps=eps, wd=wd)
+
+    def step(self, closure=None):
+        if closure is not None: raise NotImplementedError("fastai's optimizers take no closure")
+        groups = defaultdict(list)
+        for p,_,state,hyper in self.all_params(with_grad=True):
+            if not state.get('do_wd', True): hyper = {**hyper, 'wd': 0.}
+            key = tuple(hyper[k] for k in _HYPERS)
+            groups[key].append(_kernel_tensors(p, state))
+        for values,rows in groups.items():
+            tensors = {k: [row[k] for row in rows] for k in rows[0]}
+            hypers = dict(zip(_HYPERS.values(), values))
+            adamw(**tensors, **hypers, max_exp_avg_sqs=[], fused=True, amsgrad=False, maximize=False)
+
+    def zero_grad(self):     # no pass over the weights, and what is frozen next does not move
+        for p,*_ in self.all_params(with_grad=True): p.grad = None
+
+# %% ../../nbs/36_callback.precision.ipynb #e0ad26bf
+def _kernel_tensors(p, state):
+    "What torch's kernel takes for `p`, laid out as `p` is; kept in `state`"
+    for k in ('grad_avg', 'sqr_avg'):
+        if k not in state: state[k] = torch.zeros_like(p)
+        state[k] = _like(state[k], p)
+    count = state.get('step', 0)                                       # fastai's own is an integer
+    state['step'] = torch.as_tensor(count, dtype=torch.float, device=p.device)
+    return dict(params=p, grads=_like(p.grad, p), exp_avgs=state['grad_avg'],
+                exp_avg_sqs=state['sqr_avg'], state_steps=state['step'])
+
+def _like(o, p):
+    if o.stride()==p.stride(): return o
+    return torch.empty_like(p).copy_(o)
 
 # %% ../../nbs/36_callback.precision.ipynb #2c5118aa
 def has_bf16(
@@ -95,51 +141,6 @@ class LossScaling(Callback):
 
     @scaling.setter
     def scaling(self, state): self.scaler.load_state_dict(state)
-
-# %% ../../nbs/36_callback.precision.ipynb #b0bb3c53
-_HYPERS = dict(lr='lr', mom='beta1', sqr_mom='beta2', eps='eps', wd='weight_decay')     # fastai's names, torch's names
-
-class FusedAdam(Optimizer):
-    "AdamW with fastai's groups, hyper-parameters and state, and torch's fused kernel"
-    def __init__(self,
-        params:Iterable, # Tensors, or a list of lists of them
-        lr:float, # Learning rate
-        mom:float=.9, # Decay of the mean of the gradients, beta1
-        sqr_mom:float=.99, # Decay of the mean of their squares, beta2
-        eps:float=1e-5, # Added to the denominator
-        wd:float=.01, # Decoupled weight decay
-    ):
-        super().__init__(params, [], lr=lr, mom=mom, sqr_mom=sqr_mom, eps=eps, wd=wd)
-
-    def step(self, closure=None):
-        if closure is not None: raise NotImplementedError("fastai's optimizers take no closure")
-        groups = defaultdict(list)
-        for p,_,state,hyper in self.all_params(with_grad=True):
-            if not state.get('do_wd', True): hyper = {**hyper, 'wd': 0.}
-            key = tuple(hyper[k] for k in _HYPERS)
-            groups[key].append(_kernel_tensors(p, state))
-        for values,rows in groups.items():
-            tensors = {k: [row[k] for row in rows] for k in rows[0]}
-            hypers = dict(zip(_HYPERS.values(), values))
-            adamw(**tensors, **hypers, max_exp_avg_sqs=[], fused=True, amsgrad=False, maximize=False)
-
-    def zero_grad(self):     # no pass over the weights, and what is frozen next does not move
-        for p,*_ in self.all_params(with_grad=True): p.grad = None
-
-# %% ../../nbs/36_callback.precision.ipynb #e0ad26bf
-def _kernel_tensors(p, state):
-    "What torch's kernel takes for `p`, laid out as `p` is; kept in `state`"
-    for k in ('grad_avg', 'sqr_avg'):
-        if k not in state: state[k] = torch.zeros_like(p)
-        state[k] = _like(state[k], p)
-    count = state.get('step', 0)                                       # fastai's own is an integer
-    state['step'] = torch.as_tensor(count, dtype=torch.float, device=p.device)
-    return dict(params=p, grads=_like(p.grad, p), exp_avgs=state['grad_avg'],
-                exp_avg_sqs=state['sqr_avg'], state_steps=state['step'])
-
-def _like(o, p):
-    if o.stride()==p.stride(): return o
-    return torch.empty_like(p).copy_(o)
 
 # %% ../../nbs/36_callback.precision.ipynb #6989193f
 _KNOBS = {-1: (-1, 128*1024),    # M_TRIM_THRESHOLD of malloc.h: give nothing back; glibc's own

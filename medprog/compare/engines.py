@@ -14,7 +14,8 @@ from math import ceil,inf
 from pathlib import Path
 from queue import Empty,SimpleQueue
 from tempfile import TemporaryFile
-from typing import Callable,Iterator,Literal,get_args
+from typing import Literal,get_args
+from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 import cloudpickle
 from fastcore.basics import num_cpus

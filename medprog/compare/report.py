@@ -20,7 +20,7 @@ from .outcome import Comparison,read_comparison
 from .plots import plot_forest,plot_learning,plot_time,shorten,signed
 
 # %% auto #0
-__all__ = ['ComparisonFiles', 'read_files', 'lacking', 'comparison_lines', 'rate_table', 'sweep_command', 'draw_comparison',
+__all__ = ['ComparisonFiles', 'read_files', 'comparison_lines', 'rate_table', 'sweep_command', 'draw_comparison',
            'comparison_page', 'write_comparison']
 
 # %% ../../nbs/85_compare.report.ipynb #742ecd46

@@ -8,7 +8,7 @@ import json,time,warnings
 from dataclasses import dataclass,field,replace
 from functools import partial
 from pathlib import Path
-from typing import Callable
+from collections.abc import Callable
 from ..core import InputError,write_safely
 from ..recipe import Recipe
 from ..data.table import recipe_table

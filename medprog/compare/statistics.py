@@ -18,8 +18,8 @@ from ..evaluate.intervals import auprc,resample_patients
 from ..evaluate.predictions import Predictions
 
 # %% auto #0
-__all__ = ['Interval', 'mean_interval', 'Difference', 'paired_difference', 'time_ratio', 'holm', 'smallest_visible', 'verdict',
-           'verdicts', 'patient_difference', 'compare_arms']
+__all__ = ['Interval', 'mean_interval', 'Difference', 'time_ratio', 'holm', 'smallest_visible', 'verdict', 'verdicts',
+           'patient_difference', 'compare_arms']
 
 # %% ../../nbs/82_compare.statistics.ipynb #0ee9270d
 class Interval(NamedTuple):

@@ -49,7 +49,7 @@ def arm_recipe(
             raise InputError(f"arm {arm}: {o} and another add-on both say what {', '.join(twice)} is; give one of them")
         changes |= ADD_ONS[o]
     res = replace(recipe, **changes)
-    res.schedule                                     # an impossible one is said now
+    _ = res.schedule                                 # an impossible one is said now
     return res
 
 def arm_name(

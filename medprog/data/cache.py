@@ -12,7 +12,7 @@ from functools import lru_cache
 from itertools import chain,pairwise
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
-from typing import Callable,Iterable,Iterator,Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 import pandas as pd
 import PIL

@@ -16,7 +16,7 @@ from pydicom.pixels import apply_color_lut,apply_modality_lut,apply_voi_lut,pixe
 from ..core import InputError
 
 # %% auto #0
-__all__ = ['library_errors', 'reading_file', 'to_rgb', 'is_dicom', 'check_is_file', 'decode_image', 'read_image', 'open_image',
+__all__ = ['library_errors', 'reading_file', 'is_dicom', 'check_is_file', 'decode_image', 'read_image', 'open_image',
            'open_dicom', 'FileContent', 'squeeze']
 
 # %% ../../nbs/21_data.images.ipynb #d562f79f

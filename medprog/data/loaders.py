@@ -6,7 +6,7 @@
 from __future__ import annotations
 import os
 from pathlib import Path
-from typing import Callable
+from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import torch

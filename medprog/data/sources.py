@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Callable,Sequence
+from collections.abc import Callable, Sequence
 from zipfile import BadZipFile
 import numpy as np
 import pandas as pd
@@ -20,8 +20,7 @@ from .phantom import CLASSES,phantom_image,phantom_table
 from .images import is_dicom,library_errors,open_image,reading_file,to_rgb
 
 # %% auto #0
-__all__ = ['FileOpener', 'PhantomOpener', 'read_arrays', 'ArrayOpener', 'Source', 'first_few', 'list_images', 'read_csv',
-           'get_source']
+__all__ = ['FileOpener', 'read_arrays', 'ArrayOpener', 'Source', 'first_few', 'list_images', 'read_csv', 'get_source']
 
 # %% ../../nbs/23_data.sources.ipynb #114aed3f
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from .metrics import (
     at_threshold, image_weights, is_multiclass, onehot, overall_metric, rank_metrics, roc_area)
 
 # %% auto #0
-__all__ = ['auprc_per_class', 'auprc', 'choose_threshold', 'brier', 'ece', 'with_temperature', 'fit_temperature', 'delong',
+__all__ = ['auprc_per_class', 'choose_threshold', 'brier', 'ece', 'with_temperature', 'fit_temperature', 'delong',
            'compute_metrics']
 
 # %% ../../nbs/41_evaluate.intervals.ipynb #c2fb67ee

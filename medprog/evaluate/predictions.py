@@ -19,9 +19,9 @@ from .intervals import (
     choose_threshold, compute_metrics, confidences, fit_temperature, resample_patients, with_temperature)
 
 # %% auto #0
-__all__ = ['Predictions', 'make_predictions', 'read_predictions', 'Curve', 'curve', 'plot_curves', 'decide', 'decisions',
-           'confusion', 'plot_confusion', 'surprise', 'reliability', 'plot_reliability', 'groups',
-           'evaluate_predictions', 'subgroup_table', 'evaluation_lines']
+__all__ = ['make_predictions', 'read_predictions', 'Curve', 'curve', 'plot_curves', 'decide', 'decisions', 'confusion',
+           'plot_confusion', 'surprise', 'reliability', 'plot_reliability', 'groups', 'evaluate_predictions',
+           'subgroup_table', 'evaluation_lines']
 
 # %% ../../nbs/42_evaluate.predictions.ipynb #20c05608
 _OWN = ('image', 'patient', 'target')

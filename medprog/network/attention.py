@@ -4,7 +4,7 @@
 
 # %% ../../nbs/10_network.attention.ipynb #28cd6406
 from __future__ import annotations
-from typing import Callable
+from collections.abc import Callable
 import torch
 from fastai.callback.hook import Hooks
 from fastai.torch_core import Module

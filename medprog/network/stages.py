@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 from itertools import chain
-from typing import Callable,NamedTuple
+from typing import NamedTuple
+from collections.abc import Callable
 from fastai.callback.hook import hook_output
 from fastai.learner import Learner
 from fastai.torch_core import one_param

@@ -34,7 +34,7 @@ def find_weights(
             raise InputError(f"weights: imagenet can't be had for {arch} ({e}); give a file, none, or auto") from e
         warnings.warn(f"No ImageNet weights for {arch} ({e}). STARTING FROM RANDOM WEIGHTS: nothing is transferred, "
                       "and phases with a frozen backbone learn from random features. "
-                      "Give --weights FILE if you have one.")
+                      "Give --weights FILE if you have one.", stacklevel=2)
         return None,'none'
     finally: socket.setdefaulttimeout(patience)
 

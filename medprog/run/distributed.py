@@ -9,7 +9,8 @@ from contextlib import ExitStack,contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache,partial
-from typing import Any,Callable,Literal
+from typing import Any,Literal
+from collections.abc import Callable
 import torch
 import torch.distributed as dist
 from fastai.callback.core import Callback
@@ -28,7 +29,7 @@ from .stopping import Stop,Stopped
 from .checkpoint import Checkpoint,get_random_states,set_random_state
 
 # %% auto #0
-__all__ = ['n_launched', 'hide_launcher', 'Team', 'find_team', 'PartLoader', 'part_drawn', 'whole_batch_norm', 'whole_batches',
+__all__ = ['n_launched', 'hide_launcher', 'find_team', 'PartLoader', 'part_drawn', 'whole_batch_norm', 'whole_batches',
            'GradientSum', 'TrainTogether', 'check_divides', 'random_of_main', 'StopTogether', 'Follower',
            'others_missed']
 

@@ -8,7 +8,8 @@ import csv,logging,time
 from contextlib import contextmanager
 from dataclasses import dataclass,field
 from pathlib import Path
-from typing import Any,Callable,NamedTuple
+from typing import Any,NamedTuple
+from collections.abc import Callable
 import matplotlib.pyplot as plt
 import pandas as pd
 import torch

@@ -16,7 +16,7 @@ from .folder import RunFacts,RunFolder
 from .page import md_pictures,md_table,Page,render_sections,with_interval
 
 # %% auto #0
-__all__ = ['RunFiles', 'read_run', 'metric_name', 'phase_epochs', 'not_default', 'command_line', 'run_page', 'write_report']
+__all__ = ['read_run', 'metric_name', 'phase_epochs', 'not_default', 'command_line', 'run_page', 'write_report']
 
 # %% ../../nbs/65_run.report.ipynb #69ddade3
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ def _evaluations(folder):
 
 def _is_whole(metrics):
     if metrics is None or 'n_patients' not in metrics: return False
-    compute_metrics = map(metrics.get, ('auroc','sensitivity','specificity','ece'))
-    return all(map(_is_figure, compute_metrics))
+    figures = map(metrics.get, ('auroc','sensitivity','specificity','ece'))
+    return all(map(_is_figure, figures))
 
 def _is_figure(d):
     "A value and an interval that are numbers or undefined?"
@@ -197,7 +197,7 @@ def _figure(d):
     return with_interval(d['value'], d['low'], d['high'], d.get('reason'))
 
 @patch(as_prop=True)
-def compute_metrics(self:RunFiles) -> dict[str,dict]:
+def figures(self:RunFiles) -> dict[str,dict]:
     "All figures of `metrics.json` that have a value, known to us or not"
     found = (self.metrics or {}).items()
     return {k: d for k,d in found if isinstance(d, dict) and 'value' in d}
