@@ -20,7 +20,7 @@ from .phantom import CLASSES,phantom_image,phantom_table
 from .images import is_dicom,library_errors,open_image,reading_file,to_rgb
 
 # %% auto #0
-__all__ = ['FileOpener', 'read_arrays', 'ArrayOpener', 'Source', 'first_few', 'list_images', 'read_csv', 'get_source']
+__all__ = ['FileOpener', 'PhantomOpener', 'ArrayOpener', 'Source', 'first_few', 'list_images', 'read_csv', 'get_source']
 
 # %% ../../nbs/23_data.sources.ipynb #114aed3f
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from .intervals import (
     choose_threshold, compute_metrics, confidences, fit_temperature, resample_patients, with_temperature)
 
 # %% auto #0
-__all__ = ['make_predictions', 'read_predictions', 'Curve', 'curve', 'plot_curves', 'decide', 'decisions', 'confusion',
+__all__ = ['Predictions', 'make_predictions', 'read_predictions', 'Curve', 'plot_curves', 'decisions', 'confusion',
            'plot_confusion', 'surprise', 'reliability', 'plot_reliability', 'groups', 'evaluate_predictions',
            'subgroup_table', 'evaluation_lines']
 

@@ -29,9 +29,8 @@ from .stopping import Stop,Stopped
 from .checkpoint import Checkpoint,get_random_states,set_random_state
 
 # %% auto #0
-__all__ = ['n_launched', 'hide_launcher', 'find_team', 'PartLoader', 'part_drawn', 'whole_batch_norm', 'whole_batches',
-           'GradientSum', 'TrainTogether', 'check_divides', 'random_of_main', 'StopTogether', 'Follower',
-           'others_missed']
+__all__ = ['n_launched', 'hide_launcher', 'Team', 'PartLoader', 'whole_batch_norm', 'whole_batches', 'GradientSum',
+           'TrainTogether', 'check_divides', 'random_of_main', 'StopTogether', 'Follower', 'others_missed']
 
 # %% ../../nbs/66_run.distributed.ipynb #e5ab085f
 def n_launched() -> int: # 1 without a launcher

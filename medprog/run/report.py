@@ -16,7 +16,7 @@ from .folder import RunFacts,RunFolder
 from .page import md_pictures,md_table,Page,render_sections,with_interval
 
 # %% auto #0
-__all__ = ['read_run', 'metric_name', 'phase_epochs', 'not_default', 'command_line', 'run_page', 'write_report']
+__all__ = ['RunFiles', 'metric_name', 'phase_epochs', 'not_default', 'command_line', 'run_page', 'write_report']
 
 # %% ../../nbs/65_run.report.ipynb #69ddade3
 @dataclass(frozen=True)
