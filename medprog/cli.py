@@ -14,7 +14,7 @@ from .core import check_rules,Count,InputError,Natural,not_allowed,NotNegative,P
 from .schedule import SCHEDULE_KNOBS
 from .recipe import Columns,Folder,Recipe,source_kind
 from .plan import plan_text
-from .compare.sweep import ARMS,BASELINE,LRS,Sweep
+from .compare.sweep import ARMS,BASELINE,LRS,Sweep,Engine
 
 # %% auto #0
 __all__ = ['Resuming', 'Showing', 'Comparing', 'RunOptions', 'ImageOptions', 'Evaluating', 'Predicting', 'Exporting',
@@ -41,7 +41,7 @@ class Comparing:
     # weighted, transfer, tenth, adapt, kept, batch, plateau, cached
     add:tuple[str,...]=()
     # One run after another (here), in several processes (processes), or on a Ray cluster (ray)
-    engine:Literal['here','processes','ray']='here'
+    engine:Engine='here'
     jobs:Count|None=None # Runs at a time
     threads:Count|None=None # Cores for each run; by default they are shared out
     address:str|None=None # Address of a Ray cluster; by default one is started here
@@ -105,7 +105,7 @@ def _run_of(options):
     if run := options.run:
         if not os.path.exists(run): raise InputError(f"run: {run}: no such folder or file")
         return run
-    from medprog.run.folder import RUN_FILES
+    from medprog.recipe import RUN_FILES
     finished = Path(options.logdir).glob(f"*/{RUN_FILES['metrics']}")
     newest = max(finished, key=lambda o: o.stat().st_mtime, default=None)
     if newest is None: raise InputError(f"run: no finished run in {options.logdir}; give --run FOLDER")

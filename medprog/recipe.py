@@ -18,7 +18,7 @@ from .schedule import (
     resolve_schedule, Schedule, SCHEDULE_KNOBS, Side, StartSize, Statistics)
 
 # %% auto #0
-__all__ = ['Arch', 'ARCHS', 'Columns', 'Folder', 'StageName', 'SourceKind', 'Recipe', 'source_kind', 'check_free']
+__all__ = ['Arch', 'ARCHS', 'Columns', 'Folder', 'StageName', 'SourceKind', 'RUN_FILES', 'Recipe', 'source_kind', 'check_free']
 
 # %% ../nbs/02_recipe.ipynb #16f41371
 Arch = Literal['resnet18','resnet34','resnet50','resnet101','resnet152','resnext50_32x4d','resnext101_32x8d',
@@ -208,3 +208,22 @@ def check_there(self:Recipe,
 def check_batch(self:Recipe):
     "`InputError` if batch norm has nothing to go by, as far as can be said before weights are looked for"
     self.started(self.weights=='none').schedule.check_batch(self.batch_size)
+
+# %% ../nbs/02_recipe.ipynb #f800d9a1
+RUN_FILES = dict(
+    recipe='recipe.toml',
+    plan='plan.csv',
+    plan_picture='plan.png',
+    history='history.csv',
+    history_picture='history.png',
+    rates_picture='rates.png',
+    metrics='metrics.json',
+    predictions='predictions.csv',
+    valid_predictions='predictions_valid.csv',
+    subgroups='subgroups.csv',
+    explain_picture='explain.png',
+    model='model.pkl',
+    report='report.html',
+    report_text='report.md',
+    state='checkpoint.pt',
+    previous_state='checkpoint-before.pt')

@@ -18,7 +18,7 @@ from .core import (
 
 # %% auto #0
 __all__ = ['STAGES', 'Unfreeze', 'MIN_SIZE', 'Side', 'PROFILES', 'ProfileName', 'SCHEDULE_KNOBS', 'STRATEGIES', 'Phase',
-           'Profile', 'get_profile', 'cosine', 'one_cycle', 'get_schedule', 'resolve_schedule']
+           'Profile', 'get_profile', 'Schedule', 'cosine', 'one_cycle', 'get_schedule', 'resolve_schedule']
 
 # %% ../nbs/01_schedule.ipynb #e26f5a07
 STAGES = ('early', 'layer2', 'layer3', 'layer4', 'head')
@@ -81,7 +81,7 @@ def get_profile(
                          f"give a multiplier of 0 or more for each of {', '.join(STAGES)}")
     return Profile(*map(float, made))
 
-# %% ../nbs/01_schedule.ipynb #0f85d662
+# %% ../nbs/01_schedule.ipynb #524d5a33
 Curve = Literal['cosine','constant','one_cycle','fine_tune']
 FrozenBN = Literal['eval','adapt']
 Statistics = Literal['kept','batch']
@@ -95,6 +95,7 @@ LabelShare = Annotated[float, Rule('a share, 0 or more and below 1', lambda x: 0
 ProfileKnob = Annotated[Profile, Rule(f"{', '.join(PROFILES)}, auto, or a table of the five", bool)]
 CURVES,FITS = get_args(Curve),get_args(Fit)
 
+# %% ../nbs/01_schedule.ipynb #0f85d662
 @dataclass(frozen=True)
 class Schedule:
     "The phases of a run in order, and the rates, image sizes and mixing that go with them"

@@ -14,7 +14,6 @@ from math import ceil,inf
 from pathlib import Path
 from queue import Empty,SimpleQueue
 from tempfile import TemporaryFile
-from typing import Literal,get_args
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 import cloudpickle
@@ -22,9 +21,10 @@ from fastcore.basics import num_cpus
 from filelock import FileLock,Timeout
 from ..core import InputError,not_allowed
 from ..run.stopping import Stop
+from .sweep import Engine,ENGINES
 
 # %% auto #0
-__all__ = ['Engine', 'ENGINES', 'Failed', 'do_task', 'run_all', 'locked']
+__all__ = ['Failed', 'do_task', 'run_all', 'locked']
 
 # %% ../../nbs/81_compare.engines.ipynb #48a414e3
 @dataclass(frozen=True)
@@ -285,9 +285,6 @@ def _next(done):
     raise KeyboardInterrupt(stop.signal)
 
 # %% ../../nbs/81_compare.engines.ipynb #e0bc8e92
-Engine = Literal['here', 'processes', 'ray']
-ENGINES = get_args(Engine)
-
 def run_all(
     f:Callable, # Called with a job; what it returns can be pickled
     jobs:list, # Independent of each other

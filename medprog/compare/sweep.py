@@ -7,14 +7,14 @@ from __future__ import annotations
 from dataclasses import dataclass,replace
 from itertools import product
 from pathlib import Path
-from typing import Annotated,NamedTuple
+from typing import Annotated,Literal,NamedTuple,get_args
 import tomlkit
 from fastcore.basics import patch
 from ..core import check_keys,check_rules,Count,InputError,not_allowed,Positive,read_toml,Rule,rules_of
 from ..recipe import Recipe
 
 # %% auto #0
-__all__ = ['ADD_ONS', 'BASELINE', 'ARMS', 'LRS', 'arm_recipe', 'arm_name', 'Sweep', 'Job']
+__all__ = ['ADD_ONS', 'BASELINE', 'ARMS', 'LRS', 'Engine', 'ENGINES', 'arm_recipe', 'arm_name', 'Sweep', 'Job']
 
 # %% ../../nbs/80_compare.sweep.ipynb #0fc1f84b
 ADD_ONS = dict(
@@ -58,6 +58,10 @@ def arm_name(
     "The name of an arm in names of folders: a file goes by its own, without its place"
     strategy,*adds = arm.split('+')
     return '+'.join([Path(strategy).stem, *adds])
+
+# %% ../../nbs/80_compare.sweep.ipynb #da52c18a
+Engine = Literal['here','processes','ray']
+ENGINES = get_args(Engine)
 
 # %% ../../nbs/80_compare.sweep.ipynb #1282ec6f
 _SEEDS = Rule('a whole number, 2 or more: one run tells nothing about chance', lambda x: x>=2)

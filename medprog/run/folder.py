@@ -12,34 +12,16 @@ import matplotlib.pyplot as plt
 from fastcore.basics import last,patch
 from ..core import InputError,read_toml
 from ..schedule import get_schedule,Schedule
-from ..recipe import check_free,Recipe
+from ..recipe import RUN_FILES,check_free,Recipe
 from ..data.table import ImageTable
 from ..evaluate.predictions import (
     evaluate_predictions, plot_confusion, plot_curves, plot_reliability, Predictions, subgroup_table)
 
 # %% auto #0
-__all__ = ['RUN_FILES', 'RunFolder', 'RunFacts', 'schedule_fact', 'run_name', 'run_folder', 'find_run', 'is_finished',
-           'fingerprint', 'differing', 'check_recipe', 'check_same', 'write_evaluation']
+__all__ = ['RunFolder', 'RunFacts', 'schedule_fact', 'run_name', 'run_folder', 'find_run', 'is_finished', 'fingerprint',
+           'differing', 'check_recipe', 'check_same', 'write_evaluation']
 
 # %% ../../nbs/60_run.folder.ipynb #75724d7d
-RUN_FILES = dict(
-    recipe='recipe.toml',
-    plan='plan.csv',
-    plan_picture='plan.png',
-    history='history.csv',
-    history_picture='history.png',
-    rates_picture='rates.png',
-    metrics='metrics.json',
-    predictions='predictions.csv',
-    valid_predictions='predictions_valid.csv',
-    subgroups='subgroups.csv',
-    explain_picture='explain.png',
-    model='model.pkl',
-    report='report.html',
-    report_text='report.md',
-    state='checkpoint.pt',
-    previous_state='checkpoint-before.pt')
-
 class RunFolder:
     "The folder of a run: `RunFolder(path).history` and so on are the paths of its files, as `RUN_FILES` names them"
     def __init__(self,
