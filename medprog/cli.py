@@ -12,7 +12,7 @@ from typing import Literal,NamedTuple,get_args,get_origin,get_type_hints
 from collections.abc import Callable
 from .core import check_rules,Count,InputError,Natural,not_allowed,NotNegative,PrecisionName,rules_of,sentences
 from .schedule import SCHEDULE_KNOBS
-from .recipe import Columns,Folder,Recipe,source_kind
+from .recipe import Columns,Folder,RUN_FILES,Recipe,source_kind
 from .plan import plan_text
 from .compare.sweep import ARMS,BASELINE,LRS,Sweep,Engine
 
@@ -105,7 +105,6 @@ def _run_of(options):
     if run := options.run:
         if not os.path.exists(run): raise InputError(f"run: {run}: no such folder or file")
         return run
-    from medprog.recipe import RUN_FILES
     finished = Path(options.logdir).glob(f"*/{RUN_FILES['metrics']}")
     newest = max(finished, key=lambda o: o.stat().st_mtime, default=None)
     if newest is None: raise InputError(f"run: no finished run in {options.logdir}; give --run FOLDER")

@@ -18,7 +18,7 @@ from .schedule import (
     resolve_schedule, Schedule, SCHEDULE_KNOBS, Side, StartSize, Statistics)
 
 # %% auto #0
-__all__ = ['Arch', 'ARCHS', 'Columns', 'Folder', 'StageName', 'SourceKind', 'RUN_FILES', 'Recipe', 'source_kind', 'check_free']
+__all__ = ['Arch', 'ARCHS', 'Columns', 'Folder', 'StageName', 'SourceKind', 'RUN_FILES', 'Recipe', 'source_kind']
 
 # %% ../nbs/02_recipe.ipynb #16f41371
 Arch = Literal['resnet18','resnet34','resnet50','resnet101','resnet152','resnext50_32x4d','resnext101_32x8d',

@@ -22,7 +22,7 @@ from fastcore.foundation import L
 from fastcore.imports import IN_NOTEBOOK
 from .core import InputError,write_safely
 from .schedule import STAGES
-from .recipe import check_free,Recipe
+from .recipe import RUN_FILES,check_free,Recipe
 from .torch_core import seed_from
 from .plan import plan_text
 from .network.stages import get_stages,stage_splitter
@@ -35,7 +35,7 @@ from .evaluate.predictions import evaluation_lines,make_predictions,surprise
 from .evaluate.explain import explain_maps,plot_explanations
 from .learner import progressive_learner
 from medprog.run.folder import (
-    check_same, find_run, fingerprint, is_finished, RUN_FILES, run_folder, RunFacts, RunFolder, schedule_fact,
+    check_same, find_run, fingerprint, is_finished, run_folder, RunFacts, RunFolder, schedule_fact,
     write_evaluation)
 from .run.stopping import end_workers_with_run,FiniteLoss,shortage_as_input_error,Stop,Stopped
 from .run.checkpoint import BestWeights,Checkpoint,drop_states,load_state
