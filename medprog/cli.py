@@ -8,9 +8,11 @@ import argparse,difflib,os,sys,time,warnings
 from dataclasses import dataclass,fields
 from functools import partial
 from pathlib import Path
-from typing import Literal,NamedTuple,get_args,get_origin,get_type_hints
+from typing import NamedTuple,get_args,get_origin,get_type_hints
 from collections.abc import Callable
-from .core import check_rules,Count,InputError,Natural,not_allowed,NotNegative,PrecisionName,rules_of,sentences
+from medprog.core import (
+    check_rules,Count,ExportFormat,InputError,Natural,not_allowed,NotNegative,PrecisionName,rules_of,sentences,
+    SplitName)
 from .schedule import SCHEDULE_KNOBS
 from .recipe import Columns,Folder,RUN_FILES,Recipe,source_kind
 from .plan import plan_text
@@ -74,7 +76,7 @@ class Evaluating(ImageOptions):
     data:str|None=None # Labelled images, as for training; by default the run's own test split, from its files
     label_cols:Columns=() # The 0/1 columns of a multi-label CSV; by default the run's classes
     # Split to evaluate on; by default test where there are splits, else all
-    split:Literal['train','valid','test','all']|None=None
+    split:SplitName|None=None
     # Columns to make groups of patients by, such as sex,age; by default all that have groups
     groups:Columns=()
     out:str|None=None # The folder to make; by default in evaluations/ of the run
@@ -92,7 +94,7 @@ class Predicting(ImageOptions):
 class Exporting(RunOptions):
     "What a run's network is written as"
     # fastai's (pickle), medprog's (safetensors), or for any runtime (onnx)
-    format:Literal['pickle','safetensors','onnx']='safetensors'
+    format:ExportFormat='safetensors'
     out:str|None=None # The file to write; by default in exports/ of the run
 
 # %% ../nbs/90_cli.ipynb #289498df

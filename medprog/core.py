@@ -14,9 +14,8 @@ from collections.abc import Callable
 import tomlkit
 
 # %% auto #0
-__all__ = ['ClassWeights', 'PrecisionName', 'CLASS_WEIGHTS', 'PRECISIONS', 'ATTENTION_TYPES', 'InputError', 'is_number',
-           'not_allowed', 'rule_of', 'rules_of', 'check_rules', 'sentences', 'read_toml', 'check_keys', 'check_weights',
-           'writing', 'write_safely']
+__all__ = ['InputError', 'is_number', 'not_allowed', 'rule_of', 'rules_of', 'sentences', 'read_toml', 'check_keys',
+           'check_weights', 'writing']
 
 # %% ../nbs/00_core.ipynb #1b31ae58
 class InputError(ValueError):
@@ -143,6 +142,8 @@ def check_keys(
 # %% ../nbs/00_core.ipynb #c0ffee01
 ClassWeights = Literal['none','balanced']
 PrecisionName = Literal['auto','fp32','bf16','fp16']
+SplitName = Literal['train','valid','test','all']
+ExportFormat = Literal['pickle','safetensors','onnx']
 CLASS_WEIGHTS = get_args(ClassWeights)
 PRECISIONS = get_args(PrecisionName)
 ATTENTION_TYPES = ['none', 'cbam', 'medical']   # those that are registered later are added
@@ -181,11 +182,3 @@ def _flush(path):
     fd = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
     try: os.fsync(fd)
     finally: os.close(fd)
-
-# %% ../nbs/00_core.ipynb #fb21da98
-def write_safely(
-    path:str|Path, # The file
-    data:bytes, # All of it
-):
-    "Write a file whole or not at all"
-    with writing(path) as part: part.write_bytes(data)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 import shutil,warnings
 from pathlib import Path
-from typing import Literal
 from collections.abc import Callable
 import torch
 from fastai.learner import load_learner
@@ -14,7 +13,7 @@ from fastai.torch_core import Module
 from fastai.vision.core import PILImage
 from fastcore.basics import patch
 from torch import Tensor
-from .core import InputError,not_allowed,writing
+from .core import ExportFormat,InputError,not_allowed,writing
 from .torch_core import resize_batch
 from .run.folder import RunFolder
 from .predictor import load_predictor,Predictor
@@ -107,7 +106,7 @@ def _write_format(run, predictor, kind, path):
 
 def export(
     run:str|Path, # Run's folder, or a `.safetensors` file
-    format:Literal['pickle','safetensors','onnx']='safetensors',
+    format:ExportFormat='safetensors',
     out:str|Path|None=None, # File to write, a new one; by default in `exports/` of the run, or beside the file
     say:Callable=print, # Called with each line of text that a person at a screen would read
 ) -> Path: # The file

@@ -24,7 +24,7 @@ from fastcore.foundation import L
 from fastcore.meta import delegates
 from torch.optim.swa_utils import update_bn
 import medprog.plan  # noqa: F401, it has `Schedule.plan`
-from .core import CLASS_WEIGHTS,InputError,not_allowed
+from .core import CLASS_WEIGHTS,ClassWeights,InputError,not_allowed,PrecisionName
 from .schedule import get_schedule,resolve_schedule,Schedule
 from .network.stages import add_attention,get_stages,head_options,stage_splitter
 from .network.weights import find_weights,load_weights
@@ -101,7 +101,7 @@ def fit_progressive(self:Learner,
     strategy:str|Path|Schedule='balanced', # A name, a TOML file or a schedule
     lr:float|Literal['find']|None=None, # Base learning rate, the head's; the strategy's own by default
     wd:float|None=None, # Weight decay
-    precision:Literal['auto','fp32','bf16','fp16']|None=None, # Of the arithmetic; the learner's by default, or fp32
+    precision:PrecisionName|None=None, # Of the arithmetic; the learner's by default, or fp32
     cache_features:int=0, # Views of each image, of which what frozen stages put out is computed once; 0: each time
     monitor:str='auroc', # With `advance='plateau'`: the metric, or valid_loss, that tells whether it has become better
     cbs=None, # More callbacks, for this fit
@@ -147,8 +147,8 @@ def progressive_learner(
     loss_func=None, # By default cross-entropy, or binary cross-entropy for several labels an image
     attention:str='none', # none, cbam, medical, or what has been registered
     attention_after:tuple[str,...]=('layer4',), # Behind which stages
-    class_weights:Literal['none','balanced']='none', # balanced: by the labels of the training set
-    precision:Literal['auto','fp32','bf16','fp16']='auto', # In its fits; auto: bf16 where there is any, else fp32
+    class_weights:ClassWeights='none', # balanced: by the labels of the training set
+    precision:PrecisionName='auto', # In its fits; auto: bf16 where there is any, else fp32
     mixup:float|None=None, # For its fits: strength of mixing, alpha of its Beta distribution
     smoothing:float|None=None, # For its fits: label smoothing
     size_start:float|None=None, # For its fits: size of the images at the start, a share of the full one

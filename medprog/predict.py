@@ -8,19 +8,18 @@ import os
 from dataclasses import replace
 from itertools import chain,count
 from pathlib import Path
-from typing import Literal
+from typing import get_args
 from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 import torch
 from PIL import Image
 from fastcore.basics import patch
-from .core import InputError,not_allowed
+from .core import InputError,not_allowed,PrecisionName,SplitName
 from .recipe import Recipe
 from .data.images import reading_file
 from .data.sources import ArrayOpener,FileOpener,list_images,read_arrays,read_csv
 from .data.table import check_files,read_source,recipe_table,SPLITS
-from .callback.precision import Precision
 from .evaluate.predictions import evaluation_lines,make_predictions,read_predictions
 from .evaluate.explain import explain_maps,overlay
 from .run.folder import RunFolder,write_evaluation
@@ -90,7 +89,7 @@ def predict(
     bs:int=64, # Images in a batch
     workers:int|None=None, # Processes that read images; by default as many as the images are worth
     overlays:bool=False, # Also a picture of each image with its maps: Grad-CAM and attention
-    precision:Precision='fp32', # As in `load_predictor`
+    precision:PrecisionName='fp32', # As in `load_predictor`
     say:Callable=print, # Called with each line of text that a person at a screen would read
 ) -> Path: # The CSV: `image`, `patient` if known, `prediction`, a `p_` column a class
     "Write the probabilities of new images; those that can't be read are listed in a CSV of their own"
@@ -184,19 +183,19 @@ def _rows_of(split, df, data):
     return rows.reset_index(drop=True)
 
 # %% ../nbs/71_predict.ipynb #f4150e46
-SPLIT_CHOICES = (*SPLITS, 'all')
+SPLIT_CHOICES = get_args(SplitName)
 
 def evaluate(
     run:str|Path, # Run's folder
     data:str|Path|None=None, # Labelled images, as for training; by default the run's own test split, from its files
     label_cols:tuple[str,...]=(), # Columns of a multi-label CSV, 0/1; by default the run's classes
-    split:Literal['train','valid','test','all']|None=None, # By default test where there are splits, else all
+    split:SplitName|None=None, # By default test where there are splits, else all
     groups:tuple[str,...]|None=None, # Columns that make groups of patients, such as sex; by default all that do
     out:str|Path|None=None, # Folder to make, a new one; by default in `evaluations/` of the run
     bs:int=64, # Images in a batch
     workers:int|None=None, # Processes that read images; by default as many as the images are worth
     skip_bad:bool=False, # Leave out files that can't be read, instead of complaining
-    precision:Precision='fp32', # As in `load_predictor`
+    precision:PrecisionName='fp32', # As in `load_predictor`
     cache_gb:float=20., # Gigabytes of disk for the decoded images of files, of all tables together; 0 keeps none
     say:Callable=print, # Called with each line of text that a person at a screen would read
 ) -> Path: # The folder, with predictions, figures, tables and pictures

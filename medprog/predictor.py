@@ -20,14 +20,14 @@ from safetensors import SafetensorError,safe_open
 from safetensors.torch import load_file,save_file
 from torch import nn,Tensor
 from tqdm import tqdm
-from .core import InputError,is_number
+from .core import InputError,is_number,PrecisionName
 from .recipe import Recipe
 from .network.stages import add_attention,head_options
 from .network.weights import NOT_TORCH
 from .data.images import reading_file,squeeze
 from .data.cache import read_ahead
 from .data.loaders import n_workers
-from .callback.precision import autocasting,find_precision,Precision
+from .callback.precision import autocasting,find_precision
 from .run.folder import RunFacts,RunFolder
 from .evaluate.predictions import decide as decide_each
 
@@ -105,7 +105,7 @@ def __call__(self:Predictor,
 def load_predictor(
     path:str|Path, # Run's folder, or a `.safetensors` file that `Predictor.save` wrote
     device:str|torch.device|None=None, # By default the GPU if there is one
-    precision:Precision='fp32', # Arithmetic; auto: bf16 where the processor or card has it, else fp32
+    precision:PrecisionName='fp32', # Arithmetic; auto: bf16 where the processor or card has it, else fp32
 ) -> Predictor:
     "The network of a run, ready to use; `InputError` if there is none"
     path,device = existing_path(path, 'run'),device or default_device()

@@ -86,6 +86,7 @@ Curve = Literal['cosine','constant','one_cycle','fine_tune']
 FrozenBN = Literal['eval','adapt']
 Statistics = Literal['kept','batch']
 MixingName = Literal['mixup','cutmix']
+MixingBy = Literal['image','batch']
 Advance = Literal['epochs','plateau']
 Patience = Annotated[int, at_least(1, 'a whole number of epochs')]
 Fit = Literal['exact','scale']
@@ -116,7 +117,7 @@ class Schedule:
     size_step:Annotated[int, at_least(1, 'a whole number of pixels')]=32 # By how many pixels the images grow
     mixup:NotNegative=0. # Strength of mixing, alpha of its Beta distribution; 0: none
     mixing:MixingName='mixup' # What is mixed: whole images (mixup), or a box of one is put into another (cutmix)
-    mixing_by:Literal['image','batch']='image' # Each image is mixed in a proportion of its own, or a batch in one
+    mixing_by:MixingBy='image' # Each image is mixed in a proportion of its own, or a batch in one
     smoothing:LabelShare=0. # Label smoothing: the share of each target that is spread over all classes
     scale_with_size:bool=False # Let mixing and smoothing rise with the size of the images, from none to all
     # A phase ends at its epoch (epochs), or also when nothing has become better in it (plateau)

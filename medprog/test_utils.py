@@ -10,12 +10,12 @@ from functools import partial
 from collections.abc import Callable
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor,nn
 from fastai.callback.progress import ProgressCallback
 from fastai.data.core import DataLoaders
 from fastai.layers import ConvLayer,Flatten
 from fastai.callback.core import Callback
-from fastai.learner import Learner
+from fastai.learner import Learner,Metric
 from fastai.losses import CrossEntropyLossFlat
 from fastai.torch_core import set_seed
 from fastai.vision.learner import vision_learner
@@ -25,7 +25,8 @@ from fastcore.basics import noop
 from .network.stages import stage_splitter
 
 # %% auto #0
-__all__ = ['tiny_net', 'small_learner', 'SeedByEpoch', 'AddNoise', 'noisy_learner', 'in_process', 'fresh_workers']
+__all__ = ['tiny_net', 'small_learner', 'SeedByEpoch', 'AddNoise', 'noisy_learner', 'weights', 'Says', 'in_process',
+           'fresh_workers']
 
 # %% ../nbs/97_test_utils.ipynb #643a56a2
 def random_dls(
@@ -102,6 +103,23 @@ def noisy_learner(
     cbs = [SeedByEpoch(), AddNoise()]
     learn = Learner(dls, net, CrossEntropyLossFlat(), metrics=accuracy, cbs=cbs, **kwargs)
     return learn.remove_cb(ProgressCallback)
+
+# %% ../nbs/97_test_utils.ipynb #4737cdd3
+def weights(
+    learn:Learner,
+) -> Tensor: # float64
+    "All weights and buffers of a learner, one after another"
+    return torch.cat([p.detach().flatten().double() for p in learn.model.state_dict().values()])
+
+# %% ../nbs/97_test_utils.ipynb #b2038d91
+class Says(Metric):
+    "A metric that says what it is told"
+    name,values = 'auroc',()
+    def __init__(self, values): self.values,self.n = values,-1
+    def reset(self): self.n += 1
+    def accumulate(self, learn): pass
+    @property
+    def value(self): return self.values[self.n]
 
 # %% ../nbs/97_test_utils.ipynb #6b8ec255
 def in_process(

@@ -20,7 +20,7 @@ from fastai.torch_core import set_seed
 from fastcore.basics import noop
 from fastcore.foundation import L
 from fastcore.imports import IN_NOTEBOOK
-from .core import InputError,write_safely
+from .core import InputError,writing
 from .schedule import STAGES
 from .recipe import RUN_FILES,check_free,Recipe
 from .torch_core import seed_from
@@ -113,7 +113,7 @@ def _write_plan(run, learn, schedule, plan):
     plan.to_csv(run.files.plan, index=False)
     _save_picture(schedule.plot().figure, run.files.plan_picture)
     text = run.recipe.to_toml(_facts(run, learn, schedule).to_dict())
-    write_safely(run.files.recipe, text.encode())
+    with writing(run.files.recipe) as part: part.write_bytes(text.encode())
 
 # %% ../nbs/67_train.ipynb #156c3a9d
 def _predictions(learn, table, split):
@@ -329,7 +329,7 @@ def train(
     if not team.is_main: say = noop
     _ = recipe.schedule                                   # its mistakes are said first
     if not resume: team.main_only(check_free, recipe)
-    folder = team.main_only(find_run, recipe) if resume else None
+    folder = team.main_only(find_run, recipe) if resume and recipe.name else None
     if team.main_only(_has_ended, folder, say): return folder
     set_seed(recipe.seed)
     with team.first(): table = recipe_table(recipe)

@@ -5,11 +5,12 @@
 # %% ../../nbs/33_callback.mixup.ipynb #67039fc7
 from __future__ import annotations
 import math
-from typing import Literal,NamedTuple
+from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Beta
+from ..schedule import MixingBy,MixingName
 from .core import ScheduleCallback
 from ..losses import soft_loss
 
@@ -26,8 +27,8 @@ class Mix(NamedTuple):
 def draw_mix(
     n:int, # Images in the batch
     alpha:float, # Parameter of the Beta distribution: towards 0 hardly any mixing, 1 any share is as likely
-    mixing:Literal['mixup','cutmix']='mixup', # Whole images, or boxes
-    by:Literal['image','batch']='image', # One lambda an image, or one for all
+    mixing:MixingName='mixup', # Whole images, or boxes
+    by:MixingBy='image', # One lambda an image, or one for all
     shape:tuple[int,int]=(1, 1), # Height and width of the images, for the boxes
 ) -> Mix:
     "Draw partners and shares for a batch"

@@ -8,7 +8,6 @@ import ctypes
 from collections import defaultdict
 from contextlib import contextmanager,nullcontext
 from functools import partial
-from typing import Literal
 from collections.abc import Iterable
 import torch
 from fastai.callback.core import Callback,CancelStepException
@@ -17,11 +16,11 @@ from fastai.optimizer import Optimizer
 from fastai.torch_core import to_float
 from torch import nn
 from torch.optim.adamw import adamw
-from ..core import not_allowed,PRECISIONS
+from ..core import not_allowed,PrecisionName,PRECISIONS
 from ..torch_core import forward_as
 
 # %% auto #0
-__all__ = ['Precision', 'FusedAdam', 'has_bf16', 'find_precision', 'autocasting', 'LossScaling', 'keep_freed_memory']
+__all__ = ['FusedAdam', 'has_bf16', 'find_precision', 'autocasting', 'LossScaling', 'keep_freed_memory']
 
 # %% ../../nbs/36_callback.precision.ipynb #b0bb3c53
 _HYPERS = dict(lr='lr', mom='beta1', sqr_mom='beta2', eps='eps', wd='weight_decay')     # fastai's names, torch's names
@@ -81,10 +80,8 @@ def has_bf16(
     return any(getattr(torch.cpu, f'_is_{o}_supported', bool)() for o in ('avx512_bf16', 'amx_tile'))
 
 # %% ../../nbs/36_callback.precision.ipynb #74a5dda7
-Precision = Literal['auto','fp32','bf16','fp16']
-
 def find_precision(
-    precision:Precision, # What is asked for
+    precision:PrecisionName, # What is asked for
     device:str|torch.device, # Where the network is
 ) -> str: # fp32, bf16 or fp16
     "What `precision` means on `device`: auto is bf16 where there are instructions for it, else fp32"

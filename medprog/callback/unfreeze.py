@@ -5,12 +5,11 @@
 # %% ../../nbs/31_callback.unfreeze.ipynb #04f1172b
 from __future__ import annotations
 import warnings
-from typing import Literal
 from fastai.callback.core import TrainEvalCallback
 from fastai.callback.schedule import ParamScheduler
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from ..schedule import Schedule
+from ..schedule import FrozenBN,Schedule,Statistics
 from ..network.stages import get_stages,Stage
 from .core import ScheduleCallback
 
@@ -25,7 +24,7 @@ def _batch_norms(stages):
 def learning_params(
     stages:list[Stage], # As `get_stages` gives them
     lowest:int, # Index of the lowest stage that learns
-    frozen_bn:Literal['eval','adapt']='eval', # Batch norm of the stages below: left alone, or goes on learning
+    frozen_bn:FrozenBN='eval', # Batch norm of the stages below: left alone, or goes on learning
 ) -> set[nn.Parameter]:
     "The parameters that learn where the stages from `lowest` on do"
     learns = {p for s in stages[lowest:] for p in s.params}
@@ -37,8 +36,8 @@ def learning_params(
 def set_phase(
     stages:list[Stage], # Those of a model in training mode, as `get_stages` gives them
     lowest:int, # Index of the lowest stage that learns
-    frozen_bn:Literal['eval','adapt']='eval', # As in `learning_params`
-    statistics:Literal['kept','batch']='kept', # What batch norm that learns goes by below the head
+    frozen_bn:FrozenBN='eval', # As in `learning_params`
+    statistics:Statistics='kept', # What batch norm that learns goes by below the head
 ):
     "Let the stages from `lowest` on learn and freeze those below it"
     learns = learning_params(stages, lowest, frozen_bn)

@@ -9,7 +9,7 @@ from dataclasses import dataclass,field,replace
 from functools import partial
 from pathlib import Path
 from collections.abc import Callable
-from ..core import InputError,write_safely
+from ..core import InputError,writing
 from ..recipe import Recipe
 from ..data.table import recipe_table
 from ..run.folder import check_recipe,differing,is_finished,RunFolder
@@ -115,7 +115,7 @@ def _enter_folder(sweep, say):
     elif at.path.exists() and any(at.path.iterdir()):
         raise InputError(f"name: {at.path} exists and is no comparison; give another --name")
     at.path.mkdir(parents=True, exist_ok=True)
-    write_safely(at.sweep, sweep.to_toml().encode())
+    with writing(at.sweep) as part: part.write_bytes(sweep.to_toml().encode())
     for line in (f"comparison: {at.path}", f"data: {r.data}", table.counts().to_string(), *table.notes): say(line)
     return at
 
@@ -135,7 +135,7 @@ def _equal_time(sweep, runs, at):
         try: arm_recipe(arm, replace(sweep.recipe, epochs=n))
         except InputError: continue                       # more phases than epochs
         known.setdefault(arm, n)
-    write_safely(at.equal_time, json.dumps(known, indent=1).encode())
+    with writing(at.equal_time) as part: part.write_bytes(json.dumps(known, indent=1).encode())
     return known
 
 # %% ../../nbs/86_compare.run.ipynb #7834d659
