@@ -4,22 +4,23 @@
 
 # %% ../../nbs/64_run.page.ipynb #93a92d5f
 from __future__ import annotations
-import base64,re,struct
+import base64,re
 from collections.abc import Callable
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
-from urllib.parse import quote,unquote
+from urllib.parse import unquote
 import jinja2
 import pandas as pd
+from PIL import Image
 from fastcore.basics import patch
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 from ..core import writing
 
 # %% auto #0
-__all__ = ['escape_md', 'md_table', 'md_code', 'with_interval', 'png_size', 'missing', 'md_pictures', 'is_empty',
-           'render_sections', 'Page']
+__all__ = ['TEXTS', 'PAGES', 'escape_md', 'md_table', 'md_code', 'with_interval', 'is_empty', 'render_sections', 'Page']
 
 # %% ../../nbs/64_run.page.ipynb #406c76b8
 def escape_md(
@@ -39,10 +40,9 @@ def md_table(
     caption:str, # Also read out as the name of the table
 ) -> Markup:
     "A table in Markdown"
-    lines = [columns, [Markup('---')]*len(columns), *rows]
-    rows = [' | '.join(map(escape_md, o)) for o in lines]
-    table = '\n'.join(f'| {o} |' for o in rows)
-    return Markup(f'{escape_md(caption)}:\n\n{table}')
+    cells = [columns, [Markup('---')]*len(columns), *rows]
+    lines = ['| '+' | '.join(map(escape_md, o))+' |' for o in cells]
+    return Markup('\n'.join([f'{escape_md(caption)}:\n', *lines]))
 
 # %% ../../nbs/64_run.page.ipynb #e07778e9
 def md_code(
@@ -62,69 +62,50 @@ def with_interval(
     show:Callable[[float],str]='{:.3f}'.format, # A number as text
 ) -> str:
     "A figure with its interval in brackets, or why it has none"
-    is_known = not pd.isna(value)
-    has_span = is_known and not pd.isna(low)
-    more = [f'{show(low)} to {show(high)}'] if has_span else []
-    if reason: more.append(reason)
-    brackets = f" ({', '.join(more)})" if more else ''
-    return (show(value) if is_known else 'undefined')+brackets
+    if pd.isna(value): text,low = 'undefined',None
+    else: text = show(value)
+    span = '' if pd.isna(low) else f'{show(low)} to {show(high)}'
+    brackets = ', '.join(filter(None, [span, reason]))
+    return f'{text} ({brackets})' if brackets else text
 
 # %% ../../nbs/64_run.page.ipynb #2464780e
-def png_size(
-    path:str|Path, # A file that may be missing or torn
-) -> tuple[int,int]|None: # Width and height in pixels
-    "The size of a whole PNG; None if there is none"
-    try: data = Path(path).read_bytes()
-    except OSError: return None
-    is_whole = data.startswith(b'\x89PNG\r\n\x1a\n') and data.endswith(b'IEND\xaeB`\x82')
-    return struct.unpack('>II', data[16:24]) if is_whole else None
-
-# %% ../../nbs/64_run.page.ipynb #9d527509
-def missing(
-    *names:str, # Names of the files
-) -> Markup:
-    "A note that the folder lacks something"
-    return Markup(f"*Not here: the folder has no {escape_md(' and no '.join(names))}, or it can't be read.*")
-
-def md_pictures(
-    folder:Path, # Where the page will be
-    told:dict[str,tuple[str,str]], # Text instead of the picture, and caption, by path within `folder`
-    say_missing:bool=True, # Note which of them are missing?
-) -> Markup:
-    "Some pictures in Markdown"
-    lacks = [k for k in told if not png_size(folder/k)]
-    shown = {k: map(escape_md, texts) for k,texts in told.items() if k not in lacks}
-    parts = [f'![{alt}]({quote(k)})\n\n{caption}' for k,(alt,caption) in shown.items()]
-    if lacks and say_missing: parts.append(missing(*lacks))
-    return Markup('\n\n'.join(parts))
+def has_png(
+    name:str, # Of the file, which may be missing or torn
+    folder:Path, # Where it is
+) -> bool:
+    "Is there a whole PNG?"
+    try:
+        with Image.open(folder/name, formats=['PNG']) as im: im.verify()
+    except (OSError, SyntaxError): return False          # PIL's errors of missing and of torn files
+    return True
 
 # %% ../../nbs/64_run.page.ipynb #08acdd3e
 def is_empty(
     text:str, # A section in Markdown
 ) -> bool:
     "Are there notes only?"
-    return all(re.match(r'\*(?!\*)', o) for o in text.split('\n\n') if o)
+    return all(re.match(r'\*(?!\*)', o) for o in re.split(r'\n{2,}', text) if o)
 
 # %% ../../nbs/64_run.page.ipynb #da2c477b
 def _environment(**kwargs):
-    loader = jinja2.PackageLoader('medprog')
-    return jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined,
+    return jinja2.Environment(loader=jinja2.PackageLoader('medprog'), undefined=jinja2.StrictUndefined,
                               trim_blocks=True, lstrip_blocks=True, **kwargs)
 
-_TEXTS = _environment(finalize=escape_md)
-_TEXTS.globals.update(table=md_table, code=md_code, missing=missing, interval=with_interval, is_empty=is_empty)
+TEXTS = _environment(autoescape=True, finalize=escape_md)
+TEXTS.globals.update(table=md_table, code=md_code, interval=with_interval, is_empty=is_empty)
+TEXTS.tests.update(png_in=has_png, like=fnmatchcase)
+PAGES = _environment(autoescape=jinja2.select_autoescape())
 
 def render_sections(
     template:str, # A file in `medprog/templates`, or a template
     **data, # What it fills in
 ) -> dict[str,str]:
     "The sections of a report by title, in Markdown"
-    source = _TEXTS.get_template(template) if isinstance(template, str) else template
     sections = {}
-    context = source.new_context({**data, 'sections': sections})
-    for block in source.blocks.values():
-        title,_,text = ''.join(block(context)).strip().partition('\n')
-        if title: sections[title.removeprefix('## ')] = text.strip()
+    def section(title, caller):
+        sections[title] = caller().strip()
+        return ''
+    TEXTS.get_template(template).render(data, section=section, sections=sections)
     return sections
 
 # %% ../../nbs/64_run.page.ipynb #bb57701c
@@ -136,13 +117,10 @@ class Page:
 
     def to_markdown(self) -> str:
         "This page as GitHub's Markdown"
-        numbered = enumerate(self.sections.items(), 1)
-        parts = [f'## {i}. {name}\n\n{text}' for i,(name,text) in numbered]
-        return '\n\n'.join([f'# {escape_md(self.title)}', *parts])+'\n'
+        return TEXTS.get_template('page.md').render(vars(self))
 
 # %% ../../nbs/64_run.page.ipynb #737a47ac
-_PAGES = _environment()
-_BLOCKS = _PAGES.get_template('blocks.html').module
+_BLOCKS = PAGES.get_template('blocks.html').module
 _READER = MarkdownIt('commonmark', dict(html=False, xhtmlOut=False)).enable('table')
 _TABLE = re.compile(r'<p>([^<]*):</p>\n<table>\n(.*?)</table>', re.S)      # text has no < in HTML
 _PICTURE = re.compile(r'<p><img src="([^"]*)" alt="([^"]*)"></p>\n<p>([^<]*)</p>')
@@ -153,11 +131,11 @@ def _table_html(found):
     return _BLOCKS.table(Markup(caption), Markup(rows.replace('<th>', '<th scope="col">')))
 
 def _picture_html(found, folder):
-    link,*texts = found.groups()
+    link,*texts = map(Markup, found.groups())
     path = folder/unquote(link)
-    width,height = png_size(path) or (1, 1)
-    source = 'data:image/png;base64,'+base64.b64encode(path.read_bytes()).decode()
-    return _BLOCKS.figure(source, *map(Markup, texts), height>1.5*width)
+    with Image.open(path) as im: is_tall = im.height>1.5*im.width
+    data = base64.b64encode(path.read_bytes()).decode()
+    return _BLOCKS.figure(data, *texts, is_tall)
 
 # %% ../../nbs/64_run.page.ipynb #7cea08a5
 def _section_html(text, folder):
@@ -170,7 +148,7 @@ def to_html(self:Page,
 ) -> str: # With nothing outside
     "This page as one HTML file"
     sections = {k: _section_html(text, Path(folder)) for k,text in self.sections.items()}
-    return _PAGES.get_template('page.html').render(title=self.title, sections=sections)
+    return PAGES.get_template('page.html').render(title=self.title, sections=sections)
 
 # %% ../../nbs/64_run.page.ipynb #e8810bee
 @patch

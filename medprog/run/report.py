@@ -4,338 +4,134 @@
 
 # %% ../../nbs/65_run.report.ipynb #0c5ef762
 from __future__ import annotations
-import json,re,shlex
-from dataclasses import dataclass,field,fields
+import json,shlex
+from dataclasses import dataclass
 from pathlib import Path
 import pandas as pd
 from fastcore.basics import patch
-from markupsafe import Markup
 from ..core import InputError,read_toml
 from ..recipe import Recipe
 from .folder import RunFacts,RunFolder
-from .page import md_pictures,md_table,Page,render_sections,with_interval
+from .page import Page,render_sections,with_interval
 
 # %% auto #0
-__all__ = ['RunFiles', 'metric_name', 'phase_epochs', 'not_default', 'command_line', 'run_page', 'write_report']
+__all__ = ['RunFiles', 'not_default', 'command_line', 'run_page', 'write_report']
 
 # %% ../../nbs/65_run.report.ipynb #69ddade3
 @dataclass(frozen=True)
 class RunFiles:
-    "What the folder of a run holds; what it lacks is empty or None"
+    "What the folder of a run holds; what it lacks is empty"
     folder:Path # Where it is
     text:str # What `recipe.toml` says
     knobs:dict # The knobs of its recipe, with the defaults of those that aren't given
     facts:RunFacts # What the run found out for itself
-    metrics:dict|None=None
-    evaluations:dict[str,dict]=field(default_factory=dict) # Metrics on other data, by the folder's name
-    plan:pd.DataFrame|None=None # This and all below: text, as it stands in the file
-    history:pd.DataFrame|None=None
-    predictions:pd.DataFrame|None=None
-    subgroups:pd.DataFrame|None=None
+    metrics:dict
+    evaluations:dict[str,dict] # Metrics on other data, by the folder's name
+    plan:pd.DataFrame # Text, as it stands in the file
+    history:pd.DataFrame
+    predictions:pd.DataFrame # Text, as it stands in the file
+    subgroups:pd.DataFrame # As well
 
     @property
     def classes(self) -> list[str]:
         "Names of the classes; empty if no file has them"
-        tested = (self.metrics or {}).get('auroc_per_class', ())
-        return list(self.facts.classes or tested)
+        return list(self.facts.classes or self.metrics.get('auroc_per_class', ()))
 
     @property
     def split(self) -> str:
         "The split that the figures are about"
-        return (self.metrics or {}).get('split', 'test')
+        return self.metrics.get('split', 'test')
+
+    @property
+    def part(self) -> str:
+        "What the figures are about, in words"
+        names = dict(train='the training split', valid='the validation split', all='all splits')
+        return names.get(self.split, f'the {self.split} split')
+
+    @property
+    def never_reached(self) -> list[str]:
+        "Phases that the epochs didn't suffice for"
+        return list(self.plan.phase[self.plan.learns=='never reached'])
 
 # %% ../../nbs/65_run.report.ipynb #15d0b437
-_NEEDED = dict(   # columns of the tables
-    plan=('phase','start','end','learns'),
-    history=('epoch',),
-    predictions=('image','target'),
-    subgroups=('column','group','images','patients'))
-
-def _csv(path, needed):
-    try: df = pd.read_csv(path, dtype=str, keep_default_na=False, encoding='utf-8')
-    except (OSError, ValueError): return None       # pandas' errors of parsing and decoding are ValueErrors
-    return df if len(df) and set(needed)<=set(df) else None
+def _csv(path, *needed, **kwargs):
+    "A table; without rows if it isn't there, or not whole"
+    try: df = pd.read_csv(path, encoding='utf-8', **kwargs)
+    except (OSError, ValueError): df = pd.DataFrame()      # pandas' errors of parsing and decoding are ValueErrors
+    return df if set(needed)<=set(df) else pd.DataFrame(columns=list(needed))
 
 def _metrics(path):
+    "What a `metrics.json` has"
     try: d = json.loads(path.read_text(encoding='utf-8'))
-    except (OSError, ValueError): return None
-    return d if isinstance(d, dict) and 'n_images' in d else None
+    except (OSError, ValueError): return {}
+    return d if isinstance(d, dict) and 'n_images' in d else {}
 
 # %% ../../nbs/65_run.report.ipynb #64a9f4ad
+def _figure(d):
+    "A figure of `metrics.json`"
+    return with_interval(d['value'], d['low'], d['high'], d.get('reason'))
+
+def _is_whole(metrics):
+    try: figures = [_figure(metrics[k]) for k in ('auroc','sensitivity','specificity','ece')]
+    except (LookupError, TypeError, ValueError): return False
+    return all(figures) and 'n_patients' in metrics
+
 def _evaluations(folder):
     paths = sorted(folder.glob('evaluations/*/'))
     found = {o.name: _metrics(RunFolder(o).metrics) for o in paths}
-    return {name: m for name,m in found.items() if _is_whole(m)}
-
-def _is_whole(metrics):
-    if metrics is None or 'n_patients' not in metrics: return False
-    figures = map(metrics.get, ('auroc','sensitivity','specificity','ece'))
-    return all(map(_is_figure, figures))
-
-def _is_figure(d):
-    "A value and an interval that are numbers or undefined?"
-    if not isinstance(d, dict): return False
-    numbers = [d.get(k, '') for k in ('value','low','high')]
-    return all(isinstance(o, float|int|None) for o in numbers)
+    return {k: m for k,m in found.items() if _is_whole(m)}
 
 # %% ../../nbs/65_run.report.ipynb #c8694c9b
 def read_run(
     folder:str|Path, # The folder of a run; it must have a `recipe.toml`
 ) -> RunFiles:
     "Read what the folder of a run has for a report"
-    run = RunFolder(folder)
+    run,as_text = RunFolder(folder),dict(dtype=str, keep_default_na=False)
     try: text = run.recipe.read_text(encoding='utf-8')
     except (OSError, UnicodeDecodeError) as e:
-        why = f'no recipe.toml can be read ({e})'
-        raise InputError(f"{run.path}: is not the folder of a run: {why}") from e
+        raise InputError(f"{run.path}: is not the folder of a run: no recipe.toml can be read ({e})") from e
     given = read_toml(text, str(run.recipe))
     given.pop('made', None)
-    knobs = {o.name: o.default for o in fields(Recipe)}
-    for k,v in given.items(): knobs[k] = tuple(v) if isinstance(v, list) else v
-    tables = {k: _csv(getattr(run, k), needed) for k,needed in _NEEDED.items()}
-    return RunFiles(run.path, text, knobs, RunFacts.from_toml(text), metrics=_metrics(run.metrics),
-                    evaluations=_evaluations(run.path), **tables)
-
-# %% ../../nbs/65_run.report.ipynb #22626c88
-@patch(as_prop=True)
-def is_phantom(self:RunFiles) -> bool:
-    "Are the images made up?"
-    return self.knobs['data'].split(':')[0]=='phantom'
-
-@patch(as_prop=True)
-def is_own(self:RunFiles) -> bool:
-    "Is the network not one that the recipe names?"
-    return self.facts.learner is not None
-
-@patch(as_prop=True)
-def network(self:RunFiles) -> str:
-    "The network in a few words"
-    if not self.is_own: return self.knobs['arch']
-    return f'{self.facts.network}, made by {self.facts.learner}'
-
-@patch(as_prop=True)
-def has_random_weights(self:RunFiles) -> bool:
-    "Did the network start from random weights?"
-    return self.facts.weights=='none'
-
-@patch(as_prop=True)
-def weights(self:RunFiles) -> str:
-    "The initial weights in a few words"
-    if self.is_own: return f'whatever {self.facts.learner} gave it'
-    if self.has_random_weights: return 'RANDOM: nothing was learnt before this run'
-    return self.facts.weights or f"not recorded (asked for: {self.knobs['weights']})"
-
-# %% ../../nbs/65_run.report.ipynb #59e91648
-@patch(as_prop=True)
-def image_counts(self:RunFiles) -> list[tuple]:
-    "A row a class, then of all images and of patients: their number in each split; empty if it isn't known"
-    found,counts = [],self.facts.counts or {}
-    for c in self.classes if counts else ():
-        found.append((c, {s: n.get(c, '?') for s,n in counts.items()}))
-    totals = ('all images', self.facts.images), ('patients', self.facts.patients)
-    found += [o for o in totals if o[1] is not None]
-    splits = 'train','valid','test'
-    return [(name, *(n.get(s, '?') for s in splits)) for name,n in found]
-
-@patch(as_prop=True)
-def few_images(self:RunFiles) -> str:
-    "Classes with fewer than 20 test images"
-    counts = (self.facts.counts or {}).get('test', {})
-    few = {c: n for c,n in counts.items() if n<20}
-    return ', '.join(f'{c} ({n})' for c,n in few.items())
-
-@patch
-def noted(self:RunFiles,
-    pattern:str, # A regular expression
-) -> bool:
-    "Does a note on the data say this?"
-    notes = self.facts.notes or ()
-    return any(re.search(pattern, o) for o in notes)
-
-# %% ../../nbs/65_run.report.ipynb #a7285d4b
-@patch(as_prop=True)
-def last_epoch(self:RunFiles) -> dict[str,float]:
-    "The numbers of the last epoch"
-    if self.history is None: return {}
-    numbers = pd.to_numeric(self.history.iloc[-1], errors='coerce')
-    return numbers.dropna().to_dict()
-
-@patch(as_prop=True)
-def minutes(self:RunFiles) -> float:
-    "How long the epochs took"
-    seconds = self.history.get('seconds', pd.Series(dtype=str))
-    return pd.to_numeric(seconds, errors='coerce').sum()/60
-
-@patch(as_prop=True)
-def never_reached(self:RunFiles) -> list[str]:
-    "Phases that the epochs didn't suffice for"
-    if self.plan is None: return []
-    return list(self.plan.phase[self.plan.learns=='never reached'])
-
-# %% ../../nbs/65_run.report.ipynb #4eedf88b
-_NAMES = dict(
-    auroc='AUROC',
-    auroc_delong='AUROC, interval by DeLong',
-    auprc='AUPRC',
-    f1='F1',
-    mcc='Matthews correlation',
-    ece='Calibration error (ECE)',
-    brier='Brier score',
-    sensitivity_at_specificity='Sensitivity at the second threshold',
-    specificity_reached='Specificity reached there',
-    ece_calibrated='Calibration error, recalibrated',
-    brier_calibrated='Brier score, recalibrated')
-
-def metric_name(
-    key:str, # As in `metrics.json`
-) -> str:
-    "What a figure is called in a report"
-    return _NAMES.get(key) or key.replace('_', ' ').capitalize()
-
-def _figure(d):
-    "A figure of `metrics.json`"
-    return with_interval(d['value'], d['low'], d['high'], d.get('reason'))
-
-@patch(as_prop=True)
-def figures(self:RunFiles) -> dict[str,dict]:
-    "All figures of `metrics.json` that have a value, known to us or not"
-    found = (self.metrics or {}).items()
-    return {k: d for k,d in found if isinstance(d, dict) and 'value' in d}
-
-@patch(as_prop=True)
-def undefined(self:RunFiles) -> list[str]:
-    "Names of the figures that have no value"
-    found = [k for k,d in self.figures.items() if d['value'] is None]
-    return list(map(metric_name, found))
-
-@patch(as_prop=True)
-def part(self:RunFiles) -> str:
-    "What the figures are about, in words"
-    names = dict(train='the training split', valid='the validation split', all='all splits')
-    return names.get(self.split, f'the {self.split} split')
-
-# %% ../../nbs/65_run.report.ipynb #301083b6
-_PICTURES = dict(   # what one sees, and what it means
-    plan=('Chart of stages by epochs',
-          'Which stages learn in which epochs, at which peak learning rate; grey: frozen'),
-    history=('Line charts over the epochs',
-             'Losses and validation AUROC; the phases are shaded and named'),
-    rates=('Line chart over the epochs',
-           'Learning rate of each stage; the phases are shaded and named'),
-    curves=('ROC curve and precision-recall curve',
-            'Curves of {part}, with 95 % bands over patients'),
-    confusion=('Confusion matrix',
-               'Decisions and truth on {part}: images, and their share of those with that truth'),
-    reliability=('Reliability diagram',
-                 'Calibration on {part}: predicted probabilities against what was true'),
-    explain=('Heat maps over test images',
-             'Test images that it got most right, then most wrong, and where it looked'))
-
-@patch
-def pictures(self:RunFiles,
-    *names:str, # Names of the pictures, without `.png`
-    evaluation:str|None=None, # Of this evaluation instead, without a note
-) -> Markup:
-    "Some pictures of the run in Markdown, with a note on those that are missing"
-    within,part = '',self.part
-    if evaluation: within,part = f'evaluations/{evaluation}/',f'the other data "{evaluation}"'
-    told = {}
-    for k in names: told[f'{within}{k}.png'] = [o.format(part=part) for o in _PICTURES[k]]
-    return md_pictures(self.folder, told, say_missing=not evaluation)
-
-# %% ../../nbs/65_run.report.ipynb #bd635324
-_PLAN = ('phase','start','end','epochs','learns','parameters')   # the other columns are rates, sizes and the like
-
-def phase_epochs(
-    row:dict, # A row of `plan.csv`
-) -> str:
-    "In which epochs a phase is, or why in none"
-    if row['learns'].startswith(('never','if')): return row['learns']
-    until = f"to {row['end']}" if row['end'] else 'on'
-    return f"{row['start']} {until}"
-
-def _plan_row(row, rates, more):
-    n = pd.to_numeric(row.get('parameters', ''), errors='coerce')
-    learning = '' if pd.isna(n) else f'{n:,.0f}'
-    peaks = pd.to_numeric([row[k] for k in rates], errors='coerce')
-    shown = [f'{x:.3g}' if x>0 else 'frozen' for x in peaks]
-    others = [row[k] for k in more]
-    return [row['phase'], phase_epochs(row), learning, *shown, *others]
-
-@patch
-def plan_table(self:RunFiles) -> Markup:
-    "The plan in Markdown, a row a phase"
-    rates = [k for k in self.plan if k.startswith('lr_')]
-    more = self.plan.columns.difference([*_PLAN, *rates], sort=False)
-    stages = [f"Rate of {k.removeprefix('lr_')}" for k in rates]
-    rows = [_plan_row(o, rates, more) for o in self.plan.to_dict('records')]
-    return md_table(
-        rows, 'Phase', 'Epochs', 'Parameters that learn', *stages, *map(metric_name, more),
-        caption='The plan: epochs from 0, the last one not in the phase, and the peak learning rate of each stage')
-
-# %% ../../nbs/65_run.report.ipynb #d32d2c5f
-@patch
-def class_table(self:RunFiles) -> Markup:
-    "The figures of each class in Markdown"
-    keys = [k for k in self.metrics if k.endswith('_per_class')]
-    names = [metric_name(k.removesuffix('_per_class')) for k in keys]
-    each = {k: pd.Series(self.metrics[k]).map(_figure) for k in keys}
-    caption = 'Each class against the rest, with 95 % intervals'
-    return md_table(pd.DataFrame(each).itertuples(), 'Class', *names, caption=caption)
-
-def _group_figure(row, key):
-    cells = [row[key], row[f'{key}_low'], row[f'{key}_high']]
-    return with_interval(*pd.to_numeric(cells, errors='coerce'))
-
-@patch
-def group_table(self:RunFiles) -> Markup:
-    "The figures of groups of patients in Markdown"
-    first = _NEEDED['subgroups']
-    keys = [k for k in self.subgroups if f'{k}_low' in self.subgroups]
-    df = self.subgroups[list(first)].copy()
-    for k in keys: df[k] = self.subgroups.apply(_group_figure, axis=1, key=k)
-    caption = f'Figures for groups of {self.part}, with 95 % intervals'
-    return md_table(df.to_numpy(), *map(metric_name, df), caption=caption)
+    given = {k: tuple(v) if isinstance(v, list) else v for k,v in given.items()}
+    return RunFiles(
+        run.path, text, vars(Recipe())|given, RunFacts.from_toml(text),
+        metrics=_metrics(run.metrics),
+        evaluations=_evaluations(run.path),
+        plan=_csv(run.plan, 'phase', 'start', 'end', 'learns', **as_text),
+        history=_csv(run.history, 'epoch', 'seconds'),
+        predictions=_csv(run.predictions, 'image', 'target', **as_text),
+        subgroups=_csv(run.subgroups, 'column', 'group', 'images', 'patients', **as_text))
 
 # %% ../../nbs/65_run.report.ipynb #0d54061c
 @patch
 def mistakes(self:RunFiles) -> pd.DataFrame: # `image,truth,prediction,probability`
     "A row an error, the most confident first"
-    classes = [c for c in self.classes if f'p_{c}' in self.predictions]
-    probs = self.predictions[['p_'+c for c in classes]].set_axis(classes, axis=1)
+    names = {f'p_{c}': c for c in self.classes}
+    probs = self.predictions.filter(list(names)).rename(columns=names)
     probs = probs.apply(pd.to_numeric, errors='coerce').dropna()
     if probs.empty: return pd.DataFrame(columns=['image','truth','prediction','probability'])
-    df = self.predictions.loc[probs.index]
-    if self.facts.multilabel: found = pd.concat([_wrong_labels(df, c, p) for c,p in probs.items()])
-    else: found = _wrong_images(df, probs)
-    found = found.sort_index(kind='stable')
-    return found.sort_values('probability', ascending=False, kind='stable')
+    df = self.predictions.loc[probs.index, ['image','target']]
+    told = _labels(df, probs) if self.facts.multilabel else df.assign(
+        truth=df.target, prediction=probs.idxmax(axis=1), probability=probs.max(axis=1))
+    wrong = told[told.truth!=told.prediction].drop(columns='target')
+    return wrong.sort_values('probability', ascending=False, kind='stable')
 
-def _wrong_images(df, probs):
-    "Images whose most probable class is another"
-    found = df[['image']].assign(truth=df.target)
-    found['prediction'] = probs.idxmax(axis=1)
-    found['probability'] = probs.max(axis=1)
-    return found[found.truth!=found.prediction]
-
-def _wrong_labels(df, label, probs):
-    "Images for which a label was missed, or predicted and isn't there"
-    names = {True: label, False: f'not {label}'}
-    said = probs>.5
-    labels = df.target.str.split(';')
-    there = labels.map(lambda o: label in o)
-    found = df[['image']].assign(truth=there.map(names), prediction=said.map(names))
-    found['probability'] = probs.where(said, 1-probs)
-    return found[(there!=said) & (probs!=.5)]
+def _labels(df, probs):
+    "A row for each label of an image that is decided: is it there?"
+    p = probs.rename_axis(columns='label').stack()
+    p = p[p!=.5].rename('p').reset_index('label')
+    df,label,said = df.loc[p.index],p.label,p.p>.5
+    there = [k in labels.split(';') for k,labels in zip(label, df.target)]
+    no = 'not '+label
+    return df.assign(truth=label.where(there, no), prediction=label.where(said, no), probability=p.p.where(said, 1-p.p))
 
 # %% ../../nbs/65_run.report.ipynb #92f982fd
 def not_default(
     values:dict, # A value for each field
-    kind:type, # The dataclass
+    default, # A dataclass with its defaults
 ) -> dict:
-    "Those values that the fields of a dataclass don't have by default"
-    default = {o.name: o.default for o in fields(kind)}
-    return {k: values[k] for k,v in default.items() if values[k]!=v}
+    "Those values that a dataclass doesn't have by default"
+    return {k: values[k] for k,v in vars(default).items() if values[k]!=v}
 
 def command_line(
     program:str, # Its first word
@@ -346,15 +142,14 @@ def command_line(
     return ' \\\n    '.join([program, *flags])
 
 def _flag(name, value):
-    def text(v): return f'{v:g}' if isinstance(v, float) else str(v)
     if value is True: return name
-    if isinstance(value, tuple): value = ','.join(map(text, value))
+    if isinstance(value, tuple): value = ','.join(f'{o:g}' if isinstance(o, float) else str(o) for o in value)
     return shlex.join([name, str(value)])
 
 @patch(as_prop=True)
 def command(self:RunFiles) -> str:
     "The command line of a run"
-    own = not_default(self.knobs, Recipe)
+    own = not_default(self.knobs, Recipe())
     own.pop('name', None)
     return command_line('medprog_train', own)
 
@@ -363,8 +158,8 @@ def run_page(
     run:RunFiles, # As `read_run` gives it
 ) -> Page: # The first section is the summary
     "All that a report says"
-    sections = render_sections('run.md', run=run, knobs=run.knobs, facts=run.facts, metrics=run.metrics,
-                               figure=_figure, metric_name=metric_name)
+    sections = render_sections(
+        'run.md', run=run, knobs=run.knobs, facts=run.facts, metrics=run.metrics, figure=_figure)
     return Page(f'Run {run.folder.resolve().name}', sections)
 
 # %% ../../nbs/65_run.report.ipynb #61e4eece
