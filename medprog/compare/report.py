@@ -4,33 +4,24 @@
 
 # %% ../../nbs/85_compare.report.ipynb #d2b3836d
 from __future__ import annotations
-import io,textwrap
+import io
 from dataclasses import dataclass
 from pathlib import Path
+import matplotlib.pyplot as plt
 import pandas as pd
-from fastcore.basics import patch
-from markupsafe import Markup
+from PIL import Image
 from ..core import writing
 from ..recipe import Recipe
 from ..run.folder import RunFacts
-from ..run.page import md_pictures,md_table,Page,render_sections,with_interval
-from ..run.report import command_line,not_default,phase_epochs,read_run,RunFiles
+from ..run.page import Page,PAGES,render_sections
+from ..run.report import command_line,not_default,read_run,RunFiles
 from .sweep import BASELINE,Sweep
 from .outcome import Comparison,read_comparison
 from .plots import plot_forest,plot_learning,plot_time,shorten,signed
 
 # %% auto #0
-__all__ = ['ComparisonFiles', 'read_files', 'comparison_lines', 'rate_table', 'sweep_command', 'draw_comparison',
-           'comparison_page', 'write_comparison']
-
-# %% ../../nbs/85_compare.report.ipynb #742ecd46
-def _p(p):
-    if pd.isna(p): return 'undefined'
-    return 'below 0.001' if p<.001 else f'{p:.3f}'
-
-def _times(arm): return with_interval(arm.time, arm.time_low, arm.time_high, show='{:.2f}'.format)
-
-def _difference(arm): return with_interval(arm.difference, arm.diff_low, arm.diff_high, show=signed)
+__all__ = ['ComparisonFiles', 'read_files', 'comparison_lines', 'sweep_command', 'draw_comparison', 'comparison_page',
+           'write_comparison']
 
 # %% ../../nbs/85_compare.report.ipynb #cbd7d817
 @dataclass(frozen=True)
@@ -45,16 +36,6 @@ class ComparisonFiles:
         table = self.c.table
         return pd.DataFrame() if table is None else table[table.verdict!='']
 
-    @property
-    def first(self) -> RunFiles|None:
-        "A run, if there is any"
-        return next(iter(self.files.values()), [None])[0]
-
-    @property
-    def network(self) -> str:
-        "The network that all runs have, in a few words"
-        return self.first.network if self.first else self.c.sweep.recipe.arch
-
 def read_files(
     c:Comparison, # As `read_comparison` gives it
 ) -> ComparisonFiles:
@@ -65,250 +46,27 @@ def read_files(
         if len(names): files[arm] = [read_run(c.folder/'runs'/o) for o in names]
     return ComparisonFiles(c, files)
 
-# %% ../../nbs/85_compare.report.ipynb #b1656c4e
-def lacking(
-    c:Comparison, # As `read_comparison` gives it
-    runs:pd.DataFrame, # The runs that are there
-) -> str: # Empty if all are there
-    "The arms that lack runs, with the number of those that are there"
-    n = runs.arm.value_counts().reindex(c.sweep.arms, fill_value=0)
-    seeds = c.sweep.seeds
-    lacks = n[n<seeds]
-    return ', '.join(f'{a} ({k} of {seeds} seeds)' for a,k in lacks.items())
-
-def _progress(c):
-    "What is not there yet; empty if nothing"
-    lacks = lacking(c, c.runs)
-    n = len(c.sweep.arms)*c.sweep.seeds
-    if not lacks: return ''
-    return (f'Not complete: {len(c.runs)} of {n} runs at equal epochs are there. '
-            f'They are still to come, or have failed: {lacks}.')
-
-# %% ../../nbs/85_compare.report.ipynb #d5c7991d
-def _meaning(c):
-    "What the verdicts mean"
-    return (f'better, worse: chance hardly explains the difference to {BASELINE} '
-            '(p below 0.05, adjusted for the number of arms). '
-            f"not worse: a loss of {c.sweep.margin:g} or more is excluded. can't tell: neither was shown.")
-
-def _visible(arms):
-    "What a comparison like this would find"
-    seen = arms.visible.dropna()
-    if seen.empty: return 'What difference could have been found is unknown: that takes two seeds of an arm.'
-    low,high = map('{:.3f}'.format, (seen.min(), seen.max()))
-    span = low if low==high else f'{low} to {high}, by arm'
-    return f'The smallest true difference that seeds like these find four times in five: {span}.'
-
-# %% ../../nbs/85_compare.report.ipynb #4e2fd085
-def _short_interval(value, low, high, spec):
-    if pd.isna(value): return '-'
-    span = '' if pd.isna(low) else f' [{low:{spec}}, {high:{spec}}]'
-    return f'{value:{spec}}{span}'
-
-def _line(c, arm, o):
-    "An arm in the table for a terminal"
-    lr = c.lrs.get(arm)
-    to_base = _short_interval(o.difference, o.diff_low, o.diff_high, '+.3f')
-    p = _p(o.p_holm).replace('below 0', '<').replace('undefined', '')
-    return (
-        shorten(arm, 22),
-        f'{o.n:.0f}',
-        '' if lr is None else f'{lr:g}',
-        f'{o.epochs:.0f}',
-        _short_interval(o['mean'], o.low, o.high, '.3f'),
-        '' if arm==BASELINE else to_base,
-        p,
-        f'{o.time:.2f}',
-        o.verdict)
-
-def _lines(c, df, title):
-    "A table for a terminal"
-    head = '', 'seeds', 'lr', 'epochs', 'AUROC [95 %]', f'to {BASELINE} [95 %]', 'p', 'time', 'verdict'
-    rows = [head, *(_line(c, a, o) for a,o in df.iterrows())]
-    widths = [max(map(len, o)) for o in zip(*rows)]
-    lines = ['  '.join(map(str.ljust, row, widths)) for row in rows]
-    return [title, *map(str.rstrip, lines)]
-
 # %% ../../nbs/85_compare.report.ipynb #a9839a4e
 def comparison_lines(
     c:Comparison, # As `read_comparison` gives it
 ) -> str: # Several lines, up to 120 letters wide
     "The tables of a comparison for a terminal, and what their verdicts mean"
-    lines = textwrap.wrap(_progress(c), 116)
-    if c.table is None:
-        return '\n'.join([*lines, f'No run of {BASELINE} is there, so there is nothing to compare with.'])
-    lines += _lines(c, c.table, 'at equal epochs (95 % over seeds)')
-    if c.time_table is not None: lines += ['', *_lines(c, c.time_table, 'at equal time')]
-    arms = c.table[c.table.verdict!='']
-    lines += ['', *textwrap.wrap(_meaning(c), 116)]
-    lines += textwrap.wrap(_visible(arms), 116)
-    return '\n'.join(lines)
-
-# %% ../../nbs/85_compare.report.ipynb #7f2c7f31
-def _sentence(arm, o, margin):
-    "What came out for an arm"
-    words = {'better': f'better than {BASELINE}', 'worse': f'worse than {BASELINE}',
-             'not worse': f'not worse by {margin:g} or more'}
-    facts = (f'AUROC {_difference(o)}, adjusted p {_p(o.p_holm)}; '
-             f'{o.time:.2f} times the time')
-    if pd.isna(o.difference): facts = f'no seed in common with {BASELINE}'
-    word = words.get(o.verdict, o.verdict)
-    text = f'{arm}: {word}. {facts}.'
-    if o.verdict!="can't tell" or pd.isna(o.visible): return text
-    return text+f' A true difference of {o.visible:.3f} or more would have been found four times in five.'
-
-# %% ../../nbs/85_compare.report.ipynb #7cb4c75c
-def _rate(r, arm):
-    lr = r.c.lrs.get(arm)
-    if lr is None and arm in r.files: lr = r.files[arm][0].facts.lr
-    return 'not recorded' if lr is None else f'{lr:g}'
-
-def _to_base(o):
-    "An arm beside the baseline"
-    low,high = map(signed, (o.patients_low, o.patients_high))
-    span = low if low=='undefined' else f'{low} to {high}'
-    return _difference(o),span,_p(o.p_holm)
-
-@patch
-def arm_row(self:ComparisonFiles,
-    arm:str, # Its name
-    o:pd.Series, # The arm's row of the table
-) -> dict: # Text, by the name of the column
-    "An arm with both kinds of interval"
-    seeds = self.c.sweep.seeds
-    difference = patients = p = ''
-    if arm!=BASELINE: difference,patients,p = _to_base(o)
-    return {
-        'Arm': arm,
-        'Seeds': f'{o.n:.0f} of {seeds}' if o.n<seeds else f'{o.n:.0f}',
-        'Learning rate': _rate(self, arm),
-        'Epochs': f'{o.epochs:.0f}',
-        'AUROC (95 %, seeds)': with_interval(o['mean'], o.low, o.high),
-        f'Difference to {BASELINE} (95 %, seeds)': difference,
-        '95 %, test patients': patients,
-        'p, adjusted': p,
-        f'Time, {BASELINE} = 1': _times(o),
-        'F1 (95 %, seeds)': with_interval(o.f1_mean, o.f1_low, o.f1_high),
-        'Smallest visible difference': '' if pd.isna(o.visible) else f'{o.visible:.3f}',
-        'Verdict': o.verdict or 'baseline'}
-
-# %% ../../nbs/85_compare.report.ipynb #f142d5bf
-@patch
-def arm_table(self:ComparisonFiles,
-    df:pd.DataFrame, # A row an arm
-    caption:str, # What the table is about
-) -> Markup:
-    "The arms in Markdown"
-    rows = [self.arm_row(a, o) for a,o in df.iterrows()]
-    return md_table([o.values() for o in rows], *rows[0], caption=caption)
-
-# %% ../../nbs/85_compare.report.ipynb #06d029d4
-def _tried_cell(c, arm, lr):
-    "What an arm reached with a rate on the validation split"
-    mine = c.tuned[c.tuned.arm==arm]
-    values = mine.valid_auroc[mine.lr==lr]
-    if values.isna().all(): return 'no run'
-    n,of = values.count(),c.sweep.tune_seeds
-    reached = f'{values.mean():.3f}'
-    if n<of: return f'{reached} ({n} of {of} seeds)'
-    return f'{reached} (chosen)' if c.lrs.get(arm)==lr else reached
-
-def rate_table(
-    c:Comparison, # As `read_comparison` gives it
-) -> Markup:
-    "The learning rates that each arm tried, in Markdown"
-    lrs = sorted(c.sweep.lrs)
-    rows = [(a, *(_tried_cell(c, a, lr) for lr in lrs)) for a in c.sweep.arms]
-    seeds = f'mean of the seeds that tried it ({c.sweep.tune_seeds})'
-    caption = f'AUROC on the validation split by base learning rate, {seeds}'
-    return md_table(rows, 'Arm', *map('{:g}'.format, lrs), caption=caption)
-
-@patch(as_prop=True)
-def edges(self:ComparisonFiles) -> dict[str,str]:
-    "Which arms chose the lowest or the highest rate that was tried"
-    tried = self.c.sweep.lrs
-    if len(tried)<2: return {}
-    names = {min(tried): 'lowest', max(tried): 'highest'}
-    return {a: names[lr] for a,lr in self.c.lrs.items() if lr in names}
-
-# %% ../../nbs/85_compare.report.ipynb #59a51be6
-_OF_A_RUN = ('progressive_strategy','seed','split_seed','resplit','epochs','lr','logdir','name')
-_OF_NETWORK = ('arch','weights','attention_type','attention_after','class_weights')
-
-@patch
-def beyond(self:ComparisonFiles,
-    run:RunFiles, # A run of the comparison
-) -> str:
-    "The knobs of a run that the common recipe has otherwise"
-    common = vars(self.c.sweep.recipe)
-    own = [k for k,v in run.knobs.items() if v!=common.get(k)]
-    told = []
-    for k in own:
-        value = 'yes' if run.knobs[k] is True else run.knobs[k]
-        if k not in _OF_A_RUN: told.append(f"{k.replace('_', ' ')}: {value}")
-    return ', '.join(told) or 'nothing'
-
-@patch(as_prop=True)
-def common(self:ComparisonFiles) -> str:
-    "The recipe as TOML, without what differs from run to run or means nothing"
-    is_own = self.first is not None and self.first.is_own
-    not_said = (*_OF_A_RUN, *_OF_NETWORK) if is_own else _OF_A_RUN
-    lines = self.c.sweep.recipe.to_toml().splitlines(keepends=True)
-    return ''.join(o for o in lines if o.split(' ')[0] not in not_said)
-
-def _phases(run):
-    "The plan of a run in words"
-    if run.plan is None: return 'not recorded'
-    told = [f"{o['phase']} {phase_epochs(o)}" for o in run.plan.to_dict('records')]
-    return ', '.join(told)
-
-# %% ../../nbs/85_compare.report.ipynb #8ac68496
-@patch(as_prop=True)
-def machines(self:ComparisonFiles) -> set[tuple]:
-    "The kinds of machines that the runs were made on"
-    facts = [o.facts for runs in self.files.values() for o in runs]
-    return {(o.device, o.processor, o.threads) for o in facts}
-
-@patch(as_prop=True)
-def never_reached(self:ComparisonFiles) -> list[str]:
-    "Arms with phases that the epochs didn't suffice for"
-    return [a for a,runs in self.files.items() if runs[0].never_reached]
+    return PAGES.get_template('comparison.txt').render(c=c, baseline=BASELINE, shorten=shorten).rstrip()
 
 # %% ../../nbs/85_compare.report.ipynb #6f492039
 def sweep_command(
     s:Sweep, # What was asked
 ) -> str:
     "The command line of a sweep"
-    own = not_default(vars(s.recipe), Recipe)
-    for k in ('name','progressive_strategy'): own.pop(k, None)
-    asked = not_default(vars(s), Sweep)
-    for k in ('recipe','arms'): asked.pop(k, None)
-    own |= dict(strategies=s.arms, **asked)
+    asked = not_default(vars(s), Sweep(Recipe()))
+    own = not_default(vars(s.recipe), Recipe())|dict(strategies=s.arms)|asked
+    for k in ('name','progressive_strategy','recipe','arms'): own.pop(k, None)
     if s.recipe.lr is not None: own.pop('lrs', None)           # no others, then
     return command_line('medprog_compare', own)
 
 # %% ../../nbs/85_compare.report.ipynb #eea3b4ba
-_PICTURES = dict(   # what one sees, and what it means
-    differences=('Forest plot',
-        'Difference of each arm to the baseline at equal epochs: thick bars, intervals over seeds; thin bars, over '
-        'test patients. A bar that ends in an arrow goes on.'),
-    time=('Scatter plot of AUROC against time',
-        'Test AUROC and time of each arm, with 95 % intervals over seeds.'),
-    learning=('A line chart for each arm',
-        'Validation AUROC by epoch at equal epochs. The phases are shaded: head (h), layer4 (4), layer3 (3) and '
-        'layer2 (2) say from which stage on the network learns.'))
-
-@patch
-def picture(self:ComparisonFiles,
-    name:str, # Its name, without `.png`
-) -> Markup:
-    "A picture of the comparison in Markdown, or a note that it is missing"
-    return md_pictures(self.c.folder, {f'{name}.png': _PICTURES[name]})
-
 def _save(fig, path):
     "Write a figure as a PNG with a palette"
-    import matplotlib.pyplot as plt
-    from PIL import Image
     data = io.BytesIO()
     fig.savefig(data, dpi=110)
     plt.close(fig)
@@ -317,65 +75,71 @@ def _save(fig, path):
     with writing(path) as part: image.save(part, format='PNG', optimize=True)
 
 # %% ../../nbs/85_compare.report.ipynb #aac5472b
-def _history(run):
-    "What is needed for a learning curve; None if it isn't there"
-    df = run.history
-    if df is None or not {'phase','auroc'}<=set(df): return None
-    numbers = df[['epoch','auroc']].apply(pd.to_numeric, errors='coerce')
-    return numbers.assign(phase=df.phase)
-
 def _histories(r):
     "What is needed for the learning curves, by arm"
-    each = {a: map(_history, runs) for a,runs in r.files.items()}
-    found = {a: [o for o in dfs if o is not None] for a,dfs in each.items()}
-    return {a: dfs for a,dfs in found.items() if dfs}
+    found = {}
+    for arm,runs in r.files.items():
+        dfs = [o.history for o in runs if {'phase','auroc'}<=set(o.history)]
+        if dfs: found[arm] = dfs
+    return found
 
 def draw_comparison(
-    c:Comparison, # As `read_comparison` gives it
+    r:ComparisonFiles, # As `read_files` gives it
 ) -> list[Path]: # Those that there is enough for
     "Draw the pictures of a comparison into its folder"
-    r = read_files(c)
-    histories,plots = _histories(r),{}
+    c,figs = r.c,{}
+    paths = {k: c.folder/f'{k}.png' for k in ('differences','time','learning')}
     if len(r.arms):
-        plots['differences'] = lambda: plot_forest(c.table, c.sweep.margin)
-        plots['time'] = lambda: plot_time(c.table, c.time_table)
-    if histories: plots['learning'] = lambda: plot_learning(histories)
-    paths = {k: c.folder/f'{k}.png' for k in _PICTURES}
+        figs['differences'] = plot_forest(c.table, c.sweep.margin)
+        figs['time'] = plot_time(c.table, c.time_table)
+    if histories := _histories(r): figs['learning'] = plot_learning(histories)
     for k,path in paths.items():
-        if k in plots: _save(plots[k](), path)
+        if k in figs: _save(figs[k], path)
         else: path.unlink(missing_ok=True)              # of an earlier state
-    return [paths[k] for k in plots]
+    return [paths[k] for k in figs]
 
 # %% ../../nbs/85_compare.report.ipynb #2eb499f1
+_OF_A_RUN = ('progressive_strategy','seed','split_seed','resplit','epochs','lr','logdir','name')
+_OF_NETWORK = ('arch','weights','attention_type','attention_after','class_weights')
+
+def _common(recipe, facts):
+    "The recipe as TOML, without what differs from run to run, or means nothing for somebody's own network"
+    not_said = (*_OF_A_RUN, *_OF_NETWORK) if facts.learner else _OF_A_RUN
+    lines = recipe.to_toml().splitlines()
+    return '\n'.join(o for o in lines if o.split(' ')[0] not in not_said)
+
 def comparison_page(
-    c:Comparison, # As `read_comparison` gives it
+    r:ComparisonFiles, # As `read_files` gives it
 ) -> Page: # With those pictures that `draw_comparison` has left in the folder
     "All that the report of a comparison says"
-    r = read_files(c)
+    c,sweep = r.c,r.c.sweep
+    facts = [o.facts for runs in r.files.values() for o in runs]
+    first = facts[0] if facts else RunFacts()
+    tried = c.tuned.groupby(['arm','lr']).valid_auroc.agg(['mean','count'])
     sections = render_sections(
-        'comparison.md', r=r, c=c, sweep=c.sweep, recipe=c.sweep.recipe, baseline=BASELINE,
-        facts=r.first.facts if r.first else RunFacts(), progress=_progress(c), lacking=lacking,
-        meaning=_meaning(c), visible='' if c.table is None else _visible(r.arms), command=sweep_command(c.sweep),
-        sentence=_sentence, phases=_phases, rate_table=rate_table)
+        'comparison.md', r=r, c=c, sweep=sweep, recipe=sweep.recipe, baseline=BASELINE, facts=first,
+        common=_common(sweep.recipe, first), of_a_run=_OF_A_RUN, tried=tried.to_dict('index'),
+        machines={(o.device, o.processor, o.threads) for o in facts}, signed=signed, command=sweep_command(sweep))
     return Page(f'Comparison {c.folder.resolve().name}', sections)
 
 # %% ../../nbs/85_compare.report.ipynb #aec4f138
-def _tables(c):
-    "Tables to keep, by file name"
+def _all_runs(c):
+    "A row a run, of all that there are"
     tried = c.tuned.filter(['arm','seed','lr','epochs','run','valid_auroc','seconds'])
     parts = {'equal epochs': c.runs, 'equal time': c.longer, 'learning rates': tried}
     there = [o.assign(part=k) for k,o in parts.items() if len(o)]
     runs = pd.concat(there or [c.runs.assign(part='')])
-    runs = runs.set_index(['part','arm','seed'])
-    found = {'comparison': c.table, 'comparison_equal_time': c.time_table, 'runs': runs}
-    return {k: o for k,o in found.items() if o is not None}
+    return runs.set_index(['part','arm','seed'])
 
 def write_comparison(
     folder:str|Path, # The folder of a comparison
 ) -> Path: # `report.html`; `report.md`, pictures and tables lie beside it
     "Write the report of a comparison into its folder, also while its runs are still going on"
     c = read_comparison(folder)
-    draw_comparison(c)
-    for k,df in _tables(c).items():
+    r = read_files(c)
+    draw_comparison(r)
+    tables = dict(comparison=c.table, comparison_equal_time=c.time_table, runs=_all_runs(c))
+    for k,df in tables.items():
+        if df is None: continue
         with writing(c.folder/f'{k}.csv') as part: df.to_csv(part)
-    return comparison_page(c).write(c.folder/'report.html')
+    return comparison_page(r).write(c.folder/'report.html')
