@@ -8,8 +8,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 from scipy.optimize import isotonic_regression
 
 # %% auto #0
@@ -45,66 +43,62 @@ def signed(
     "A number with its sign and three decimals"
     return 'undefined' if np.isnan(x) else f'{x:+.3f}'.replace('-', '−')
 
-def _handle(label, **kwargs): return Line2D([], [], label=label, **kwargs)
+def _marks(ax, verdicts):
+    "Verdicts that occur, for the legend"
+    for k,(color,marker) in _VERDICTS.items():
+        if k in set(verdicts): ax.plot([], [], marker, color=color, ms=7, label=k or 'baseline')
 
-def _marks(verdicts):
-    "A handle of a legend for each verdict that occurs"
-    marks,found = [],set(verdicts)
-    for k in filter(found.__contains__, _VERDICTS):
-        color,marker = _VERDICTS[k]
-        marks.append(_handle(k or 'baseline', ls='', color=color, marker=marker, ms=7))
-    return marks
-
-def _legend(fig, handles, ncols=4): fig.legend(handles=handles, loc='outside lower left', ncols=ncols)
+def _ends(near, far):
+    "Ends of an axis: all of some numbers, and of others what is not far beyond them"
+    low,high = np.nanmin(near),np.nanmax(near)
+    size = max(high-low, .01)
+    ends = np.r_[low, high, np.ravel(far).clip(low-size, high+size)]
+    low,high = np.nanmin(ends),np.nanmax(ends)
+    edge = .05*(high-low)+.0005
+    return low-edge,high+edge
 
 # %% ../../nbs/84_compare.plots.ipynb #f6a1a6d4
-def _numbers(df, *columns):
-    "All numbers in some columns"
-    values = df[list(columns)].to_numpy(float).ravel()
-    return values[np.isfinite(values)]
-
-def _reach(df, margin):
-    "Left and right end of the axis: all means, and of the intervals what is not far beyond them"
-    near = _numbers(df, 'difference', 'patients_low', 'patients_high')
-    near = np.r_[near, -2*margin, 2*margin]
-    size = max(np.ptp(near), .004)
-    seeds = _numbers(df, 'diff_low', 'diff_high')
-    low,high = near.min()-size,near.max()+size
-    ends = np.r_[near, seeds.clip(low, high)]
-    edge = .04*np.ptp(ends)
-    return ends.min()-edge, ends.max()+edge
-
-def _bar(ax, y, span, reach, **kwargs):
-    "A horizontal bar; arrows where it goes on beyond `reach`; none if it is undefined"
-    if np.isnan(span).any(): return
-    (low,high),(left,right) = span,reach
-    ax.plot(np.clip(span, left, right), [y, y], solid_capstyle='butt', **kwargs)
-    arrow = dict(color=kwargs['color'], ms=5, clip_on=False)
-    if low<left: ax.plot(left, y, '<', **arrow)
-    if high>right: ax.plot(right, y, '>', **arrow)
+def _bar(ax, y, low, high, **kwargs):
+    "A horizontal bar; arrows where it goes on beyond the axis; none if it is undefined"
+    if np.isnan(low): return
+    left,right = ax.get_xlim()
+    shown = np.clip([low, high], left, right)
+    ax.plot(shown, [y, y], solid_capstyle='butt', **kwargs)
+    for x,marker,goes_on in (left, '<', low<left), (right, '>', high>right):
+        if goes_on: ax.plot(x, y, marker, color=kwargs['color'], ms=5, clip_on=False)
 
 # %% ../../nbs/84_compare.plots.ipynb #6aa6eb38
 def _forest_texts(ax, y, o):
     "The figures of an arm, to the right of the axis"
-    low,high = map(signed, (o.diff_low, o.diff_high))
+    low,high = signed(o.diff_low),signed(o.diff_high)
     spread = '' if low=='undefined' else f'({low} to {high})'
     texts = {12: signed(o.difference), 50: spread, 160: o.verdict}
     style = dict(xycoords=ax.get_yaxis_transform(), textcoords='offset points', va='center', fontsize=9)
     for points,text in texts.items(): ax.annotate(text, (1, y), (points, 0), **style)
 
-def _forest_row(ax, y, o, reach):
+def _forest_row(ax, y, o):
     "An arm of the forest plot"
     color,marker = _VERDICTS[o.verdict]
-    _bar(ax, y, [o.diff_low, o.diff_high], reach, color=color, lw=4)
-    _bar(ax, y+.26, [o.patients_low, o.patients_high], reach, color='.35', lw=1)
+    _bar(ax, y, o.diff_low, o.diff_high, color=color, lw=4)
+    _bar(ax, y+.26, o.patients_low, o.patients_high, color='.35', lw=1)
     ax.plot(o.difference, y, marker, color=color, ms=7, mec='w', mew=.6, zorder=3)
     _forest_texts(ax, y, o)
 
-def _forest_handles(df, margin):
-    marks = [*_marks(df.verdict), _handle('95 % over seeds', color='.35', lw=4)]
-    if df.patients_low.notna().any(): marks.append(_handle('95 % over test patients', color='.35', lw=1))
-    if margin: marks.append(Patch(color='.9', label=f'loss within the margin of {margin:g}'))
-    return marks
+def _forest_axis(ax, df, margin):
+    "What the rows have in common, and the legend"
+    near = df[['difference','patients_low','patients_high']].to_numpy(float)
+    near = [-2*margin, 2*margin, *near.flat]
+    ax.set(xlim=_ends(near, df[['diff_low','diff_high']]), ylim=(len(df)-.4, -.6))
+    ax.set_yticks(range(len(df)), map(shorten, df.index))
+    ax.tick_params(axis='y', length=0)
+    ax.spines.left.set_visible(False)
+    ax.axvline(0, color='k', lw=.8, zorder=1)
+    _marks(ax, df.verdict)
+    ax.plot([], [], color='.35', lw=4, label='95 % over seeds')
+    if df.patients_low.notna().any(): ax.plot([], [], color='.35', lw=1, label='95 % over test patients')
+    if margin: ax.axvspan(
+        -margin, 0, color='.9', lw=0, zorder=0,
+        label=f'loss within the margin of {margin:g}')
 
 # %% ../../nbs/84_compare.plots.ipynb #9420d454
 @plt.rc_context(_STYLE)
@@ -116,16 +110,10 @@ def plot_forest(
     df = table[table.verdict!='']
     height = 1.5+.42*len(df)
     fig,ax = plt.subplots(figsize=(8.5, height))
-    reach = _reach(df, margin)
-    ax.axvspan(-margin, 0, color='.9', lw=0, zorder=0)
-    ax.axvline(0, color='k', lw=.8, zorder=1)
-    for y,o in enumerate(df.itertuples()): _forest_row(ax, y, o, reach)
-    ax.set(xlim=reach, ylim=(len(df)-.4, -.6))
+    _forest_axis(ax, df, margin)
+    for y,o in enumerate(df.itertuples()): _forest_row(ax, y, o)
     ax.set_xlabel(f'difference in test AUROC to {table.index[0]}   (right: better)')
-    ax.set_yticks(range(len(df)), map(shorten, df.index))
-    ax.tick_params(axis='y', length=0)
-    ax.spines.left.set_visible(False)
-    _legend(fig, _forest_handles(df, margin))
+    fig.legend(loc='outside lower left', ncols=4)
     return fig
 
 # %% ../../nbs/84_compare.plots.ipynb #cb631151
@@ -143,39 +131,27 @@ def _points(ax, df, **kwargs):
         ax.vlines(o.time, o.low, o.high, color=color, lw=1, alpha=.6)
         ax.plot(o.time, o.mean, marker, color=color, ms=7, zorder=3, **kwargs)
 
-def _heights(df):
-    "The ends of an axis of AUROC: all means, and of the intervals what is not far beyond them"
-    low,high = df['mean'].agg(['min','max'])
-    size = max(high-low, .01)
-    top = max(1, high)
-    low = max(low-size, np.fmin(low, df.low.min()))
-    high = min(high+size, top, np.fmax(high, df.high.max()))
-    edge = .05*(high-low+.01)
-    return low-edge, high+edge
-
 def _names_beside(ax, df):
     "The name of each arm on the right, with a line to its point"
-    df = df['mean'].sort_values().to_frame().join(df.time)
+    df = df.sort_values('mean')[['time','mean']]
     low,high = ax.get_ylim()
     gap = .21*(high-low)/(ax.figure.get_figheight()-.9)
     line = dict(arrowstyle='-', lw=.5, color='.75', shrinkA=1, shrinkB=4)
     style = dict(textcoords=ax.get_yaxis_transform(), va='center', fontsize=9, arrowprops=line)
-    for (arm,auroc,time),y in zip(df.itertuples(), _apart(df['mean'], gap)):
-        ax.annotate(shorten(arm), (time, auroc), (1.03, y), **style)
+    for (arm,*at),y in zip(df.itertuples(), _apart(df['mean'], gap)):
+        ax.annotate(shorten(arm), at, (1.03, y), **style)
 
 # %% ../../nbs/84_compare.plots.ipynb #21cab855
-def _arrows(ax, df, later):
-    "From each arm of `df` to where it is in `later`"
+def _later(ax, df, later):
+    "From each arm of `df` an arrow to where it is in `later`, and what is what"
+    _points(ax, later, mfc='w')
     line = dict(arrowstyle='->', lw=.8, color='.5', shrinkA=4, shrinkB=5)
     columns = ['time','mean']
     ends = df[columns].join(later[columns], rsuffix='_later', how='inner')
     for x,y,*end in ends.to_numpy(): ax.annotate('', end, (x, y), arrowprops=line)
-
-def _time_handles(df, later):
-    marks = _marks([*df.verdict, *later.verdict])
-    if later.empty: return marks
-    filled = _handle('filled: equal epochs', ls='', color='.35', marker='o', ms=7)
-    return [*marks, filled, _handle('open: equal time', ls='', color='.35', marker='o', ms=7, mfc='w')]
+    style = dict(color='.35', ms=7)
+    ax.plot([], [], 'o', label='filled: equal epochs', **style)
+    ax.plot([], [], 'o', label='open: equal time', mfc='w', **style)
 
 # %% ../../nbs/84_compare.plots.ipynb #aaf332d9
 @plt.rc_context(_STYLE)
@@ -189,57 +165,50 @@ def plot_time(
     later = later.dropna(subset=['time','mean'])
     height = max(3.8, 1.4+.21*len(df))
     fig,ax = plt.subplots(figsize=(7.5, height))
+    shown = pd.concat([df, later])
+    _marks(ax, shown.verdict)
     _points(ax, df)
-    _points(ax, later, mfc='w')
-    _arrows(ax, df, later)
+    if len(later): _later(ax, df, later)
     ax.axvline(1, color='.8', lw=.8, zorder=0)
     ax.set(xlabel=f'time of the epochs, {table.index[0]} = 1', ylabel='test AUROC')
-    if len(df): ax.set_ylim(_heights(pd.concat([df, later])))
+    spans = shown[['low','high']].clip(upper=max(1, shown['mean'].max()))
+    if len(df): ax.set_ylim(_ends(shown['mean'], spans))
     _names_beside(ax, df)
-    _legend(fig, _time_handles(df, later))
+    fig.legend(loc='outside lower left', ncols=4)
     return fig
 
 # %% ../../nbs/84_compare.plots.ipynb #7f1e91c0
-def _phases(ax, df, n_chars):
-    "Shade and name the phases of a history in a panel that holds `n_chars` letters over its width"
-    n_epochs = df.epoch.max()+1
+def _phases(ax, df):
+    "Shade and name the phases of a history"
     number = (df.phase!=df.phase.shift()).cumsum()
+    spans = df.groupby(number).agg(start=('epoch','min'), end=('epoch','max'), name=('phase','first'))
+    spans['end'] += 1
+    letters = 26/spans.end.max()                # that an epoch has room for
     style = dict(transform=ax.get_xaxis_transform(), ha='center', va='bottom', fontsize=7, color='.35')
-    for i,o in df.groupby(number):
-        start,last = o.epoch.agg(['min','max'])
-        end = last+1
-        name = str(o.phase.iloc[0])
-        ax.axvspan(start, end, color='.96' if i%2 else '.90', lw=0, zorder=-1)
-        fits = len(name)<=(end-start)/n_epochs*n_chars
-        short = name.removeprefix('layer')[:1]
-        middle = (start+end)/2
-        ax.text(middle, .02, name if fits else short, **style)
+    for i,start,end,name in spans.itertuples():
+        grey = '.96' if i%2 else '.90'
+        ax.axvspan(start, end, color=grey, lw=0, zorder=-1)
+        if len(name)>(end-start)*letters: name = name.removeprefix('layer')[:1]
+        ax.text((start+end)/2, .02, name, **style)
 
 def _by_epoch(histories):
-    "Lowest, mean and highest validation AUROC of several runs, by epoch"
+    "Lowest, mean and highest validation AUROC of several runs, by the end of the epoch"
     columns = [o.set_index('epoch').auroc.astype(float) for o in histories]
-    return pd.concat(columns, axis=1).agg(['min','mean','max'], axis=1)
+    df = pd.concat(columns, axis=1).agg(['min','mean','max'], axis=1)
+    return df.set_axis(df.index+1)
 
 # %% ../../nbs/84_compare.plots.ipynb #2a565f14
-def _panel(ax, arm, histories, base):
+def _panel(ax, arm, histories):
     "The learning curve of an arm"
-    df = _by_epoch(histories)
-    if base is not None: ax.plot(base.index+1, base['mean'], '--', color='.45', lw=1)
-    ax.fill_between(df.index+1, df['min'], df['max'], color='#0072B2', alpha=.25, lw=0)
-    ax.plot(df.index+1, df['mean'], color='#0072B2', lw=1.6)
-    _phases(ax, histories[0], 26)
+    df,color = _by_epoch(histories),'#0072B2'
+    ax.fill_between(df.index, df['min'], df['max'], color=color, alpha=.25, lw=0, label='lowest to highest')
+    ax.plot(df['mean'], color=color, lw=1.6, label='mean of the seeds')
+    _phases(ax, histories[0])
     ax.set_title(shorten(arm), fontsize=9, loc='left')
     ax.set_xlim(0, max(map(len, histories)))
     ax.tick_params(labelsize=8)
 
 # %% ../../nbs/84_compare.plots.ipynb #54b59cce
-def _curve_handles(first, n):
-    "Of the legend of `n` learning curves"
-    mean = _handle('mean of the seeds', color='#0072B2', lw=1.6)
-    span = Patch(color='#0072B2', alpha=.25, lw=0, label='lowest to highest')
-    base = _handle(f'mean of {first}', color='.45', lw=1, ls='--')
-    return [mean, span, base] if n>1 else [mean, span]
-
 def _panels(n):
     "A figure with `n` panels"
     cols = min(n, 3 if n in (5, 6) else 4)
@@ -256,9 +225,12 @@ def plot_learning(
     "Validation AUROC by epoch in a panel for each arm, mean and range of the seeds, with the phases"
     fig,axs = _panels(len(histories))
     first = next(iter(histories))
-    base = _by_epoch(histories[first])
-    for ax,(arm,runs) in zip(axs, histories.items()): _panel(ax, arm, runs, None if arm==first else base)
+    base = _by_epoch(histories[first])['mean']
+    for ax,(arm,runs) in zip(axs, histories.items()):
+        if arm!=first: ax.plot(base, '--', color='.45', lw=1, label=f'mean of {first}')
+        _panel(ax, arm, runs)
     fig.supxlabel('epochs', fontsize=9)
     fig.supylabel('validation AUROC', fontsize=9)
-    _legend(fig, _curve_handles(first, len(histories)), ncols=3)
+    handles,_ = ax.get_legend_handles_labels()
+    fig.legend(handles=handles[::-1], loc='outside lower left', ncols=3)
     return fig
