@@ -51,7 +51,7 @@ def comparison_lines(
     c:Comparison, # As `read_comparison` gives it
 ) -> str: # Several lines, up to 120 letters wide
     "The tables of a comparison for a terminal, and what their verdicts mean"
-    return PAGES.get_template('comparison.txt').render(c=c, baseline=BASELINE, shorten=shorten).rstrip()
+    return PAGES.get_template('comparison.txt').render(c=c, baseline=BASELINE, shorten=shorten).strip()
 
 # %% ../../nbs/85_compare.report.ipynb #6f492039
 def sweep_command(

@@ -118,17 +118,19 @@ def mistakes(self:RunFiles) -> pd.DataFrame: # `image,truth,prediction,probabili
 
 def _labels(df, probs):
     "A row for each label of an image that is decided: is it there?"
-    p = probs.rename_axis(columns='label').stack()
-    p = p[p!=.5].rename('p').reset_index('label')
-    df,label,said = df.loc[p.index],p.label,p.p>.5
+    p = probs.rename_axis(columns='label').stack().rename('p').reset_index('label')
+    df = df.join(p[p.p!=.5], how='inner')
+    label,p = df.pop('label'),df.pop('p')
+    no,said = 'not '+label,p>.5
     there = [k in labels.split(';') for k,labels in zip(label, df.target)]
-    no = 'not '+label
-    return df.assign(truth=label.where(there, no), prediction=label.where(said, no), probability=p.p.where(said, 1-p.p))
+    df['truth'] = label.where(there, no)
+    df['prediction'] = label.where(said, no)
+    return df.assign(probability=p.where(said, 1-p))
 
 # %% ../../nbs/65_run.report.ipynb #92f982fd
 def not_default(
     values:dict, # A value for each field
-    default, # A dataclass with its defaults
+    default:object, # A dataclass with its defaults
 ) -> dict:
     "Those values that a dataclass doesn't have by default"
     return {k: values[k] for k,v in vars(default).items() if values[k]!=v}
