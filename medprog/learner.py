@@ -47,7 +47,7 @@ def _resolve_schedule(self:Learner, strategy, epochs, **knobs):
     schedule,made_for = get_schedule(strategy),getattr(self, 'knobs', {})
     for k,value in made_for.items():
         own = getattr(schedule, k)
-        if k not in knobs and own not in (value, getattr(Schedule, k)):
+        if k not in knobs and value is not None and own not in (value, getattr(Schedule, k)):
             raise InputError(f"{k}: the learner was made for {value!r}, and schedule {schedule.name} has {own!r}; "
                              f"say {k}={value!r} or {k}={own!r} for this fit")
     s = resolve_schedule(schedule, epochs, **{**made_for, **knobs})
@@ -164,8 +164,8 @@ def progressive_learner(
     if attention!='none': add_attention(learn.model, attention, attention_after)
     learn.model.to(memory_format=torch.channels_last)         # as processors and cards like it
     if not state: _measure_statistics(learn.model, dls)
-    knobs = dict(mixup=mixup, smoothing=smoothing, size_start=size_start, statistics=None if state else 'batch')
-    learn.knobs = {k: v for k,v in knobs.items() if v is not None}
+    learn.knobs = dict(mixup=mixup, smoothing=smoothing, size_start=size_start,
+                       statistics=None if state else 'batch')
     learn.weights,learn.precision = used,find_precision(precision, dls.device)
     return learn
 

@@ -37,13 +37,13 @@ def cross_entropy(
 ) -> Tensor:
     "Cross-entropy with class numbers or probabilities as targets, on one scale"
     logits,targs = _single(logits),_plain(targs)
-    weight,soft = _like(weight, logits),targs.is_floating_point()
-    targs = targs.to(logits.dtype if soft else torch.long)
-    by_weight = soft and reduction=='mean'
+    weight,is_soft = _like(weight, logits),targs.is_floating_point()
+    by_weight = is_soft and reduction=='mean'
+    targs = targs.to(logits.dtype if is_soft else torch.long)
     loss = F.cross_entropy(logits, targs, weight, label_smoothing=smoothing,
                            reduction='sum' if by_weight else reduction)
-    if by_weight: loss = loss/(targs if weight is None else targs*weight).sum()
-    return loss
+    if not by_weight: return loss
+    return loss/(targs if weight is None else targs*weight).sum()
 
 # %% ../nbs/32_losses.ipynb #d07557ed
 def binary_cross_entropy(
@@ -100,12 +100,13 @@ class BinaryCrossEntropy(SoftLoss):
 def _translated(f):
     "The loss `f` in the words of this module; None if it has none for it"
     if isinstance(f, SoftLoss): return f
-    f = {F.cross_entropy: nn.CrossEntropyLoss(), F.binary_cross_entropy_with_logits: nn.BCEWithLogitsLoss()}.get(f, f)
-    kind,weight = type(f),getattr(f, 'weight', None)
-    if kind is nn.CrossEntropyLoss and f.ignore_index<0: return CrossEntropy(weight, f.label_smoothing, f.reduction)
-    if weight is not None: return None        # others mean something else by it
-    if kind is LabelSmoothingCrossEntropy: return CrossEntropy(None, f.eps, f.reduction)
-    if kind is nn.BCEWithLogitsLoss: return BinaryCrossEntropy(f.pos_weight, reduction=f.reduction)
+    if f is F.cross_entropy: return CrossEntropy()
+    if f is F.binary_cross_entropy_with_logits: return BinaryCrossEntropy()
+    if type(f) is nn.CrossEntropyLoss and f.ignore_index<0:
+        return CrossEntropy(f.weight, f.label_smoothing, f.reduction)
+    if getattr(f, 'weight', None) is not None: return None        # others mean something else by it
+    if type(f) is LabelSmoothingCrossEntropy: return CrossEntropy(None, f.eps, f.reduction)
+    if type(f) is nn.BCEWithLogitsLoss: return BinaryCrossEntropy(f.pos_weight, reduction=f.reduction)
 
 def soft_loss(
     loss:Callable, # Loss of a Learner: torch's, fastai's or one of these
@@ -128,6 +129,7 @@ def balanced_weights(
     targs = torch.as_tensor(targs)
     several,total = targs.ndim==2,len(targs)
     n = targs.sum(0) if several else torch.bincount(targs.long(), minlength=n_classes)
-    if not n.all(): raise InputError(f"class weights: class {int(n.argmin())} has no training image; leave it out")
+    if not (n>0).all():
+        raise InputError(f"class weights: class {int(n.argmin())} has no training image; leave it out")
     n = n.double()
     return ((total-n)/n if several else total/(n_classes*n)).float()

@@ -5,7 +5,7 @@
 # %% ../nbs/04_plan.ipynb #aa18eb3b
 from __future__ import annotations
 from fastcore.basics import patch
-from .schedule import Phase,Schedule,STAGES
+from .schedule import Schedule,STAGES
 
 # %% auto #0
 __all__ = ['plan_text']
@@ -14,7 +14,8 @@ __all__ = ['plan_text']
 def _span(values):
     "A value, or the first and the last of several, as text; nothing where there are none"
     if not values: return ''
-    first,last = round(values[0], 3),round(values[-1], 3)
+    first = round(values[0], 3)
+    last = round(values[-1], 3)
     if first!=last: return f'{first:g}-{last:g}'
     return int(first) if first==int(first) else first
 
@@ -33,30 +34,19 @@ def moving(self:Schedule) -> dict[str,list]: # By name, a value for each epoch o
 
 # %% ../nbs/04_plan.ipynb #509d5fbe
 @patch
-def _learning(self:Schedule, phase): return phase.stages if phase in self.phases else ()
-
-@patch
-def peaks(self:Schedule,
-    phase:Phase, # One of its own
-) -> list[float]: # One for each of `STAGES`
-    "The highest rates of all stages in `phase`, before curve and warm-up; 0: frozen, or never reached"
-    lr = self.lr/2 if self.curve=='fine_tune' and phase.start else self.lr
-    learning = self._learning(phase)
-    return [lr*m if s in learning else 0.
-            for s,m in zip(STAGES, self.multipliers)]
-
-@patch
 def _row(self:Schedule, phase, moving):
     "A row of the plan"
-    learning = self._learning(phase)
+    learning = phase.stages if phase in self.phases else ()
     never = 'never reached' if self.advance=='epochs' else 'if others end early'
     row = dict(
         phase=phase.unfreeze, start=phase.start, end=phase.end,
         epochs=phase.end and phase.epochs if learning else 0,
         learns=' '.join(reversed(learning)) or never,
         statistics=self.statistics if learning[:-1] else '')
-    rates = {f'lr_{s}': lr
-             for s,lr in zip(STAGES, self.peaks(phase))}
+    halved = self.curve=='fine_tune' and phase.start
+    lr = self.lr/2 if halved else self.lr
+    rates = {f'lr_{s}': lr*m if s in learning else 0.
+             for s,m in zip(STAGES, self.multipliers)}
     spans = {k: _span(o[phase.start:phase.end])
              for k,o in moving.items()}
     return row | rates | spans
@@ -71,7 +61,8 @@ def plan(self:Schedule):
     df = pd.DataFrame(rows).astype(dict(end='Int64', epochs='Int64'))
     if self.advance=='plateau':
         *most,last = df.epochs
-        df['epochs'] = [*(f'up to {n}' for n in most), f'{last} or more']
+        most = [f'up to {n}' for n in most]
+        df['epochs'] = [*most, f'{last} or more']
     return df
 
 # %% ../nbs/04_plan.ipynb #3a1cec72
@@ -80,8 +71,9 @@ def plan_text(
 ) -> str: # A line a phase
     "A plan for a terminal"
     df = plan.astype(object).fillna('')
-    for k in df.filter(like='lr_'): df[k] = [f'{lr:.3g}' if lr else '-' for lr in df[k]]
-    return df.to_string(index=False)
+    def shown(lr): return f'{lr:.3g}' if lr else '-'
+    rates = dict.fromkeys(df.filter(like='lr_'), shown)
+    return df.to_string(index=False, formatters=rates)
 
 # %% ../nbs/04_plan.ipynb #5d30d8bf
 def _plot_rates(ax, schedule, per=20):
@@ -94,16 +86,12 @@ def _plot_rates(ax, schedule, per=20):
         rates, aspect='auto', origin='lower', interpolation='nearest',
         extent=(0,schedule.epochs,-.5,4.5), norm=LogNorm(min(peaks)/10, max(peaks)))
 
-def _plot_phase(ax, schedule, phase, moving):
-    "Where `phase` begins, its name, the peak rate of each stage in it, and what else moves"
+def _plot_phase(ax, phase, labels):
+    "Where `phase` begins, its name, and what its row of the plan says, from the bottom to the top"
     middle = (phase.start+phase.end)/2
     ax.vlines(phase.start, -.5, 4.5, color='w', lw=2)
     ax.text(middle, 4.6, phase.unfreeze, ha='center', va='bottom', fontsize=9)
-    peaks = [f'{lr:.3g}' if s in phase.stages else 'frozen'
-             for s,lr in zip(STAGES, schedule.peaks(phase))]
-    spans = [_span(o[phase.start:phase.end])
-             for o in moving.values()]
-    for y,text in enumerate((*reversed(spans), *peaks), -len(spans)):
+    for y,text in enumerate(labels, 5-len(labels)):
         ax.text(middle, y, text, ha='center', va='center', fontsize=8,
                 bbox=dict(fc='w', ec='none', alpha=.6, pad=1))
 
@@ -114,14 +102,17 @@ def plot(self:Schedule):
     import matplotlib.pyplot as plt
     moving = self.moving()
     n = len(moving)
-    _,ax = plt.subplots(figsize=(9, 2.9+.35*n), layout='constrained')
+    height = 2.9+.35*n
+    _,ax = plt.subplots(figsize=(9,height), layout='constrained')
     im = _plot_rates(ax, self)
     for y,values in enumerate(moving.values(), 1):
-        ax.imshow([values], cmap='Greys', aspect='auto', vmin=0, vmax=2*max(values),
-                  extent=(0,self.epochs,-y-.5,-y+.5))
-    for o in self.phases: _plot_phase(ax, self, o, moving)
-    ax.set(facecolor='.9',yticks=range(-n, 5), yticklabels=[*reversed(moving), *STAGES],
-           ylim=(-.5-n, 4.5), xlabel='epoch')
+        ax.imshow([values], cmap='Greys', aspect='auto',
+                  vmin=0, vmax=2*max(values), extent=(0,self.epochs,-y-.5,-y+.5))
+    for phase,(_,row) in zip(self.phases, self.plan().iterrows()):
+        rates = [f'{o:.3g}' if o else 'frozen' for o in row.filter(like='lr_')]
+        _plot_phase(ax, phase, [*row[list(moving)][::-1], *rates])
+    ax.set(yticks=range(-n, 5), yticklabels=[*reversed(moving), *STAGES],
+           ylim=(-.5-n, 4.5), xlabel='epoch', facecolor='.9')
     ax.set_title(f"{self.name}, {self.epochs} epochs",
                  loc='left', pad=18, fontsize=10)
     ax.figure.colorbar(im, ax=ax, label='learning rate', pad=.01)

@@ -286,11 +286,11 @@ def one_cycle(
     x:float, # Position, 0 to 1
     pct_start:float=.25, # Where the peak is
     div:float=25., # The start is the peak over this
-    div_final:float=1e5, # And the end is the peak over this
 ) -> float:
-    "Cosine up from `1/div` to 1, then down to `1/div_final`"
+    "Cosine up from `1/div` to 1, then down to next to nothing"
     if x<pct_start: return 1/div + (1-1/div)*(1-cosine(x/pct_start))
-    return 1/div_final + (1-1/div_final)*cosine((x-pct_start)/(1-pct_start))
+    down = (x-pct_start)/(1-pct_start)
+    return 1e-5 + (1-1e-5)*cosine(down)
 
 # %% ../nbs/01_schedule.ipynb #c9c5a928
 @patch

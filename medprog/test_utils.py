@@ -38,7 +38,8 @@ def small_learner(
     "A learner on random images of classes 0, 1, 0, ..., for training and validation; `kwargs` go to `make`"
     set_seed(0, reproducible=True)
     shape = (size, size) if isinstance(size, int) else size
-    items = list(zip(torch.randn(n, 3, *shape), torch.arange(n)%2))
+    x = torch.randn(n, 3, *shape)
+    items = list(zip(x, torch.arange(n)%2))
     dls = DataLoaders.from_dsets(items, items, bs=bs, num_workers=0)
     dls.c = 2
     learn = make(dls, loss_func=CrossEntropyLossFlat(), splitter=stage_splitter, **kwargs)
@@ -77,7 +78,8 @@ def weights(
     learn:Learner,
 ) -> Tensor: # float64
     "All weights and buffers of a learner, one after another"
-    return torch.cat([p.detach().flatten().double() for p in learn.model.state_dict().values()])
+    return torch.cat([p.detach().flatten().double()
+                      for p in learn.model.state_dict().values()])
 
 # %% ../nbs/97_test_utils.ipynb #b2038d91
 def says(

@@ -5,7 +5,6 @@
 # %% ../../nbs/11_network.stages.ipynb #8fe0df97
 from __future__ import annotations
 from collections import OrderedDict
-from dataclasses import dataclass
 from itertools import chain
 from typing import NamedTuple
 from collections.abc import Callable
@@ -23,8 +22,7 @@ from .attention import attention_module
 __all__ = ['StageSplitter', 'find_resnet', 'stage_splitter', 'Stage', 'get_stages', 'add_attention', 'head_options']
 
 # %% ../../nbs/11_network.stages.ipynb #8d3b683f
-@dataclass(frozen=True)
-class StageSplitter:
+class StageSplitter(NamedTuple):
     "Splits the parameters of a model into the five stages; the head is everything that isn't named"
     early:tuple[str,...] # Names of the modules that make up stage `early`
     layer2:tuple[str,...] # Names of the modules that make up stage `layer2`
@@ -41,12 +39,11 @@ class StageSplitter:
         model:nn.Module, # Has modules of these names, at any depth
     ) -> tuple[nn.Module,tuple]:
         "The part of `model` that has the stages, and the names of their modules in there"
-        stages = (self.early, self.layer2, self.layer3, self.layer4)
-        names = list(chain(*stages))
+        names = list(chain(*self))
         root = _part_with(model, set(names))
         if root is None:
             raise InputError(f"{type(model).__name__}: has no part with the modules {', '.join(names)}")
-        return root,stages
+        return root,tuple(self)
 
 # %% ../../nbs/11_network.stages.ipynb #aa34217d
 def _part_with(model, names):
