@@ -13,7 +13,7 @@ from collections.abc import Callable
 import pandas as pd
 import torch
 import torchvision
-from fastai.callback.core import Callback
+
 from fastai.data.core import DataLoaders
 from fastai.data.transforms import Normalize
 from fastai.learner import Learner
@@ -44,20 +44,16 @@ __all__ = ['progressive_learner']
 @patch
 def _resolve_schedule(self:Learner, strategy, epochs, **knobs):
     "The schedule of a fit of this learner, with the knobs that it was made for; warns of phases that aren't reached"
-    own,made_for = get_schedule(strategy),getattr(self, 'knobs', {})
-    for k,v in made_for.items():
-        if k not in knobs: _check_agrees(own, k, v)
-    s = resolve_schedule(own, epochs, **{**made_for, **knobs})
+    schedule,made_for = get_schedule(strategy),getattr(self, 'knobs', {})
+    for k,value in made_for.items():
+        own = getattr(schedule, k)
+        if k not in knobs and value is not None and own not in (value, getattr(Schedule, k)):
+            raise InputError(f"{k}: the learner was made for {value!r}, and schedule {schedule.name} has {own!r}; "
+                             f"say {k}={value!r} or {k}={own!r} for this fit")
+    s = resolve_schedule(schedule, epochs, **{**made_for, **knobs})
     check_batch_norm(get_stages(self), s, self.dls.bs)
     if s.warning: warnings.warn(s.warning, stacklevel=2)
     return replace(s, size=self._full_side()) if s.resizes and s.size is None else s
-
-def _check_agrees(schedule, knob, value):
-    "`InputError` if `schedule` sets a knob to another value than a learner was made for"
-    own = getattr(schedule, knob)
-    if own not in (value, getattr(Schedule, knob)):
-        raise InputError(f"{knob}: the learner was made for {value!r}, and schedule {schedule.name} has {own!r}; "
-                         f"say {knob}={value!r} or {knob}={own!r} for this fit")
 
 @patch
 def _full_side(self:Learner): return min(self.dls.valid.one_batch()[0].shape[-2:])
@@ -72,8 +68,8 @@ def plan(self:Learner,
 ) -> pd.DataFrame: # A row a phase
     "What `fit_progressive` would do with the same arguments"
     s,stages = self._resolve_schedule(strategy, epochs, **kwargs),get_stages(self)
-    learns = [learning_params(stages, o.lowest, s.frozen_bn) for o in s.phases]
-    n = [sum(p.numel() for p in params) for params in learns]
+    n = [sum(p.numel() for p in learning_params(stages, o.lowest, s.frozen_bn))
+         for o in s.phases]
     df = s.plan()
     df.insert(5, 'parameters', n+[0]*len(s.unreached))
     return df if s.resizes else df.assign(size=self._full_side())
@@ -84,14 +80,14 @@ def suggest_lr(self:Learner,
     schedule:Schedule, # Its first phase is what learns
 ) -> float: # fastai's `valley`
     "Base learning rate by the LR finder ([Smith 2015](https://arxiv.org/abs/1506.01186)), frozen as in the first phase"
-    stages,lowest = get_stages(self),schedule.phases[0].lowest
-    class FirstPhase(Callback):
-        def before_train(self): set_phase(stages, lowest, schedule.frozen_bn, schedule.statistics)
-    found = {p: p.requires_grad for p in self.model.parameters()}
+    class FirstPhase(GradualUnfreezing):
+        "The finder is no fit, and goes through no phases"
+        def before_fit(self): self.start()
+        def before_train(self): set_phase(self.stages, lowest, schedule.frozen_bn, schedule.statistics)
+    lowest,cb = schedule.phases[0].lowest,FirstPhase()
     try:
-        with self.no_bar(), self.added_cbs(FirstPhase()): return self.lr_find(show_plot=False).valley
-    finally:
-        for p,learned in found.items(): p.requires_grad_(learned)
+        with self.no_bar(), self.added_cbs(cb): return self.lr_find(show_plot=False).valley
+    finally: cb.restore()
 
 # %% ../nbs/50_learner.ipynb #512b1ca9
 @patch
@@ -126,16 +122,15 @@ def fit_progressive(self:Learner,
 def _loss(dls, loss_func, class_weights):
     "The loss of a learner on `dls`, with the weights of classes"
     if class_weights not in CLASS_WEIGHTS: raise not_allowed('class_weights', class_weights, CLASS_WEIGHTS)
-    given = loss_func or getattr(dls.train_ds, 'loss_func', None)
+    ds = dls.train_ds
+    given = loss_func or getattr(ds, 'loss_func', None)
     if given is None or (loss_func and class_weights=='none'): return loss_func     # fastai complains if there is none
     loss = soft_loss(given)
-    if class_weights=='balanced': loss.weight = balanced_weights(_train_targets(dls), dls.c)
+    if class_weights=='balanced':
+        labels = ds.tls[-1] if hasattr(ds, 'tls') else (item[-1] for item in ds)    # fastai's opens no image for them
+        targs = torch.stack([torch.as_tensor(o) for o in labels])
+        loss.weight = balanced_weights(targs, dls.c)
     return loss
-
-def _train_targets(dls):
-    ds = dls.train_ds
-    labels = ds.tls[-1] if hasattr(ds, 'tls') else (item[-1] for item in ds)    # fastai's opens no image for them
-    return torch.stack([torch.as_tensor(o) for o in labels])
 
 # %% ../nbs/50_learner.ipynb #ed73e9e3
 @delegates(vision_learner, but=['pretrained','splitter','normalize'])
@@ -162,15 +157,15 @@ def progressive_learner(
     if not any(isinstance(f, Normalize) for f in dls.after_batch.fs):
         dls.add_tfms([Normalize.from_stats(*imagenet_stats)], 'after_batch')
     if dls.bs==1:
-        why = 'batch size 1: the head is one layer without batch norm, which would need two images'
-        warnings.warn(why, stacklevel=2)
+        warnings.warn("batch size 1: the head is one layer without batch norm, which would need two images",
+                      stacklevel=2)
     learn = vision_learner(dls, arch, pretrained=False, splitter=stage_splitter, **kwargs)
     if state: load_weights(learn.model, state, used)
     if attention!='none': add_attention(learn.model, attention, attention_after)
     learn.model.to(memory_format=torch.channels_last)         # as processors and cards like it
     if not state: _measure_statistics(learn.model, dls)
-    knobs = dict(mixup=mixup, smoothing=smoothing, size_start=size_start, statistics=None if state else 'batch')
-    learn.knobs = {k: v for k,v in knobs.items() if v is not None}
+    learn.knobs = dict(mixup=mixup, smoothing=smoothing, size_start=size_start,
+                       statistics=None if state else 'batch')
     learn.weights,learn.precision = used,find_precision(precision, dls.device)
     return learn
 

@@ -4,18 +4,18 @@
 
 # %% ../nbs/04_plan.ipynb #aa18eb3b
 from __future__ import annotations
-import math
-from itertools import groupby
 from fastcore.basics import patch
-from .schedule import Phase,Schedule,STAGES
+from .schedule import Schedule,STAGES
 
 # %% auto #0
 __all__ = ['plan_text']
 
 # %% ../nbs/04_plan.ipynb #ce56e5bb
 def _span(values):
-    "A value, or the first and the last of several, as text"
-    first,last = round(values[0], 3),round(values[-1], 3)
+    "A value, or the first and the last of several, as text; nothing where there are none"
+    if not values: return ''
+    first = round(values[0], 3)
+    last = round(values[-1], 3)
     if first!=last: return f'{first:g}-{last:g}'
     return int(first) if first==int(first) else first
 
@@ -24,38 +24,32 @@ def moving(self:Schedule) -> dict[str,list]: # By name, a value for each epoch o
     "Image size, mixing and smoothing, those that this schedule has"
     epochs,res = range(self.epochs),{}
     if self.resizes:
-        s = self._sized
-        sides = [s.side(o) for o in epochs]
-        res['size'] = sides if self.size else [o/s.size for o in sides]
-    alphas,shares = zip(*map(self.mixing_at, epochs))
-    if self.mixup: res[self.mixing] = list(alphas)
-    if self.smoothing: res['smoothing'] = list(shares)
+        sides = [self.side(o) for o in epochs]
+        res['size'] = sides if self.size else [o/self.full for o in sides]
+    mixings = map(self.mixing_at, epochs)
+    alphas,shares = map(list, zip(*mixings))
+    if self.mixup: res[self.mixing] = alphas
+    if self.smoothing: res['smoothing'] = shares
     return res
 
 # %% ../nbs/04_plan.ipynb #509d5fbe
 @patch
-def peaks(self:Schedule,
-    phase:Phase, # One of its own
-) -> list[float]: # One for each of `STAGES`
-    "The highest rates of all stages in `phase`, before curve and warm-up; 0: frozen"
-    lr = self.lr/2 if self.curve=='fine_tune' and phase.start else self.lr
-    return [lr*m if s in phase.stages else 0.
-            for s,m in zip(STAGES, self.multipliers)]
-
-@patch
 def _row(self:Schedule, phase, moving):
     "A row of the plan"
+    learning = phase.stages if phase in self.phases else ()
     never = 'never reached' if self.advance=='epochs' else 'if others end early'
-    row = dict(phase=phase.unfreeze, start=phase.start, end=phase.end,
-               epochs=0, learns=never, statistics='')
-    row |= {f'lr_{o}': 0. for o in STAGES} | dict.fromkeys(moving, '')
-    if phase in self.unreached: return row
-    row['epochs'] = phase.end and phase.epochs
-    row['learns'] = ' '.join(reversed(phase.stages))
-    if phase.unfreeze!='head': row['statistics'] = self.statistics
-    for s,lr in zip(STAGES, self.peaks(phase)): row[f'lr_{s}'] = lr
-    for k,values in moving.items(): row[k] = _span(values[phase.start:phase.end])
-    return row
+    row = dict(
+        phase=phase.unfreeze, start=phase.start, end=phase.end,
+        epochs=phase.end and phase.epochs if learning else 0,
+        learns=' '.join(reversed(learning)) or never,
+        statistics=self.statistics if learning[:-1] else '')
+    halved = self.curve=='fine_tune' and phase.start
+    lr = self.lr/2 if halved else self.lr
+    rates = {f'lr_{s}': lr*m if s in learning else 0.
+             for s,m in zip(STAGES, self.multipliers)}
+    spans = {k: _span(o[phase.start:phase.end])
+             for k,o in moving.items()}
+    return row | rates | spans
 
 @patch
 def plan(self:Schedule):
@@ -67,7 +61,8 @@ def plan(self:Schedule):
     df = pd.DataFrame(rows).astype(dict(end='Int64', epochs='Int64'))
     if self.advance=='plateau':
         *most,last = df.epochs
-        df['epochs'] = [*(f'up to {n}' for n in most), f'{last} or more']
+        most = [f'up to {n}' for n in most]
+        df['epochs'] = [*most, f'{last} or more']
     return df
 
 # %% ../nbs/04_plan.ipynb #3a1cec72
@@ -76,60 +71,48 @@ def plan_text(
 ) -> str: # A line a phase
     "A plan for a terminal"
     df = plan.astype(object).fillna('')
-    for k in df.filter(like='lr_'): df[k] = [f'{lr:.3g}' if lr else '-' for lr in df[k]]
-    return df.to_string(index=False)
+    def shown(lr): return f'{lr:.3g}' if lr else '-'
+    rates = dict.fromkeys(df.filter(like='lr_'), shown)
+    return df.to_string(index=False, formatters=rates)
 
 # %% ../nbs/04_plan.ipynb #5d30d8bf
-_CENTRED = dict(ha='center', va='center', fontsize=8)
-
-def _plot_row(ax, y, values):
-    "At height `y`, a block for each run of equal `values`, the darker the larger"
-    start,most = 0,max(*values, 1e-9)
-    for v,run in groupby(values):
-        n = len(list(run))
-        grey,text = .95-.35*v/most,f'{v:.3g}' if v<1 else f'{v:g}'
-        ax.barh(y, n, 1, left=start, color=str(grey), edgecolor='w')
-        ax.text(start+n/2, y, text, **_CENTRED)
-        start += n
-
 def _plot_rates(ax, schedule, per=20):
     "Stages x epochs, `per` pixels an epoch; what isn't painted is frozen"
-    from matplotlib.colors import LogNorm
+    from matplotlib.colors import LogNorm      # leaves out zeros
     times = [i/per for i in range(schedule.epochs*per)]
-    rates = [[schedule.rate(s, t) or math.nan for t in times]
-             for s in STAGES]
+    rates = list(zip(*map(schedule.rates, times)))
     peaks = [schedule.lr*o for o in schedule.multipliers if o]
-    ax.set_facecolor('.9')
-    return ax.imshow(rates, aspect='auto', origin='lower', extent=(0,schedule.epochs,-.5,4.5), cmap='viridis',
-                     interpolation='nearest', norm=LogNorm(min(peaks)/10, max(peaks)))
+    return ax.imshow(
+        rates, aspect='auto', origin='lower', interpolation='nearest',
+        extent=(0,schedule.epochs,-.5,4.5), norm=LogNorm(min(peaks)/10, max(peaks)))
 
-def _plot_phase(ax, schedule, phase):
-    "Where `phase` begins, its name, and the peak rate of each stage in it"
+def _plot_phase(ax, phase, labels):
+    "Where `phase` begins, its name, and what its row of the plan says, from the bottom to the top"
     middle = (phase.start+phase.end)/2
     ax.vlines(phase.start, -.5, 4.5, color='w', lw=2)
     ax.text(middle, 4.6, phase.unfreeze, ha='center', va='bottom', fontsize=9)
-    for i,lr in enumerate(schedule.peaks(phase)):
-        text = f'{lr:.3g}' if STAGES[i] in phase.stages else 'frozen'
-        ax.text(middle, i, text, **_CENTRED,
+    for y,text in enumerate(labels, 5-len(labels)):
+        ax.text(middle, y, text, ha='center', va='center', fontsize=8,
                 bbox=dict(fc='w', ec='none', alpha=.6, pad=1))
 
 # %% ../nbs/04_plan.ipynb #e29c2dc9
 @patch
-def plot(self:Schedule,
-    ax=None, # Where to draw; a new figure if None
-):
+def plot(self:Schedule):
     "Stages x epochs, coloured by learning rate, and below them the size of the images and their mixing"
     import matplotlib.pyplot as plt
     moving = self.moving()
     n = len(moving)
-    if ax is None:
-        height = 2.9+.35*n
-        _,ax = plt.subplots(figsize=(9,height), layout='constrained')
+    height = 2.9+.35*n
+    _,ax = plt.subplots(figsize=(9,height), layout='constrained')
     im = _plot_rates(ax, self)
-    for o in self.phases: _plot_phase(ax, self, o)
-    for i,values in enumerate(moving.values()): _plot_row(ax, -1-i, values)
+    for y,values in enumerate(moving.values(), 1):
+        ax.imshow([values], cmap='Greys', aspect='auto',
+                  vmin=0, vmax=2*max(values), extent=(0,self.epochs,-y-.5,-y+.5))
+    for phase,(_,row) in zip(self.phases, self.plan().iterrows()):
+        rates = [f'{o:.3g}' if o else 'frozen' for o in row.filter(like='lr_')]
+        _plot_phase(ax, phase, [*row[list(moving)][::-1], *rates])
     ax.set(yticks=range(-n, 5), yticklabels=[*reversed(moving), *STAGES],
-           ylim=(-.5-n, 4.5), xlabel='epoch')
+           ylim=(-.5-n, 4.5), xlabel='epoch', facecolor='.9')
     ax.set_title(f"{self.name}, {self.epochs} epochs",
                  loc='left', pad=18, fontsize=10)
     ax.figure.colorbar(im, ax=ax, label='learning rate', pad=.01)

@@ -6,14 +6,14 @@
 from __future__ import annotations
 import math
 from dataclasses import dataclass,replace
-from itertools import accumulate
+from itertools import accumulate,takewhile
 from pathlib import Path
 from typing import Annotated,Literal,NamedTuple,get_args,get_type_hints
 import tomlkit
 from fastcore.basics import patch
 from fastcore.meta import use_kwargs
 from .core import (
-    at_least, check_keys, check_rules, Count, InputError, is_number, Natural, not_allowed, NotNegative, Positive,
+    at_least, check_keys, check_rules, Count, InputError, Natural, not_allowed, NotNegative, Positive,
     read_toml, Rule, rule_of, rules_of, sentences)
 
 # %% auto #0
@@ -66,17 +66,20 @@ PROFILES = dict(
 ProfileName = Literal['uniform','tenth','transfer','medical','auto']
 
 # %% ../nbs/01_schedule.ipynb #976b1727
+_NAMED = PROFILES | dict(auto=None)
+_Multipliers = tuple[NotNegative,...]
+
 def get_profile(
-    profile:ProfileName|dict|tuple, # A name, a multiplier for each stage by name, or the five in order
+    profile:ProfileName|dict|tuple|None, # A name, a multiplier for each stage by name, or the five in order
 ) -> Profile|None: # None for auto: what goes with the statistics of the schedule
     "The profile of that name, or the one made of these multipliers"
-    if profile=='auto': return None
+    if profile is None: return None
     if isinstance(profile, str):
-        if profile not in PROFILES: raise not_allowed('lr profile', profile, get_args(ProfileName))
-        return PROFILES[profile]
+        if profile not in _NAMED: raise not_allowed('lr profile', profile, tuple(_NAMED))
+        return _NAMED[profile]
     try: made = Profile(**profile) if isinstance(profile, dict) else Profile(*profile)
-    except TypeError: made = ['too many', 'or too few']
-    if not all(is_number(o) and o>=0 for o in made):
+    except TypeError: made = None           # too many, or too few
+    if not rule_of(_Multipliers).holds(made):
         raise InputError(f"lr profile: {profile} is not allowed; "
                          f"give a multiplier of 0 or more for each of {', '.join(STAGES)}")
     return Profile(*map(float, made))
@@ -94,7 +97,7 @@ StartSize = Annotated[float, Rule('a share of the full size, above 0 and at most
 EpochShare = Annotated[float, Rule('a share of the epochs, 0 to 1', lambda x: 0<=x<=1)]
 LabelShare = Annotated[float, Rule('a share, 0 or more and below 1', lambda x: 0<=x<1)]
 ProfileKnob = Annotated[Profile, Rule(f"{', '.join(PROFILES)}, auto, or a table of the five", bool)]
-CURVES,FITS = get_args(Curve),get_args(Fit)
+FITS = get_args(Fit)
 
 # %% ../nbs/01_schedule.ipynb #0f85d662
 @dataclass(frozen=True)
@@ -131,12 +134,13 @@ class Schedule:
     unreached:tuple[Phase,...]=() # Phases that the budget doesn't reach
 
     def __post_init__(self):
+        object.__setattr__(self, 'profile', get_profile(self.profile))
         check_rules(self)
         if wrong := self._wrong_phases() or self._wrong_sizes(): raise InputError(f"schedule {self.name}: {wrong}")
 
 # %% ../nbs/01_schedule.ipynb #614264a5
-_IN_TOML = tuple(o for o in rules_of(Schedule) if o not in ('name', 'phases', 'epochs', 'size', 'unreached'))
-SCHEDULE_KNOBS = tuple(o for o in _IN_TOML if o not in ('profile', 'fit'))
+_IN_TOML = tuple(rules_of(Schedule))[2:-3]       # not name and phases, nor what a budget adds
+SCHEDULE_KNOBS = _IN_TOML[1:-1]                  # not profile and fit
 
 @patch(as_prop=True)
 def resizes(self:Schedule) -> bool:
@@ -163,14 +167,15 @@ def _wrong_phases(self:Schedule):
     if not self.phases: return "no phase is given; give at least one"
     end,after = 0,'the first phase starts at epoch 0'
     for o in self.phases:
-        if o.start!=end: return (f"phase {o.unfreeze} starts at epoch {o.start}, but {after}; phases follow each other "
-                                 "without gaps or overlaps, and only the last may be open")
+        if o.start!=end:
+            return (f"phase {o.unfreeze} starts at epoch {o.start}, but {after}; phases follow each other "
+                    "without gaps or overlaps, and only the last may be open")
         end,after = o.end,f"{o.unfreeze} ends at {o.end}"
 
 @patch
 def _wrong_sizes(self:Schedule):
     "What is wrong with the sizes of the images, if anything"
-    most = max((o.size or 0 for o in self.phases+self.unreached), default=0)
+    most = max(o.size or 0 for o in self.phases+self.unreached)
     if most and self.size_start<1:
         return f"its phases name their sizes, and size_start is {self.size_start:g}; give one or the other"
     if self.scale_with_size and not self.resizes:
@@ -186,7 +191,8 @@ def _chain(phases, starts, end=None):
     return tuple(replace(o, start=s, end=e) for o,s,e in spans)
 
 def _phases(**starts): # head=0, layer4=5, ...
-    return _chain([Phase(o, 0) for o in starts], list(starts.values()))
+    phases = [Phase(o, 0) for o in starts]
+    return _chain(phases, list(starts.values()))
 
 _FINE_TUNE = Profile(*(10**(i/2-2) for i in range(5)))
 
@@ -216,8 +222,8 @@ def _apportion(lengths, total):
 # %% ../nbs/01_schedule.ipynb #673aadad
 @patch
 def _scaled(self:Schedule, epochs):
-    lengths = [o.epochs for o in self.phases if o.end is not None]
-    if self.phases[-1].end is None: lengths += lengths[-1:] or [1]
+    *lengths,last = [o.end and o.epochs for o in self.phases]
+    lengths.append(last or (lengths or [1])[-1])
     n = len(lengths)
     if epochs<n:
         otherwise = '' if self.fit else ", or fit it 'exact'"
@@ -227,14 +233,15 @@ def _scaled(self:Schedule, epochs):
     return replace(self, phases=_chain(self.phases, starts, epochs))
 
 @patch
-def _cut(self:Schedule, epochs):
-    end = self.phases[-1].end
+def _cut(self:Schedule, phases, epochs):
+    "This schedule with those of `phases` that begin before `epochs`"
+    end = phases[-1].end
     if end is not None and end<epochs:
         raise InputError(f"epochs: {self.name} ends at epoch {end} and can't fill {epochs}; "
                          "leave out the last phase's end, or fit it by 'scale'")
-    starts = [o.start for o in self.phases if o.start<epochs]
-    phases = _chain(self.phases, starts, epochs)
-    return replace(self, phases=phases, unreached=self.phases[len(starts):])
+    starts = [o.start for o in phases if o.start<epochs]
+    reached = _chain(phases, starts, epochs)
+    return replace(self, phases=reached, unreached=phases[len(starts):])
 
 # %% ../nbs/01_schedule.ipynb #5f33759e
 @patch
@@ -251,7 +258,7 @@ def fitted(self:Schedule,
     if self.epochs==epochs: return self
     if self.epochs is not None:
         raise InputError(f"schedule {self.name}: is already fitted to {self.epochs} epochs, not {epochs}")
-    s = self._scaled(epochs) if (self.fit or fit)=='scale' else self._cut(epochs)
+    s = self._scaled(epochs) if (self.fit or fit)=='scale' else self._cut(self.phases, epochs)
     return replace(s, epochs=epochs, profile=self.multipliers)
 
 # %% ../nbs/01_schedule.ipynb #e14675d1
@@ -279,11 +286,11 @@ def one_cycle(
     x:float, # Position, 0 to 1
     pct_start:float=.25, # Where the peak is
     div:float=25., # The start is the peak over this
-    div_final:float=1e5, # And the end is the peak over this
 ) -> float:
-    "Cosine up from `1/div` to 1, then down to `1/div_final`"
+    "Cosine up from `1/div` to 1, then down to next to nothing"
     if x<pct_start: return 1/div + (1-1/div)*(1-cosine(x/pct_start))
-    return 1/div_final + (1-1/div_final)*cosine((x-pct_start)/(1-pct_start))
+    down = (x-pct_start)/(1-pct_start)
+    return 1e-5 + (1-1e-5)*cosine(down)
 
 # %% ../nbs/01_schedule.ipynb #c9c5a928
 @patch
@@ -299,12 +306,9 @@ def joined(self:Schedule,
     epoch:int, # Of the run
 ) -> int|None: # None: it is frozen
     "The epoch since which `stage` has been learning without a break at `epoch`"
-    since = None
-    for o in self.phases:
-        if o.start>epoch: break
-        if stage not in o.stages: since = None
-        elif since is None: since = o.start
-    return since
+    past = [o for o in self.phases if o.start<=epoch]
+    learned = takewhile(lambda o: stage in o.stages, reversed(past))
+    return min((o.start for o in learned), default=None)
 
 # %% ../nbs/01_schedule.ipynb #17aed767
 @patch
@@ -314,23 +318,18 @@ def rate(self:Schedule,
 ) -> float:
     "Learning rate of `stage` at time `t`; 0 while it is frozen, unless its batch norm adapts"
     since = self.joined(stage, int(t))
-    if since is None and self.frozen_bn=='eval': return 0.
     phase = self.phase_at(int(t))
+    if since is None and self.frozen_bn=='eval': return 0.
     peak = self.lr*getattr(self.multipliers, stage)
-    if self.curve in ('one_cycle', 'fine_tune'):
-        x = (t-phase.start)/phase.epochs
-        if self.curve=='one_cycle': return peak*one_cycle(x)
+    x = (t-phase.start)/phase.epochs
+    if self.curve=='one_cycle': return peak*one_cycle(x)
+    if self.curve=='fine_tune':
         if phase.start: return peak/2*one_cycle(x, .3, 5)
         return (self.lr/10 if since is None else peak)*one_cycle(x, .99)
-    rate = peak*self._warm(since, t)
-    return rate*cosine(t/self.epochs) if self.curve=='cosine' else rate
-
-@patch
-def _warm(self:Schedule, since, t):
-    "The share of its rate that a stage has at `t`, which joined in epoch `since`"
-    if since is None or t-since>=self.warmup: return 1.
-    if since==0 and self.statistics=='batch': return 1.
-    return .1 + .9*(t-since)/self.warmup
+    full = (since is None or t-since>=self.warmup or
+            (since==0 and self.statistics=='batch'))
+    if not full: peak *= .1 + .9*(t-since)/self.warmup
+    return peak*cosine(t/self.epochs) if self.curve=='cosine' else peak
 
 @patch
 def rates(self:Schedule,
@@ -340,43 +339,34 @@ def rates(self:Schedule,
     return [self.rate(o, t) for o in STAGES]
 
 # %% ../nbs/01_schedule.ipynb #1096c1cf
+@patch(as_prop=True)
+def full(self:Schedule) -> int:
+    "The shorter side of the full images in pixels; where it isn't known yet, as if for images of 224"
+    return self.size or max(224, *(o.size or 0 for o in self.phases))
+
 @patch
 def side(self:Schedule,
     epoch:int, # Of the run
 ) -> int: # In pixels
     "The shorter side of the training images in `epoch`"
-    if self.size is None or not self.resizes: return self.size
-    if self.size_start==1: return self.phase_at(epoch).size or self.size
+    if self.size_start==1: return self.phase_at(epoch).size or self.full
     full_from = int(self.size_until*self.epochs+1e-9)
-    if epoch>=full_from: return self.size
-    first = min(self.size, max(MIN_SIZE, round(self.size*self.size_start)))
-    n_steps = math.ceil((self.size-first)/self.size_step)
+    if epoch>=full_from: return self.full
+    first = min(self.full, max(MIN_SIZE, round(self.full*self.size_start)))
+    n_steps = math.ceil((self.full-first)/self.size_step)
     return first + self.size_step*(n_steps*epoch//full_from)
 
 # %% ../nbs/01_schedule.ipynb #29c10bdf
-@patch
-def strength(self:Schedule,
-    epoch:int, # Of the run
-) -> float: # 0 to 1
-    "The share of its mixing and smoothing that `epoch` has"
-    if not self.scale_with_size: return 1.
-    s = self._sized
-    least = min(s.side(o.start) for o in s.phases)
-    if least==s.size: return 1.
-    return (s.side(epoch)-least)/(s.size-least)
-
-@patch(as_prop=True)
-def _sized(self:Schedule): # for shares and strengths where no size is known yet
-    if self.size: return self
-    return replace(self, size=max(224, *(o.size or 0 for o in self.phases)))
-
 @patch
 def mixing_at(self:Schedule,
     epoch:int, # Of the run
 ) -> tuple[float,float]: # Alpha of the mixing, and label smoothing
     "How much the training images and targets of `epoch` are mixed and smoothed"
-    s = self.strength(epoch)
-    return self.mixup*s,self.smoothing*s
+    share = 1.
+    if self.scale_with_size:
+        least = min(self.side(o.start) for o in self.phases)
+        if least<self.full: share = (self.side(epoch)-least)/(self.full-least)
+    return self.mixup*share,self.smoothing*share
 
 # %% ../nbs/01_schedule.ipynb #52be2ebb
 @patch
@@ -384,20 +374,19 @@ def ended(self:Schedule,
     epoch:int, # Of the run
 ) -> Schedule: # For the same budget; itself if the phase ends there anyway, or is the last
     "This schedule with the phase of `epoch` ending after it"
-    phase,end = self.phase_at(epoch),epoch+1
-    i = self.phases.index(phase)
-    later = self.phases[i+1:]+self.unreached
-    if not later or later[0].start==end: return self
-    gain = later[0].start-end
+    phases = self.phases+self.unreached
+    n = 1+phases.index(self.phase_at(epoch))
+    begun,later = phases[:n],phases[n:]
+    if not later or later[0].start==epoch+1: return self
+    gain = later[0].start-epoch-1
     moved = _chain(later, [o.start-gain for o in later])
-    ends = replace(phase, end=end)
-    return replace(self, phases=(*self.phases[:i], ends, *moved), unreached=())._cut(self.epochs)
+    return self._cut(begun+moved, self.epochs)
 
 # %% ../nbs/01_schedule.ipynb #536fb10a
 def _profile_in_toml(profile):
     "A name, or a table of the five"
-    names = {None: 'auto'} | {o: k for k,o in PROFILES.items()}
-    if profile in names: return names[profile]
+    for name,o in _NAMED.items():
+        if o==profile: return name
     table = tomlkit.inline_table()
     table.update(profile._asdict())
     return table
@@ -414,16 +403,14 @@ def to_toml(self:Schedule) -> str:
         comment = f"{told.get(k, '')} [{rules[k].words}]"
         doc.append(k, tomlkit.item(values[k]).comment(comment))
     doc.add(tomlkit.nl())
-    doc['phase'] = tomlkit.aot()
-    for phase in self.phases:
-        given = {k: v for k,v in vars(phase).items() if v is not None}
-        doc['phase'].append(given)
+    doc['phase'] = [{k: v for k,v in vars(o).items() if v is not None}
+                    for o in self.phases]
     return tomlkit.dumps(doc)
 
 # %% ../nbs/01_schedule.ipynb #966a612f
-def _read_phase(d, name):
-    check_keys(d, tuple(rules_of(Phase)), name)
-    if missing := {'unfreeze','start'}-set(d): raise InputError(f"{name} {d} lacks {' and '.join(sorted(missing))}")
+def _read_phase(d):
+    check_keys(d, tuple(rules_of(Phase)), 'phase')
+    if missing := sorted({'unfreeze','start'}-d.keys()): raise InputError(f"phase {d} lacks {' and '.join(missing)}")
     return Phase(**d)
 
 @patch(cls_method=True)
@@ -437,10 +424,7 @@ def from_toml(cls:Schedule,
     phases = d.pop('phase', None)
     if not isinstance(phases, list) or not phases:
         raise InputError(f"{name}: no phase is given; give at least one [[phase]]")
-    try:
-        d['profile'] = get_profile(d.get('profile', 'transfer'))
-        d['phases'] = tuple(_read_phase(o, 'phase') for o in phases)
-        return Schedule(**{'name': name, **d})
+    try: return Schedule(**{'name': name, **d}, phases=tuple(map(_read_phase, phases)))
     except InputError as e: raise InputError(f"{name}: {e}") from e
 
 # %% ../nbs/01_schedule.ipynb #f0d1b4ca
@@ -472,7 +456,7 @@ def resolve_schedule(
     for k in kwargs:
         if k not in SCHEDULE_KNOBS: raise not_allowed('knob of a schedule', k, SCHEDULE_KNOBS)
     changes = {k: v for k,v in kwargs.items() if v is not None}
-    if profile is not None: changes['profile'] = get_profile(profile)
+    if profile is not None: changes['profile'] = profile
     return replace(get_schedule(strategy), **changes).fitted(epochs, fit, size)
 
 # `@delegates` hands these on to modules that don't know the names

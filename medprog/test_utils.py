@@ -5,7 +5,6 @@
 # %% ../nbs/97_test_utils.ipynb #6b2b8202
 from __future__ import annotations
 import multiprocessing,random
-from collections import OrderedDict
 from functools import partial
 from collections.abc import Callable
 import numpy as np
@@ -13,9 +12,8 @@ import torch
 from torch import Tensor,nn
 from fastai.callback.progress import ProgressCallback
 from fastai.data.core import DataLoaders
-from fastai.layers import ConvLayer,Flatten
 from fastai.callback.core import Callback
-from fastai.learner import Learner,Metric
+from fastai.learner import Learner,ValueMetric
 from fastai.losses import CrossEntropyLossFlat
 from fastai.torch_core import set_seed
 from fastai.vision.learner import vision_learner
@@ -25,62 +23,30 @@ from fastcore.basics import noop
 from .network.stages import stage_splitter
 
 # %% auto #0
-__all__ = ['tiny_net', 'small_learner', 'SeedByEpoch', 'AddNoise', 'noisy_learner', 'weights', 'Says', 'in_process',
-           'fresh_workers']
-
-# %% ../nbs/97_test_utils.ipynb #643a56a2
-def random_dls(
-    n:int=16, # Images
-    size:int|tuple[int,int]=32, # Their side in pixels, or height and width
-    bs:int=8, # Images in a batch
-) -> DataLoaders: # Training and validation on the same images, classes 0, 1, 0, ...
-    "Loaders of random images"
-    shape = (size, size) if isinstance(size, int) else size
-    items = list(zip(torch.randn(n, 3, *shape), torch.arange(n)%2, strict=True))
-    dls = DataLoaders.from_dsets(items, items, bs=bs, num_workers=0)
-    dls.c = 2
-    return dls
-
-# %% ../nbs/97_test_utils.ipynb #900e6c0d
-def tiny_net() -> nn.Module: # Some thousands of parameters, stages as torchvision names them
-    "A network that is named like a ResNet"
-    return nn.Sequential(OrderedDict(
-        conv1=nn.Conv2d(3, 8, 3, 2, 1, bias=False),
-        bn1=nn.BatchNorm2d(8),
-        layer1=ConvLayer(8, 8),
-        layer2=ConvLayer(8, 16, stride=2),
-        layer3=ConvLayer(16, 32, stride=2),
-        layer4=ConvLayer(32, 64, stride=2),
-        pool=nn.AdaptiveAvgPool2d(1),
-        flat=Flatten(),
-        drop=nn.Dropout(),
-        fc=nn.Linear(64, 2)))
+__all__ = ['resnet_learner', 'small_learner', 'noisy_learner', 'weights', 'says', 'in_process', 'fresh_workers']
 
 # %% ../nbs/97_test_utils.ipynb #5b50b0c9
+resnet_learner = partial(vision_learner, arch=resnet18, pretrained=False)
+
 def small_learner(
     n:int=16, # Images
     size:int|tuple[int,int]=32, # Their side in pixels, or height and width
     bs:int=8, # Images in a batch
-    arch:Callable=resnet18, # A torchvision network, or `tiny_net`
+    make:Callable=resnet_learner, # The learner, of its loaders
     **kwargs,
 ) -> Learner: # In five stages; shows and prints nothing
-    "A learner on random images; `kwargs` as `vision_learner` takes them"
+    "A learner on random images of classes 0, 1, 0, ..., for training and validation; `kwargs` go to `make`"
     set_seed(0, reproducible=True)
-    dls = random_dls(n, size, bs)
-    kwargs = dict(loss_func=CrossEntropyLossFlat(), splitter=stage_splitter)|kwargs
-    if arch is tiny_net: learn = Learner(dls, tiny_net(), **kwargs)
-    else: learn = vision_learner(dls, arch, pretrained=False, **kwargs)
+    shape = (size, size) if isinstance(size, int) else size
+    x = torch.randn(n, 3, *shape)
+    items = list(zip(x, torch.arange(n)%2))
+    dls = DataLoaders.from_dsets(items, items, bs=bs, num_workers=0)
+    dls.c = 2
+    learn = make(dls, loss_func=CrossEntropyLossFlat(), splitter=stage_splitter, **kwargs)
     learn.logger = noop
     return learn.remove_cb(ProgressCallback)
 
 # %% ../nbs/97_test_utils.ipynb #22554498
-class SeedByEpoch(Callback):
-    "All that is random in an epoch comes from its number"
-    order = -100
-    def before_epoch(self):
-        set_seed(self.epoch)
-        self.dls.train.rng = random.Random(self.epoch)
-
 class AddNoise(Callback):
     "Augmentation that differs from batch to batch"
     def before_batch(self):
@@ -94,13 +60,16 @@ def noisy_learner(
     **kwargs,
 ) -> Learner: # On 50 rows of six numbers, without stages
     "A learner whose every epoch is random, and the same each time"
+    from medprog.train import SeedEpochs
     set_seed(0)
     x = torch.randn(70, 6)
     y = (x[:,0]*x[:,1]>0).long()
-    items = list(zip(x, y, strict=True))
+    items = list(zip(x, y))
     dls = DataLoaders.from_dsets(items[:50], items[50:], bs=8, num_workers=workers)
-    net = nn.Sequential(nn.Linear(6, 12), nn.BatchNorm1d(12), nn.ReLU(), nn.Dropout(.2), nn.Linear(12, 2))
-    cbs = [SeedByEpoch(), AddNoise()]
+    net = nn.Sequential(
+        nn.Linear(6, 12), nn.BatchNorm1d(12), nn.ReLU(),
+        nn.Dropout(.2), nn.Linear(12, 2))
+    cbs = [SeedEpochs(0), AddNoise()]
     learn = Learner(dls, net, CrossEntropyLossFlat(), metrics=accuracy, cbs=cbs, **kwargs)
     return learn.remove_cb(ProgressCallback)
 
@@ -109,17 +78,15 @@ def weights(
     learn:Learner,
 ) -> Tensor: # float64
     "All weights and buffers of a learner, one after another"
-    return torch.cat([p.detach().flatten().double() for p in learn.model.state_dict().values()])
+    return torch.cat([p.detach().flatten().double()
+                      for p in learn.model.state_dict().values()])
 
 # %% ../nbs/97_test_utils.ipynb #b2038d91
-class Says(Metric):
+def says(
+    values:list[float], # One an epoch
+) -> ValueMetric: # Called auroc
     "A metric that says what it is told"
-    name,values = 'auroc',()
-    def __init__(self, values): self.values,self.n = values,-1
-    def reset(self): self.n += 1
-    def accumulate(self, learn): pass
-    @property
-    def value(self): return self.values[self.n]
+    return ValueMetric(iter(values).__next__, 'auroc')
 
 # %% ../nbs/97_test_utils.ipynb #6b8ec255
 def in_process(

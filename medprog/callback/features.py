@@ -6,7 +6,6 @@
 from __future__ import annotations
 import os,shutil,tempfile,warnings,zlib
 from contextlib import ExitStack,contextmanager
-from math import prod
 from pathlib import Path
 from collections.abc import Callable
 import numpy as np
@@ -25,8 +24,7 @@ from .unfreeze import GradualUnfreezing
 from .resize import scheduled_size
 
 # %% auto #0
-__all__ = ['frozen_prefix', 'prefix_output', 'skipping', 'check_chain', 'FeatureStore', 'FeatureLoader', 'checksum',
-           'FeatureCache']
+__all__ = ['frozen_prefix', 'prefix_output', 'skipping', 'check_chain', 'FeatureLoader', 'checksum', 'FeatureCache']
 
 # %% ../../nbs/35_callback.features.ipynb #548b9996
 @contextmanager
@@ -49,17 +47,14 @@ def frozen_prefix(
     prefix = []
     def take(m):
         "Add what stays the same at the beginning of `m`; is it all of `m`?"
-        stays = pool if isinstance(m, _POOLS) else _stays(m)
+        layers = [o.training for o in m.modules() if not list(o.children())]
+        learns = any(layers) or any(p.requires_grad for p in m.parameters())
+        stays = pool if isinstance(m, _POOLS) else not learns
         if stays: prefix.append(m)
         parts = list(m.children())
         return stays or bool(parts) and all(map(take, parts))
     take(model)
-    return prefix if any(list(m.parameters()) for m in prefix) else []
-
-def _stays(m):
-    "Does nothing in `m` learn, and is none of its layers in training mode?"
-    layers = [o for o in m.modules() if not list(o.children())]
-    return not (any(p.requires_grad for p in m.parameters()) or any(o.training for o in layers))
+    return prefix if list(nn.ModuleList(prefix).parameters()) else []
 
 # %% ../../nbs/35_callback.features.ipynb #c5297d36
 class _Enough(Exception): "Carries what is wanted, which has been computed"
@@ -94,27 +89,22 @@ def check_chain(
     x:Tensor, # Some images
 ) -> tuple[list[nn.Module],Tensor]: # The part of `prefix` that puts out features (n, channels, h, w), and those of `x`
     "Up to where the outputs of `prefix` can be kept; `InputError` if `model` can't go on from there"
-    out = x
-    with evaluating(model):
+    learns = {k: p for k,p in model.named_parameters() if p.requires_grad}
+    with evaluating(model), drawn_from(0):
         while prefix:
             out = prefix_output(model, prefix, x)
             if isinstance(out, Tensor) and out.ndim==4: break
             prefix = prefix[:-1]
-        for params in ({}, _moved(model)) if prefix else ():
-            whole,cause = functional_call(model, params, x),None
-            try:
-                with skipping(prefix): again = functional_call(model, params, out)
-            except RuntimeError as e: again,cause = torch.empty(0),e      # it needs another shape
-            if not torch.equal(whole, again):
-                raise InputError(f"cache_features: {type(model).__name__} is no chain of modules, "
-                                 f"so it can't go on from {type(prefix[-1]).__name__}; leave it out") from cause
-    return prefix,out
-
-def _moved(model):
-    "What learns in `model`, moved a little"
-    def step(p): return .1*(p.abs().mean() or 1)*torch.randn_like(p)
-    with drawn_from(0):
-        return {k: p+step(p) for k,p in model.named_parameters() if p.requires_grad}
+        else: return prefix,x
+        moved = {k: p + .1*(p.abs().mean() or 1)*torch.randn_like(p)
+                 for k,p in learns.items()}
+        whole,cause = functional_call(model, moved, x),None
+        try:
+            with skipping(prefix): again = functional_call(model, moved, out)
+        except RuntimeError as e: again,cause = torch.empty(0),e      # it needs another shape
+    if torch.equal(whole, again): return prefix,out
+    raise InputError(f"cache_features: {type(model).__name__} is no chain of modules, so it can't go on "
+                     f"from {type(prefix[-1]).__name__}; leave it out") from cause
 
 # %% ../../nbs/35_callback.features.ipynb #202b1404
 _IN_MEMORY = 2**30
@@ -126,56 +116,44 @@ def _room(n_bytes, folder):
         if hasattr(os, 'posix_fallocate'): os.posix_fallocate(f.fileno(), 0, n_bytes)
         return torch.from_numpy(np.memmap(f, np.uint8, 'w+', shape=(n_bytes,)))
 
-def _kept_as(out, exact=False):
-    return out.dtype if exact or out.dtype.itemsize==2 else torch.float16
+def _kept(out, exact=False):
+    "Room for one of the outputs, as it is kept: laid out as it is, in half precision if not `exact`"
+    as_is = exact or out.dtype.itemsize==2
+    return torch.empty_like(out[0], dtype=out.dtype if as_is else torch.float16)
 
-class FeatureStore:
-    "Outputs `(n, channels, h, w)` of a prefix, by the number of the image, and the targets"
-    side = None   # Shorter side of the images, in pixels
-
+class FeatureLoader(GetAttr):
+    "The batches of `dl`, with features `(n, channels, h, w)` in place of images"
+    _default,side = 'dl',None       # shorter side of the images, in pixels
     def __init__(self,
-        n:int, # Images
+        dl:TfmdDL, # Loader of the images
         like:Tensor, # Outputs of some images
         exact:bool=False, # Not in half precision
         folder:str|Path|None=None, # For what is too much for memory; by default that for temporary files
     ):
-        last = like.is_contiguous(memory_format=torch.channels_last)
-        self.dtype,self.targs,self.channels = like.dtype,[],-1 if last else 1
-        shape = n,*like.movedim(1, self.channels).shape[1:]
-        dtype = _kept_as(like, exact)
-        room = _room(prod(shape)*dtype.itemsize, folder)
-        self.data = room.view(dtype).view(shape)
+        self.dl,self.dtype,self.targs = dl,like.dtype,[]
+        n,one = len(dl.dataset),_kept(like, exact)
+        room = _room(n*one.nbytes, folder).view(one.dtype)
+        self.data = room.as_strided(
+            (n, *one.shape), (one.numel(), *one.stride()))
 
     def put(self, i, x, targs):
         "Store the outputs and targets of a batch that begins with image `i`"
         big = torch.finfo(self.data.dtype).max
-        self.data[i:i+len(x)] = x.clamp(-big, big).movedim(1, self.channels)
+        into = self.data[i:i+len(x)]
+        into.copy_(x.clamp(-big, big))
         self.targs.append(targs)
-
-    def get(self, idxs):
-        "Outputs and targets of images, as the network has them"
-        if isinstance(self.targs, list): self.targs = tuple(map(torch.cat, zip(*self.targs)))
-        x = self.data[idxs].to(self.dtype)
-        return x.movedim(self.channels, 1),*(t[idxs] for t in self.targs)
-
-# %% ../../nbs/35_callback.features.ipynb #199cee11
-class FeatureLoader(GetAttr):
-    "The batches of `dl`, with features in place of images"
-    _default = 'dl'
-    def __init__(self,
-        dl:TfmdDL, # Loader of the images
-        store:FeatureStore, # The features of all of them
-    ):
-        self.dl,self.store = dl,store
 
     def __len__(self): return len(self.dl)
 
     def __iter__(self):
         dl = self.dl
+        targs = [torch.cat(o) for o in zip(*self.targs)]
         dl.randomize()
         torch.empty((), dtype=torch.int64).random_()      # torch's loader draws a seed for its workers
         for idxs in chunked(dl.get_idxs(), dl.bs, dl.drop_last):
-            yield to_device(self.store.get(list(idxs)), dl.device)
+            x = self.data[idxs].to(self.dtype)
+            batch = x,*(t[idxs] for t in targs)
+            yield to_device(batch, dl.device)
 
 # %% ../../nbs/35_callback.features.ipynb #93187fa7
 def checksum(
@@ -202,20 +180,22 @@ class FeatureCache(ScheduleCallback):
         agree:Callable=noop, # From the number of views that there is room for, the one that all processes have
     ):
         store_attr()
-        self.now,self.n = ExitStack(),0
+        self.now = ExitStack()
         self.restore()
 
     def before_train(self):
-        phase,s = self.schedule.phase_at(self.epoch),self.schedule
+        s,dl = self.schedule,self.dls.train
+        phase = s.phase_at(self.epoch)
+        side = s.side(self.epoch)
         self._prepare(phase)
-        if not self.prefix: return
+        if not self.n: return
         view = (self.epoch-phase.start)%self.n
-        side = s.side(self.epoch) if s.resizes else None
-        self.stores = {k: v for k,v in self.stores.items() if k=='valid' or k[1]==side}
-        self._use((view, side), self.dls.train, self.seed, phase.start, view)
+        self.loaders = {k: v for k,v in self.loaders.items()
+                        if k=='valid' or k[1]==side}
+        self._use((view, side), dl, self.seed, phase.start, view)
 
     def before_validate(self):
-        if self.prefix and self.dl is self.dls.valid: self._use('valid', self.dl, self.seed)
+        if self.n and self.dl is self.dls.valid: self._use('valid', self.dl, self.seed)
 
     def after_train(self): self.now.close()
     after_validate = after_cancel_epoch = after_train
@@ -224,7 +204,7 @@ class FeatureCache(ScheduleCallback):
     def restore(self):
         "Leave the model as it was found; an interrupted fit has to be told"
         self.now.close()
-        self.stores,self.key,self.prefix = {},None,[]
+        self.loaders,self.key,self.n = {},None,0
 
 # %% ../../nbs/35_callback.features.ipynb #83c67070
 @patch
@@ -237,10 +217,8 @@ def _prepare(self:FeatureCache, phase):
             for f in (*dl.after_item.fs, *dl.after_batch.fs)]
     key = phase.start,[*map(id, prefix)],checksum(prefix),tfms
     if key==self.key: return
-    self.stores,self.key,self.prefix = {},key,prefix
-    if not prefix: return
-    self.n = self.agree(self._find_room(phase))
-    if not self.n: self.prefix = []
+    self.loaders,self.key,self.prefix = {},key,prefix
+    self.n = self.agree(self._find_room(phase)) if prefix else 0
 
 @patch
 def _find_room(self:FeatureCache, phase):
@@ -248,12 +226,13 @@ def _find_room(self:FeatureCache, phase):
     with drawn_from(self.seed): x = self.dls.valid.one_batch()[0][:2]
     self.prefix,out = check_chain(self.model, self.prefix, x)
     if not self.prefix: return 0
-    n_images,out = len(self.dls.train_ds),out[0]
-    each = n_images*out.numel()*_kept_as(out).itemsize
+    n_images = len(self.dls.train_ds)
+    n = min(self.views, phase.epochs)
+    each = n_images*_kept(out).nbytes
     disk = shutil.disk_usage(self.folder or tempfile.gettempdir())
-    left = min(self.gb*1e9, .9*disk.free)
-    fits = (left-out.nbytes*len(self.dls.valid_ds))//each
-    n,fits = min(self.views, phase.epochs),max(int(fits), 0)
+    valid = out[0].nbytes*len(self.dls.valid_ds)
+    left = min(self.gb*1e9, .9*disk.free)-valid
+    fits = max(int(left//each), 0)
     if fits<n:
         warnings.warn(f"cache_features: {n} views of {n_images} images in phase {phase.unfreeze} take "
                       f"{each*n/1e9:.2g} GB; there is room for {fits} in the {self.gb:g} GB that are allowed, "
@@ -264,24 +243,24 @@ def _find_room(self:FeatureCache, phase):
 @patch
 def _use(self:FeatureCache, key, dl, *seed):
     "Let the epoch run on features"
-    if key not in self.stores: self.stores[key] = self._compute(key!='valid', dl, seed)
-    store = self.stores[key]
-    self.learn.dl,self.learn.feature_side = FeatureLoader(dl, store),store.side
+    if key not in self.loaders: self.loaders[key] = self._compute(key!='valid', dl, seed)
+    self.learn.dl = loader = self.loaders[key]
+    loader.dl,self.learn.feature_side = dl,loader.side
     self.now.callback(setattr, self.learn, 'feature_side', None)
     self.now.enter_context(skipping(self.prefix))
 
 @patch
 def _compute(self:FeatureCache, train, dl, seed):
-    "The features of all images of `dl`, in its own order"
-    store,n = None,len(dl.dataset)
+    "A loader of the features of all images of `dl`, found in its own order"
     blends = train and any(isinstance(cb, MixUp) for cb in self.learn.cbs)
+    n = len(dl.dataset)
     in_order = dl.new(shuffle=False, drop_last=False, get_idxs=lambda: list(range(n)))
     with drawn_from(*seed):
         for i,(x,*targs) in enumerate(in_order):
             if train: x = scheduled_size(x, self.schedule, self.epoch)
             out = prefix_output(self.model, self.prefix, x.as_subclass(Tensor))     # fastai's types are slow
             if blends: out = out.float()                                            # fastai's MixUp can't blend others
-            store = store or FeatureStore(n, out, not train, self.folder)
-            store.put(i*dl.bs, out, [t.cpu() for t in targs])
-            store.side = min(x.shape[-2:])
-    return store
+            if not i: loader = FeatureLoader(dl, out, not train, self.folder)
+            loader.put(i*dl.bs, out, [t.cpu() for t in targs])
+    loader.side = min(x.shape[-2:])
+    return loader

@@ -32,13 +32,13 @@ def draw_mix(
     shape:tuple[int,int]=(1, 1), # Height and width of the images, for the boxes
 ) -> Mix:
     "Draw partners and shares for a batch"
-    partner = torch.randperm(n)
+    partner,box = torch.randperm(n),None
     lam = Beta(alpha, alpha).sample((n if by=='image' else 1,))
-    if mixing=='mixup': return Mix(partner, lam.expand(n))
-    box = _boxes(lam, torch.tensor(shape))
-    sides = box[:,1::2]-box[:,::2]
-    lam = 1-sides.prod(1)/math.prod(shape)
-    return Mix(partner, lam.expand(n), box.expand(n, 4))
+    if mixing=='cutmix':
+        box = _boxes(lam, torch.tensor(shape)).expand(n, 4)
+        sides = box[:,1::2]-box[:,::2]
+        lam = 1-sides.prod(1)/math.prod(shape)
+    return Mix(partner, lam.expand(n), box)
 
 def _boxes(lam, size):
     "Boxes of the area `1-lam` around random places of an image, cut at its border"
@@ -54,21 +54,15 @@ def mix_images(
     mix:Mix, # As `draw_mix` gives it
 ) -> Tensor: # The same shape
     "Blends, or images with a box of another"
-    others = x[mix.partner]
+    others,n = x[mix.partner],len(x)
     if mix.box is None:
-        lam = mix.lam.to(x).view(-1, 1, 1, 1)
+        lam = mix.lam.to(x).view(n, 1, 1, 1)
         return torch.lerp(others, x, lam)
-    box = mix.box.to(x.device)
-    rows = _between(box[:,:2], x.shape[2])
-    cols = _between(box[:,2:], x.shape[3])
-    inside = rows[:,None,:,None] & cols[:,None,None]
+    top,bottom,left,right = mix.box.T.to(x.device).view(4, n, 1, 1, 1)
+    rows = torch.arange(x.shape[2], device=x.device)[:,None]
+    columns = torch.arange(x.shape[3], device=x.device)
+    inside = (top<=rows) & (rows<bottom) & (left<=columns) & (columns<right)
     return torch.where(inside, others, x)
-
-def _between(ends, n):
-    "Which of the numbers below `n` are between both `ends`"
-    i = torch.arange(n, device=ends.device)
-    start,end = ends.split(1, 1)
-    return (i>=start) & (i<end)
 
 def mix_targets(
     y:Tensor, # Class numbers (n,), or 0/1 (n, labels)
@@ -102,5 +96,5 @@ class Mixing(ScheduleCallback):
         if not (self.mix or self.smoothing): return
         targs,pred = self.y,self.pred
         if self.mix: targs = mix_targets(targs, self.mix, pred.shape[-1])
-        loss = self.soft(pred, targs, self.smoothing or None)    # None: the loss's own
-        self.learn.loss_grad,self.learn.loss = loss,loss.clone()
+        self.learn.loss_grad = self.soft(pred, targs, self.smoothing or None)    # None: the loss's own
+        self.learn.loss = self.loss_grad.clone()

@@ -39,15 +39,13 @@ class FusedAdam(Optimizer):
 
     def step(self, closure=None):
         if closure is not None: raise NotImplementedError("fastai's optimizers take no closure")
-        groups = defaultdict(list)
+        groups = defaultdict(lambda: defaultdict(list))
         for p,_,state,hyper in self.all_params(with_grad=True):
             if not state.get('do_wd', True): hyper = {**hyper, 'wd': 0.}
-            key = tuple(hyper[k] for k in _HYPERS)
-            groups[key].append(_kernel_tensors(p, state))
-        for values,rows in groups.items():
-            tensors = {k: [row[k] for row in rows] for k in rows[0]}
-            hypers = dict(zip(_HYPERS.values(), values))
-            adamw(**tensors, **hypers, max_exp_avg_sqs=[], fused=True, amsgrad=False, maximize=False)
+            hypers = tuple((name, hyper[k]) for k,name in _HYPERS.items())
+            for k,t in _kernel_tensors(p, state).items(): groups[hypers][k].append(t)
+        for hypers,tensors in groups.items():
+            adamw(**tensors, **dict(hypers), max_exp_avg_sqs=[], fused=True, amsgrad=False, maximize=False)
 
     def zero_grad(self):     # no pass over the weights, and what is frozen next does not move
         for p,*_ in self.all_params(with_grad=True): p.grad = None
@@ -56,16 +54,13 @@ class FusedAdam(Optimizer):
 def _kernel_tensors(p, state):
     "What torch's kernel takes for `p`, laid out as `p` is; kept in `state`"
     for k in ('grad_avg', 'sqr_avg'):
-        if k not in state: state[k] = torch.zeros_like(p)
-        state[k] = _like(state[k], p)
-    count = state.get('step', 0)                                       # fastai's own is an integer
-    state['step'] = torch.as_tensor(count, dtype=torch.float, device=p.device)
+        state[k] = _like(state[k], p) if k in state else torch.zeros_like(p)
+    state['step'] = torch.as_tensor(state.get('step', 0), dtype=torch.float, device=p.device)  # fastai's is an integer
     return dict(params=p, grads=_like(p.grad, p), exp_avgs=state['grad_avg'],
                 exp_avg_sqs=state['sqr_avg'], state_steps=state['step'])
 
 def _like(o, p):
-    if o.stride()==p.stride(): return o
-    return torch.empty_like(p).copy_(o)
+    return o if o.stride()==p.stride() else torch.empty_like(p).copy_(o)
 
 # %% ../../nbs/36_callback.precision.ipynb #2c5118aa
 def has_bf16(
@@ -76,8 +71,7 @@ def has_bf16(
     if kind=='cuda': return torch.cuda.is_bf16_supported(including_emulation=False)
     if kind!='cpu': return False
     can = getattr(torch.cpu, 'get_capabilities', dict)()                # newer torch only
-    if can.get('avx512_bf16') or can.get('amx_bf16'): return True
-    return any(getattr(torch.cpu, f'_is_{o}_supported', bool)() for o in ('avx512_bf16', 'amx_tile'))
+    return any(can.get(o) for o in ('avx512_bf16', 'amx_bf16'))
 
 # %% ../../nbs/36_callback.precision.ipynb #74a5dda7
 def find_precision(
@@ -90,8 +84,6 @@ def find_precision(
     return 'bf16' if has_bf16(device) else 'fp32'
 
 # %% ../../nbs/36_callback.precision.ipynb #6c8b9b55
-_HALF = dict(bf16=torch.bfloat16, fp16=torch.float16)
-
 def _half_forward(forward, dtype, model, *args, **kwargs):
     device = next(model.parameters()).device
     with torch.autocast(device.type, dtype): out = forward(*args, **kwargs)
@@ -105,7 +97,7 @@ def autocasting(
     "Make `model` compute in `precision` inside the block, and put out float32"
     matmul = torch.get_float32_matmul_precision()
     if torch.cuda.is_available(): torch.set_float32_matmul_precision('high')
-    half = _HALF.get(precision)
+    half = dict(bf16=torch.bfloat16, fp16=torch.float16).get(precision)
     forward = partial(_half_forward, model.forward, half, model)
     try:
         with forward_as(model, forward) if half else nullcontext(): yield
@@ -140,8 +132,7 @@ class LossScaling(Callback):
     def scaling(self, state): self.scaler.load_state_dict(state)
 
 # %% ../../nbs/36_callback.precision.ipynb #6989193f
-_KNOBS = {-1: (-1, 128*1024),    # M_TRIM_THRESHOLD of malloc.h: give nothing back; glibc's own
-          -4: (0, 65536)}        # M_MMAP_MAX: no pieces that the system hands out one by one; glibc's own
+_TRIM_THRESHOLD,_MMAP_MAX = -1,-4       # of malloc.h
 
 def _glibc():
     "The C library, if it has these knobs"
@@ -149,12 +140,17 @@ def _glibc():
     except (OSError, TypeError): return None    # Windows
     return libc if hasattr(libc, 'gnu_get_libc_version') else None
 
+def _set_malloc(libc, keep, pieces):
+    "How much free memory malloc keeps before it gives some back, and how many pieces it takes one by one"
+    libc.mallopt(_TRIM_THRESHOLD, keep)
+    libc.mallopt(_MMAP_MAX, pieces)
+
 @contextmanager
 def keep_freed_memory():
     "Keep memory that is freed inside the block with this process; give it back to the system after it"
     if (libc := _glibc()) is None: return (yield)
-    for knob,(kept,_) in _KNOBS.items(): libc.mallopt(knob, kept)
+    _set_malloc(libc, -1, 0)
     try: yield
     finally:
-        for knob,(_,usual) in _KNOBS.items(): libc.mallopt(knob, usual)
+        _set_malloc(libc, 128*1024, 65536)      # glibc's own
         libc.malloc_trim(0)

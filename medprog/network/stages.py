@@ -5,7 +5,6 @@
 # %% ../../nbs/11_network.stages.ipynb #8fe0df97
 from __future__ import annotations
 from collections import OrderedDict
-from dataclasses import dataclass
 from itertools import chain
 from typing import NamedTuple
 from collections.abc import Callable
@@ -23,8 +22,7 @@ from .attention import attention_module
 __all__ = ['StageSplitter', 'find_resnet', 'stage_splitter', 'Stage', 'get_stages', 'add_attention', 'head_options']
 
 # %% ../../nbs/11_network.stages.ipynb #8d3b683f
-@dataclass(frozen=True)
-class StageSplitter:
+class StageSplitter(NamedTuple):
     "Splits the parameters of a model into the five stages; the head is everything that isn't named"
     early:tuple[str,...] # Names of the modules that make up stage `early`
     layer2:tuple[str,...] # Names of the modules that make up stage `layer2`
@@ -41,12 +39,11 @@ class StageSplitter:
         model:nn.Module, # Has modules of these names, at any depth
     ) -> tuple[nn.Module,tuple]:
         "The part of `model` that has the stages, and the names of their modules in there"
-        stages = (self.early, self.layer2, self.layer3, self.layer4)
-        names = list(chain(*stages))
+        names = list(chain(*self))
         root = _part_with(model, set(names))
         if root is None:
             raise InputError(f"{type(model).__name__}: has no part with the modules {', '.join(names)}")
-        return root,stages
+        return root,tuple(self)
 
 # %% ../../nbs/11_network.stages.ipynb #aa34217d
 def _part_with(model, names):
@@ -57,18 +54,16 @@ def _part_with(model, names):
 # %% ../../nbs/11_network.stages.ipynb #ef89cfa3
 ATTENTION_NAME = 'stage_attention'     # what `add_attention` calls its modules
 
-def _stage_params(root, names):
-    "Parameters of the modules `names` below `root`, without those of attention"
-    inside = chain(*(root.get_submodule(o).named_parameters() for o in names))
-    return [p for n,p in inside if ATTENTION_NAME not in n.split('.')]
-
 def _split(model, root, stages):
     "Parameters of the modules that each of `stages` names below `root`, and all the others, attention among them"
-    groups = [_stage_params(root, names) for names in stages]
-    named = set(chain(*groups))
-    if len(named)<sum(map(len, groups)):
+    named = [(k, p) for k,p in root.named_parameters(remove_duplicate=False)
+             if ATTENTION_NAME not in k.split('.')]
+    groups = [[p for o in names for k,p in named if k.startswith(f'{o}.')]
+              for names in stages]
+    taken = set(chain(*groups))
+    if len(taken)<sum(map(len, groups)):
         raise InputError(f"stages: {stages} name a parameter twice; name each module once")
-    groups.append([p for p in model.parameters() if p not in named])
+    groups.append([p for p in model.parameters() if p not in taken])
     if empty := [s for s,g in zip(STAGES, groups) if not g]:
         raise InputError(f"stages: {', '.join(empty)} would have no parameters")
     return groups
@@ -155,10 +150,10 @@ def _put_behind(root, name, new):
     "Make `new` follow the module `name` of `root`"
     module = root.get_submodule(name)
     new = new.to(one_param(module).device).train(module.training)
-    if type(module).forward is nn.Sequential.forward: module.add_module(ATTENTION_NAME, new)
-    else:
-        wrapped = nn.Sequential(OrderedDict({'stage': module, ATTENTION_NAME: new}))
-        root.set_submodule(name, wrapped.train(module.training))
+    if type(module).forward is not nn.Sequential.forward:
+        module = nn.Sequential(OrderedDict(stage=module)).train(module.training)
+        root.set_submodule(name, module)
+    module.add_module(ATTENTION_NAME, new)
 
 # %% ../../nbs/11_network.stages.ipynb #674dce6b
 def _channels(model, module, size):
