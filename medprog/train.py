@@ -43,7 +43,7 @@ from .run.monitor import (
     event_files, History, plot_history, plot_rates, RunWriter, small_pictures, write_test_metrics)
 from .run.report import write_report
 from .run.distributed import (
-    check_divides, find_team, Follower, hide_launcher, others_missed, StopTogether, Team, TrainTogether)
+    check_divides, find_team, Follower, others_missed, StopTogether, Team, TrainTogether)
 
 # %% auto #0
 __all__ = ['SeedEpochs', 'train']
@@ -258,7 +258,7 @@ def _callbacks(run, best, writer):
         folder = run.folder if run.folder.is_dir() else None        # another machine may not see it
         cbs.append(FeatureCache(
             recipe.cache_features, recipe.seed,
-            gb=recipe.cache_gb/team.n_local, folder=folder, agree=team.least))
+            gb=recipe.cache_gb/team.n_local, folder=folder, agree=lambda n: min(team.gather(n))))
     return cbs
 
 # %% ../nbs/67_train.ipynb #c68de9f2
@@ -357,7 +357,7 @@ def _carry_out(run, make):
         say(_head_line())
         epoch = _fit(run, learn, schedule)
     if not team.is_main: return run.folder
-    with hide_launcher(): metrics = _write_results(run, learn, epoch)
+    metrics = _write_results(run, learn, epoch)
     write_test_metrics(run.folder, {
         k: v['value'] for k,v in metrics.items()
         if isinstance(v, dict) and 'value' in v})

@@ -15,7 +15,7 @@ from fastcore.basics import patch
 from ..core import InputError
 
 # %% auto #0
-__all__ = ['Stopped', 'Stop', 'end_workers_with_run', 'FiniteLoss']
+__all__ = ['Stopped', 'Stop', 'end_with_parent', 'end_workers_with_run', 'FiniteLoss']
 
 # %% ../../nbs/61_run.stopping.ipynb #eb0c5659
 class Stopped(KeyboardInterrupt):
@@ -43,6 +43,12 @@ class Stop:
     def error(self): return Stopped(self.signal)
 
 # %% ../../nbs/61_run.stopping.ipynb #8f3fa886
+def end_with_parent(
+    number:int, # Of the signal
+):
+    "On Linux this process gets a signal when the one ends that started it"
+    if sys.platform=='linux': ctypes.CDLL(None).prctl(1, number)        # PR_SET_PDEATHSIG
+
 def end_workers_with_run(
     dls:DataLoaders, # Of the run
 ):
@@ -50,8 +56,7 @@ def end_workers_with_run(
     for dl in dls.loaders: dl.wif = partial(_end_with_run, os.getpid())
 
 def _end_with_run(run):
-    if not sys.platform.startswith('linux'): return
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)           # PR_SET_PDEATHSIG
+    end_with_parent(signal.SIGKILL)
     if multiprocessing.get_start_method()=='fork' and os.getppid()!=run: os._exit(1)
 
 # %% ../../nbs/61_run.stopping.ipynb #ed9123ea
