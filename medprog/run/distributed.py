@@ -30,8 +30,7 @@ from .stopping import end_with_parent,Stop,Stopped
 from .checkpoint import Checkpoint,get_random_states,set_random_state
 
 # %% auto #0
-__all__ = ['Team', 'parts_of', 'whole_batch_norm', 'whole_batches', 'summing', 'TrainTogether', 'check_divides', 'random_of_main',
-           'StopTogether', 'Follower', 'others_missed']
+__all__ = ['Team', 'TrainTogether', 'check_divides', 'random_of_main', 'StopTogether', 'Follower', 'others_missed']
 
 # %% ../../nbs/66_run.distributed.ipynb #ae965a2b
 @dataclass(frozen=True)
@@ -200,9 +199,9 @@ def whole_batch_norm(
         count = n*x.numel()//x.shape[1]
         for kept,now in ((m.running_mean, mean), (m.running_var, var*count/(count-1))):
             kept.lerp_(now.detach().flatten().to(kept), share)
-    scale = (var+m.eps).rsqrt()
-    if not m.affine: return ((wide-mean)*scale).to(x.dtype)
-    return ((wide-mean)*(scale*m.weight.view(shape))+m.bias.view(shape)).to(x.dtype)
+    weight,bias = (m.weight.view(shape), m.bias.view(shape)) if m.affine else (1, 0)
+    out = (wide-mean)*((var+m.eps).rsqrt()*weight)+bias
+    return out.to(x.dtype)
 
 # %% ../../nbs/66_run.distributed.ipynb #321b3263
 def _whole_norm(m, team):
