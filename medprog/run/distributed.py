@@ -26,11 +26,11 @@ from ..data.loaders import Augment
 from ..callback.core import is_fit
 from ..callback.mixup import Mixing
 from ..callback.features import checksum
-from .stopping import end_with_parent,Stop,Stopped
+from .stopping import end_with_parent,Stop
 from .checkpoint import Checkpoint,get_random_states,set_random_state
 
 # %% auto #0
-__all__ = ['Team', 'TrainTogether', 'check_divides', 'random_of_main', 'StopTogether', 'Follower', 'others_missed']
+__all__ = ['Team', 'TrainTogether', 'check_divides', 'StopTogether', 'Follower', 'others_missed']
 
 # %% ../../nbs/66_run.distributed.ipynb #ae965a2b
 @dataclass(frozen=True)
@@ -87,13 +87,13 @@ def _join_team(n):
 @patch
 def main_only(self:Team,
     f:Callable, # Called in the main process only
-    *args, **kwargs
+    *args
 ) -> Any: # What it gives, in all of them
     "Let the main process do something; an `InputError` there is one in all"
-    if self.n==1: return f(*args, **kwargs)
+    if self.n==1: return f(*args)
     said = [None]
     if self.is_main:
-        try: said = [f(*args, **kwargs)]
+        try: said = [f(*args)]
         except InputError as e: said = [e]
     dist.broadcast_object_list(said, group=self.control)
     if isinstance(said[0], InputError): raise said[0]
@@ -153,10 +153,7 @@ def whole(self:Team,
 
 # %% ../../nbs/66_run.distributed.ipynb #93031750
 @contextmanager
-def parts_of(
-    dl:TfmdDL, # Of a training or validation set
-    team:Team, # Whose process this is
-):
+def _parts_of(dl, team):
     "Let `dl` read only this process's part of each batch inside the block"
     tfms = [tfm for tfm in dl.after_batch.fs if isinstance(tfm, Augment)]
     dl.create_batches = partial(_part_of_batches, dl, Team(team.rank, team.n))    # it may travel to a worker
@@ -183,30 +180,26 @@ class _Mean(torch.autograd.Function):
     def backward(ctx, grad): return _Mean.apply(grad)
 
 # %% ../../nbs/66_run.distributed.ipynb #cb861b5e
-def whole_batch_norm(
-    m:nn.Module, # A batch norm in training mode
-    n:int, # Processes
-    x:Tensor, # (images of this process, channels, ...)
-) -> Tensor: # Of the same shape
-    "Batch norm with the statistics of the batches of all processes"
-    dims,shape = [0, *range(2, x.ndim)],[-1, *[1]*(x.ndim-2)]
-    wide = x if x.dtype==torch.float64 else x.float()
-    mean = _Mean.apply(wide.mean(dims, keepdim=True))
-    var = _Mean.apply((wide-mean).square().mean(dims, keepdim=True))
+def _whole_batch_norm(m, n, x):
+    "Batch norm of a part (images, channels, ...) with the statistics of the batches of all `n` processes"
+    rows = x.movedim(1, -1)
+    wide,dims = rows.to(torch.promote_types(x.dtype, torch.float)),[*range(x.ndim-1)]
+    mean = _Mean.apply(wide.mean(dims))
+    var = _Mean.apply((wide-mean).square().mean(dims))
     if m.track_running_stats:
         m.num_batches_tracked += 1
         share = 1/float(m.num_batches_tracked) if m.momentum is None else m.momentum
         count = n*x.numel()//x.shape[1]
         for kept,now in ((m.running_mean, mean), (m.running_var, var*count/(count-1))):
-            kept.lerp_(now.detach().flatten().to(kept), share)
-    weight,bias = (m.weight.view(shape), m.bias.view(shape)) if m.affine else (1, 0)
+            kept.lerp_(now.detach().to(kept), share)
+    weight,bias = (m.weight, m.bias) if m.affine else (1, 0)
     out = (wide-mean)*((var+m.eps).rsqrt()*weight)+bias
-    return out.to(x.dtype)
+    return out.movedim(-1, 1).to(x.dtype)
 
 # %% ../../nbs/66_run.distributed.ipynb #321b3263
 def _whole_norm(m, team):
     twin = nn.SyncBatchNorm.convert_sync_batchnorm(m).train()               # it has the same weights and statistics
-    return lambda x: twin(x) if x.is_cuda else whole_batch_norm(m, team.n, x)
+    return lambda x: twin(x) if x.is_cuda else _whole_batch_norm(m, team.n, x)
 
 def _whole_dropout(m, team):
     found = m.forward
@@ -222,10 +215,7 @@ def _in_training(m, whole):
     return lambda x: whole(x) if m.training else found(x)
 
 @contextmanager
-def whole_batches(
-    model:nn.Module, # The network that is trained
-    team:Team, # Whose process this is
-):
+def _whole_batches(model, team):
     "Let batch norm and dropout in training be those of the whole batch inside the block"
     with ExitStack() as stack:
         for m in model.modules():
@@ -238,9 +228,7 @@ def _sum(_, bucket):
     done = dist.all_reduce(bucket.buffer(), async_op=True)
     return done.get_future().then(lambda o: o.value()[0])
 
-def summing(
-    model:nn.Module, # Of which something learns
-) -> DistributedDataParallel: # Computes the same
+def _summing(model):
     "A network whose gradients are sums over all processes after the backward pass"
     net = DistributedDataParallel(
         model, find_unused_parameters=True, broadcast_buffers=False, init_sync=False)
@@ -263,7 +251,7 @@ class TrainTogether(Callback):
         check_divides(self.dls.train, self.team)
         self._begin_as_main()
         self.plain = self.model
-        self.fit.enter_context(whole_batches(self.plain, self.team))
+        self.fit.enter_context(_whole_batches(self.plain, self.team))
         self.fit.callback(setattr, self.learn, 'model', self.plain)
         self.fit.callback(self._wrap, [])
 
@@ -285,7 +273,7 @@ class TrainTogether(Callback):
 def _begin_as_main(self:TrainTogether):
     team,rng = self.team,self.dls.train.rng
     def weights(): return {k: v.cpu() for k,v in self.model.state_dict().items()}
-    set_random_state(random_of_main(team.main_only(get_random_states)))
+    set_random_state(_random_of_main(team.main_only(get_random_states)))
     rng.setstate(team.main_only(rng.getstate))
     self.model.load_state_dict(team.main_only(weights))
 
@@ -298,13 +286,13 @@ def before_train(self:TrainTogether):
 @patch
 def before_validate(self:TrainTogether):
     self.loop.close()
-    if isinstance(self.dl, TfmdDL): self.loop.enter_context(parts_of(self.dl, self.team))
+    if isinstance(self.dl, TfmdDL): self.loop.enter_context(_parts_of(self.dl, self.team))
 
 @patch
 def _wrap(self:TrainTogether, learning):
     self.learning,self.net = learning,None
     gc.collect()
-    if learning: self.net = summing(self.plain)
+    if learning: self.net = _summing(self.plain)
 
 # %% ../../nbs/66_run.distributed.ipynb #e21f5f20
 @patch
@@ -339,9 +327,7 @@ def check_divides(
             raise InputError(f"batch_size: {what} of {n} images can't be divided among {team.n} processes; "
                              f"give {max(n//team.n, 1)*team.n}")
 
-def random_of_main(
-    state:dict, # As `get_random_states` gives it, in the main process
-) -> dict: # For this one
+def _random_of_main(state):
     "The state of all random numbers; all GPUs are where that of the main process is"
     cuda = state['torch_cuda_state']
     return state|dict(torch_cuda_state=cuda[:1]*torch.cuda.device_count()) if cuda else state
@@ -349,30 +335,27 @@ def random_of_main(
 # %% ../../nbs/66_run.distributed.ipynb #abd40c3f
 class StopTogether(Stop):
     "Notes Ctrl-C or SIGTERM in any process of a team"
-    noted = agreed = 0
+    noted = 0
     def __init__(self,
+        message:str, # For who asked, when all is saved
         team:Team, # Of this process
     ):
+        super().__init__(message)
         self.team = team
 
     def _note(self, number, frame): self.noted = number
 
     @property
     def signal(self):
-        "The one that came to any of them; each asks as often as the others"
-        self.agreed = max(self.team.gather(self.noted))
-        return self.agreed or None
-
-    def error(self):
-        dist.barrier(self.team.control)              # the state is saved
-        return Stopped(self.agreed)
+        "The one that came to any of them; each asks as often as the others, and waits for them"
+        return max(self.team.gather(self.noted)) or None
 
 # %% ../../nbs/66_run.distributed.ipynb #7ab1bf05
 class Follower(Checkpoint):
     "A `Checkpoint` that another process writes"
     def begin(self):
         at = self.state['at'] if self.state else {}
-        if at.get('random'): at['random'] = random_of_main(at['random'])
+        if at.get('random'): at['random'] = _random_of_main(at['random'])
         return super().begin()
 
     def _save(self, epoch, batch=0): "The main process does"
