@@ -99,7 +99,7 @@ def _facts(run):
         parameters=sum(p.numel() for p in learn.model.parameters()),
         network=type(learn.model).__name__ if maker else None, learner=maker,
         class_weights=None if weight is None else dict(zip(table.classes, weight.tolist())),
-        images=n.iloc[:,-2].to_dict(), patients=n.iloc[:,-1].to_dict(), counts=n.iloc[:,:-2].T.to_dict(),
+        **n.iloc[:,-2:].to_dict(), counts=n.iloc[:,:-2].T.to_dict(),                        # of images and patients
         notes=table.notes, fingerprint=fingerprint(table),
         device=str(learn.dls.device), processes=run.team.n, threads=torch.get_num_threads(),
         processor=platform.processor() or platform.machine(),
@@ -126,11 +126,10 @@ def _predictions(learn, table, split):
     rows = table.df[table.df.split==split]
     return make_predictions(rows, probs.double().numpy(), table.targets(split), table.classes)
 
-def _plot_looks(learn, preds, attention_after, n=3):
+def _plot_looks(learn, preds, attention_after):
     "Where the network looks on the images that it gets most right and most wrong; None if its stages put out no maps"
     order = surprise(preds).argsort(kind='stable')
-    which = list(dict.fromkeys([
-        *order[:n], *order[-n:]]))
+    which = list(dict.fromkeys([*order[:3], *order[-3:]]))
     rows,probs = preds.df.iloc[which],preds.probs[which]
     dl = learn.dls.test_dl(rows.image.tolist(), bs=len(which), num_workers=0)
     x = dl.one_batch()[0]

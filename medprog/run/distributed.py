@@ -144,7 +144,6 @@ def whole(self:Team,
     n:int, # Images in the whole batch
 ) -> Tensor: # (n, ...); only this process's rows have a gradient
     "The parts of all processes, together"
-    if self.n==1: return t
     plain = t.as_subclass(Tensor).contiguous()
     parts = [torch.empty_like(plain) for _ in range(self.n)]
     dist.all_gather(parts, plain.detach())
@@ -305,15 +304,13 @@ def before_batch(self:TrainTogether):
         if len(xb[0])==n: xb = [x[team.part(n)] for x in xb]
         return team.whole(net(*xb), n)
     self.learn.yb = whole(self.yb)
-    if self.training and _mixes(self.learn): self.learn.xb = whole(self.xb)
+    if self.training and any(map(_mixes, self.learn.cbs)): self.learn.xb = whole(self.xb)
     self.learn.model = outputs
 
-def _mixes(learn):
-    "Will images of this batch be mixed?"
-    return any(
-        cb.schedule.mixing_at(learn.epoch)[0]>0 if isinstance(cb, Mixing)
-        else isinstance(cb, MixHandler)
-        for cb in learn.cbs)
+def _mixes(cb):
+    "Will a callback mix the images of this batch?"
+    if isinstance(cb, Mixing): return cb.schedule.mixing_at(cb.epoch)[0]>0
+    return isinstance(cb, MixHandler)
 
 # %% ../../nbs/66_run.distributed.ipynb #f801ba77
 def check_divides(
