@@ -1101,6 +1101,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                              'medprog/run/distributed.py'),
                                          'medprog.run.distributed.TrainTogether._begin_as_main': ( 'run.distributed.html#traintogether._begin_as_main',
                                                                                                    'medprog/run/distributed.py'),
+                                         'medprog.run.distributed.TrainTogether._read_parts': ( 'run.distributed.html#traintogether._read_parts',
+                                                                                                'medprog/run/distributed.py'),
                                          'medprog.run.distributed.TrainTogether._wrap': ( 'run.distributed.html#traintogether._wrap',
                                                                                           'medprog/run/distributed.py'),
                                          'medprog.run.distributed.TrainTogether.after_epoch': ( 'run.distributed.html#traintogether.after_epoch',

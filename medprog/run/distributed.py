@@ -242,7 +242,7 @@ class TrainTogether(Callback):
         team:Team|None=None, # That of this process by default
     ):
         self.team = team or find_team()
-        self.fit,self.loop,self.learning = ExitStack(),ExitStack(),[]
+        self.whole,self.parts,self.learning = ExitStack(),ExitStack(),[]
 
     def before_fit(self):
         self.run = self.team.n>1 and is_fit(self.learn)
@@ -250,12 +250,13 @@ class TrainTogether(Callback):
         check_divides(self.dls.train, self.team)
         self._begin_as_main()
         self.plain = self.model
-        self.fit.enter_context(_whole_batches(self.plain, self.team))
-        self.fit.callback(setattr, self.learn, 'model', self.plain)
-        self.fit.callback(self._wrap, [])
+        self.whole.enter_context(_whole_batches(self.plain, self.team))
+        self.whole.callback(setattr, self.learn, 'model', self.plain)
+        self.whole.callback(self._wrap, [])
 
+    def before_validate(self): self._read_parts()
     def after_pred(self): self.learn.model = self.plain
-    def after_train(self): self.loop.close()
+    def after_train(self): self.parts.close()
     after_validate = after_cancel_epoch = after_train
 
     def after_epoch(self):
@@ -264,7 +265,7 @@ class TrainTogether(Callback):
 
     def restore(self):
         "Leave the model as it was found; an interrupted fit has to be told"
-        self.loop.close(), self.fit.close()
+        self.parts.close(), self.whole.close()
     def after_fit(self): self.restore()
 
 # %% ../../nbs/66_run.distributed.ipynb #22448e19
@@ -280,12 +281,12 @@ def _begin_as_main(self:TrainTogether):
 def before_train(self:TrainTogether):
     learning = [id(p) for p in self.plain.parameters() if p.requires_grad]
     if learning!=self.learning: self._wrap(learning)
-    self.before_validate()
+    self._read_parts()
 
 @patch
-def before_validate(self:TrainTogether):
-    self.loop.close()
-    if isinstance(self.dl, TfmdDL): self.loop.enter_context(_parts_of(self.dl, self.team))
+def _read_parts(self:TrainTogether):
+    self.parts.close()
+    if isinstance(self.dl, TfmdDL): self.parts.enter_context(_parts_of(self.dl, self.team))
 
 @patch
 def _wrap(self:TrainTogether, learning):
