@@ -5,8 +5,9 @@
 # %% ../nbs/67_train.ipynb #f72b7892
 from __future__ import annotations
 import platform,random,sys,time,warnings
-from contextlib import contextmanager,nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass,replace
+from functools import partial
 from importlib.metadata import PackageNotFoundError,version
 from pathlib import Path
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from fastcore.basics import noop
 from fastcore.foundation import L
 from fastcore.imports import IN_NOTEBOOK
 from .core import InputError,writing
-from .schedule import STAGES
+from .schedule import Schedule,STAGES
 from .recipe import RUN_FILES,check_free,Recipe
 from .torch_core import seed_from
 from .plan import plan_text
@@ -37,13 +38,13 @@ from .learner import progressive_learner
 from medprog.run.folder import (
     check_same, find_run, fingerprint, is_finished, run_folder, RunFacts, RunFolder, schedule_fact,
     write_evaluation)
-from .run.stopping import end_workers_with_run,FiniteLoss,shortage_as_input_error,Stop,Stopped
+from .run.stopping import end_workers_with_run,FiniteLoss,shortage_as_input_error,Stop
 from .run.checkpoint import BestWeights,Checkpoint,drop_states,load_state
 from .run.monitor import (
     event_files, History, plot_history, plot_rates, RunWriter, small_pictures, write_test_metrics)
 from .run.report import write_report
 from .run.distributed import (
-    check_divides, find_team, Follower, hide_launcher, others_missed, StopTogether, Team, TrainTogether)
+    check_divides, find_team, Follower, others_missed, StopTogether, Team, TrainTogether)
 
 # %% auto #0
 __all__ = ['SeedEpochs', 'train']
@@ -72,6 +73,8 @@ class _Run:
     folder:Path|None=None # None until it is begun
     facts:RunFacts=RunFacts() # What a run that goes on had found out
     state:dict|None=None # Its checkpoint
+    learn:Learner=None
+    schedule:Schedule=None
 
     @property
     def files(self): return RunFolder(self.folder)
@@ -83,9 +86,10 @@ def _version(package):
     try: return version(package)
     except PackageNotFoundError: return 'not installed'
 
-def _facts(run, learn, schedule):
+def _facts(run):
     "What a run found out for itself, for its recipe"
-    table,maker = run.table,getattr(learn, 'maker', None)          # who made a network that isn't the recipe's
+    table,learn,schedule = run.table,run.learn,run.schedule
+    maker = getattr(learn, 'maker', None)                          # who made a network that isn't the recipe's
     weight = getattr(learn.loss_func, 'weight', None)
     n = table.counts()
     return RunFacts(
@@ -95,7 +99,7 @@ def _facts(run, learn, schedule):
         parameters=sum(p.numel() for p in learn.model.parameters()),
         network=type(learn.model).__name__ if maker else None, learner=maker,
         class_weights=None if weight is None else dict(zip(table.classes, weight.tolist())),
-        images=n.iloc[:,-2].to_dict(), patients=n.iloc[:,-1].to_dict(), counts=n.iloc[:,:-2].T.to_dict(),
+        **n.iloc[:,-2:].to_dict(), counts=n.iloc[:,:-2].T.to_dict(),                        # of images and patients
         notes=table.notes, fingerprint=fingerprint(table),
         device=str(learn.dls.device), processes=run.team.n, threads=torch.get_num_threads(),
         processor=platform.processor() or platform.machine(),
@@ -107,12 +111,12 @@ def _save_picture(fig, path):
     fig.savefig(path, dpi=120)
     plt.close(fig)
 
-def _write_plan(run, learn, schedule, plan):
+def _write_plan(run, plan):
     "The plan as a table and a picture, and the recipe; a run that goes on has them"
     if run.files.recipe.is_file(): return
     plan.to_csv(run.files.plan, index=False)
-    _save_picture(schedule.plot().figure, run.files.plan_picture)
-    text = run.recipe.to_toml(_facts(run, learn, schedule).to_dict())
+    _save_picture(run.schedule.plot().figure, run.files.plan_picture)
+    text = run.recipe.to_toml(_facts(run).to_dict())
     with writing(run.files.recipe) as part: part.write_bytes(text.encode())
 
 # %% ../nbs/67_train.ipynb #156c3a9d
@@ -122,11 +126,10 @@ def _predictions(learn, table, split):
     rows = table.df[table.df.split==split]
     return make_predictions(rows, probs.double().numpy(), table.targets(split), table.classes)
 
-def _plot_looks(learn, preds, attention_after, n=3):
+def _plot_looks(learn, preds, attention_after):
     "Where the network looks on the images that it gets most right and most wrong; None if its stages put out no maps"
     order = surprise(preds).argsort(kind='stable')
-    which = list(dict.fromkeys([
-        *order[:n], *order[-n:]]))
+    which = list(dict.fromkeys([*order[:3], *order[-3:]]))
     rows,probs = preds.df.iloc[which],preds.probs[which]
     dl = learn.dls.test_dl(rows.image.tolist(), bs=len(which), num_workers=0)
     x = dl.one_batch()[0]
@@ -141,33 +144,10 @@ def _plot_looks(learn, preds, attention_after, n=3):
     pictures = small_pictures(x, learn.dls, n=len(x), side=160)
     return plot_explanations(pictures, dict(zip(names, maps.values())), titles)
 
-# %% ../nbs/67_train.ipynb #6982b466
-def _write_results(run, learn, epoch):
-    "Predictions, metrics, plots, model and report of a trained `learn`; returns the metrics"
-    files = run.files
-    preds,valid = (_predictions(learn, run.table, o) for o in ('test','valid'))
-    valid.df.to_csv(files.valid_predictions, index=False)
-    metrics = write_evaluation(run.folder, preds, valid, facts=dict(weights_of_epoch=epoch))
-    _save_picture(plot_history(files.history), files.history_picture)
-    _save_picture(plot_rates(files.history), files.rates_picture)
-    looks = _plot_looks(learn, preds, run.recipe.attention_after)
-    if looks: _save_picture(looks, files.explain_picture)
-    learn.export(files.model.absolute())
-    write_report(run.folder)
-    return metrics
-
 # %% ../nbs/67_train.ipynb #19ef2368
-_SHOWN = dict(
-    epoch='>5', phase='>7', size='>5', train_loss='>10.4f', valid_loss='>10.4f',
-    auroc='>7.4f', f1='>7.4f', accuracy='>8.4f', seconds='>7.1f')
-
-def _epoch_line(row):
-    return ' '.join(format(row[k], f) for k,f in _SHOWN.items())
-
-def _head_line():
-    return ' '.join(
-        format(k, f.split('.')[0])
-        for k,f in _SHOWN.items())
+_HEAD = 'epoch   phase  size train_loss valid_loss   auroc      f1 accuracy seconds'
+_EPOCH = ('{epoch:>5} {phase:>7} {size:>5} {train_loss:>10.4f} {valid_loss:>10.4f} '
+          '{auroc:>7.4f} {f1:>7.4f} {accuracy:>8.4f} {seconds:>7.1f}')
 
 # %% ../nbs/67_train.ipynb #b53ddfd6
 _FILES = dict(
@@ -179,86 +159,86 @@ _FILES = dict(
     plan='what was planned; as a picture: {plan_picture}',
     recipe='how to repeat it, with versions')
 
-def _summary(run, metrics, weights):
+def _summary(run, metrics):
     "What came out and where it is, as lines"
     minutes = pd.read_csv(run.files.history).seconds.sum()/60
     kept,epoch = 'of the last epoch',metrics['weights_of_epoch']
     if epoch is not None: kept = f'of epoch {epoch}, the best on the validation split by {run.recipe.monitor}'
     return '\n'.join([
         '', *evaluation_lines(metrics),
-        f"  {'training':<16} {minutes:.1f} min from weights: {weights}",
+        f"  {'training':<16} {minutes:.1f} min from weights: {run.learn.weights}",
         f"  {'weights':<16} {kept}",
         f"\n{run.folder}",
         *(f"  {RUN_FILES[k]:<16} {text.format(**RUN_FILES)}" for k,text in _FILES.items()),
         f"\ntensorboard --logdir {run.folder.parent} shows this run beside the others there"])
 
+# %% ../nbs/67_train.ipynb #6982b466
+def _finish(run, epoch):
+    "Write predictions, metrics, plots, model and report of what was trained, and say what came out"
+    files,learn = run.files,run.learn
+    preds,valid = (_predictions(learn, run.table, o) for o in ('test','valid'))
+    valid.df.to_csv(files.valid_predictions, index=False)
+    metrics = write_evaluation(run.folder, preds, valid, facts=dict(weights_of_epoch=epoch))
+    _save_picture(plot_history(files.history), files.history_picture)
+    _save_picture(plot_rates(files.history), files.rates_picture)
+    looks = _plot_looks(learn, preds, run.recipe.attention_after)
+    if looks: _save_picture(looks, files.explain_picture)
+    learn.export(files.model.absolute())
+    write_report(run.folder)
+    figures = {k: v['value'] for k,v in metrics.items() if isinstance(v, dict) and 'value' in v}
+    write_test_metrics(run.folder, figures)
+    drop_states(run.folder)
+    run.say(_summary(run, metrics))
+
 # %% ../nbs/67_train.ipynb #97ff59f6
 _GOES_BY = dict(kept='the statistics that are stored', batch='the batch')
 
-def _suited(recipe, learn):
-    "The recipe, as the learner's weights have it"
-    knobs = getattr(learn, 'knobs', {})
-    return recipe.started(knobs.get('statistics')=='batch')         # `progressive_learner` says so of random ones
-
-def _first_line(schedule, recipe, learn):
-    why = ''
-    if _suited(recipe, learn)!=recipe:
+def _first_line(run):
+    s,why = run.schedule,''
+    if s.statistics!=run.recipe.schedule.statistics:
         why = ', because weights are random (--statistics kept would keep what was measured before the first epoch)'
-    goes_by = f"batch norm that learns goes by {_GOES_BY[schedule.statistics]}{why}"
-    return f"{schedule.name}, base learning rate {schedule.lr:.3g}, {learn.precision}, {goes_by}"
-
-@contextmanager
-def _quiet(learn, is_main):
-    "No lines of fastai's own, no bar where nobody would see it, and no second warning about phases that aren't reached"
-    has_bar = is_main and (IN_NOTEBOOK or sys.stdout.isatty())
-    bar = nullcontext() if has_bar else learn.no_bar()
-    with learn.no_logging(), bar, warnings.catch_warnings():
-        warnings.filterwarnings('ignore', '.* never reach phase')
-        yield
+    goes_by = f"batch norm that learns goes by {_GOES_BY[s.statistics]}{why}"
+    return f"{s.name}, base learning rate {s.lr:.3g}, {run.learn.precision}, {goes_by}"
 
 # %% ../nbs/67_train.ipynb #7893f871
-def _hparams(recipe, schedule, learn):
+def _hparams(run):
+    recipe,s = run.recipe,run.schedule
     return dict(
-        strategy=schedule.name, arch=recipe.arch, weights=learn.weights, precision=learn.precision,
-        lr=schedule.lr, epochs=recipe.epochs, batch_size=recipe.batch_size, attention=recipe.attention_type,
-        statistics=schedule.statistics, mixup=schedule.mixup, smoothing=schedule.smoothing,
-        size_start=schedule.size_start, seed=recipe.seed)
+        strategy=s.name, arch=recipe.arch, weights=run.learn.weights, precision=run.learn.precision,
+        lr=s.lr, epochs=recipe.epochs, batch_size=recipe.batch_size, attention=recipe.attention_type,
+        statistics=s.statistics, mixup=s.mixup, smoothing=s.smoothing, size_start=s.size_start, seed=recipe.seed)
 
 # %% ../nbs/67_train.ipynb #a6bf5a03
-def _fit(run, learn, schedule):
+def _fit(run):
     "Train, from the state of the run on if it has one; the epoch whose weights the network has then"
     recipe,team,folder = run.recipe,run.team,run.folder
     if not run.state and team.is_main:
         for path in event_files(folder): path.unlink()
     best = BestWeights(folder, recipe.monitor, recipe.patience)
-    writer = RunWriter(folder, _hparams(recipe, schedule, learn))
-    with (Stop() if team.n==1 else StopTogether(team)) as stop:
+    writer = RunWriter(folder, _hparams(run))
+    asked = f"stopped, and saved in {folder}; the same command with --name {folder.name} --resume goes on"
+    with (Stop(asked) if team.n==1 else StopTogether(asked, team)) as stop:
         ckpt = (Checkpoint if team.is_main else Follower)(folder, run.state, recipe.checkpoint_minutes, stop)
         cbs = [ckpt, *_callbacks(run, best, writer)]
         try:
-            with ckpt.begin()(learn): learn.fit_progressive(
-                recipe.epochs, schedule, statistics=schedule.statistics,
+            with ckpt.begin()(run.learn): run.learn.fit_progressive(
+                recipe.epochs, run.schedule, statistics=run.schedule.statistics,
                 wd=recipe.weight_decay, monitor=recipe.monitor, cbs=cbs)
-        except Stopped as e:
-            again = f"the same command with --name {folder.name} --resume goes on"
-            raise Stopped(e.signal, f"stopped, and saved in {folder}; {again}") from None
         finally: writer.close()
-    return best.load(learn) if recipe.keep=='best' and team.is_main else None
+    return best.load(run.learn) if recipe.keep=='best' and team.is_main else None
 
 # %% ../nbs/67_train.ipynb #709ca442
 def _callbacks(run, best, writer):
     "What a run's fit has beside its checkpoint"
     recipe,team = run.recipe,run.team
     cbs = [SeedEpochs(recipe.seed), TrainTogether(team), FiniteLoss()]
-    if team.is_main:
-        history = History(run.files.history, show=lambda row: run.say(_epoch_line(row)))
-        cbs += [history, writer]
+    if team.is_main: cbs += [History(run.files.history, lambda row: run.say(_EPOCH.format(**row))), writer]
     if recipe.keep=='best' or recipe.patience is not None: cbs.append(best)
     if recipe.cache_features:
         folder = run.folder if run.folder.is_dir() else None        # another machine may not see it
         cbs.append(FeatureCache(
             recipe.cache_features, recipe.seed,
-            gb=recipe.cache_gb/team.n_local, folder=folder, agree=team.least))
+            gb=recipe.cache_gb/team.n_local, folder=folder, agree=lambda n: min(team.gather(n))))
     return cbs
 
 # %% ../nbs/67_train.ipynb #c68de9f2
@@ -272,17 +252,18 @@ def _take_up(run):
     if was!=n:
         begun = f"was begun in {was} {'processes' if was>1 else 'process'} and goes on in {n}"
         notes.append(f"{run.folder} {begun}: with the same images and random numbers, but last digits may differ")
-    notes.append(f"{run.folder}: going on in epoch {at['epoch']}, batch {at['batch']}")
-    run.say('\n'.join(notes))
+    run.say('\n'.join([*notes, f"{run.folder}: going on in epoch {at['epoch']}, batch {at['batch']}"]))
     return facts,state
 
-def _has_ended(folder, say):
-    "Has it come to its end? Then say so, and clear up what was left when it was killed at the very end"
-    if not (folder and is_finished(folder)): return False
-    drop_states(folder)
-    report = RunFolder(folder).report
-    say(f"{folder} has come to its end; there is nothing to go on with. Its report: {report}")
-    return True
+def _find_begun(recipe, say, source=''):
+    "The folder of a run that was begun, and has it come to its end? Then what was left by a kill at the end is gone"
+    folder = find_run(recipe, source)
+    has_ended = bool(folder) and is_finished(folder)
+    if has_ended:
+        drop_states(folder)
+        report = RunFolder(folder).report
+        say(f"{folder} has come to its end; there is nothing to go on with. Its report: {report}")
+    return folder,has_ended
 
 # %% ../nbs/67_train.ipynb #0db7d077
 def _learner(run, dls, make):
@@ -305,17 +286,16 @@ def _prepared(run, make):
     check_divides(dls.train, run.team)
     end_workers_with_run(dls)
     with run.team.first(): learn = _learner(run, dls, make)
-    run.team.check_same(
-        images=fingerprint(run.table), weights=learn.weights, precision=learn.precision)
+    run.team.check_same(images=fingerprint(run.table), weights=learn.weights, precision=learn.precision)
     return learn
 
-def _find_schedule(run, learn):
+def _find_schedule(run):
     "The schedule of a run, with the rate that it had found, or finds now"
-    suited = _suited(run.recipe, learn)
-    s = replace(suited.schedule, size=int(run.table.size))
-    if suited.lr!='find': return s
-    lr = run.facts.lr or run.team.main_only(learn.suggest_lr, s)
-    return replace(s, lr=lr)
+    knobs = getattr(run.learn, 'knobs', {})
+    recipe = run.recipe.started(knobs.get('statistics')=='batch')   # `progressive_learner` says so of random weights
+    s = replace(recipe.schedule, size=int(run.table.size))
+    if recipe.lr!='find': return s
+    return replace(s, lr=run.facts.lr or run.team.main_only(run.learn.suggest_lr, s))
 
 # %% ../nbs/67_train.ipynb #6e1db237
 def train(
@@ -325,16 +305,17 @@ def train(
     learner:Callable[[DataLoaders],Learner]|None=None, # Makes the `Learner` of a network of your own, with five stages
 ) -> Path: # The run's folder
     "Train as `recipe` says and leave everything about the run in a folder"
-    team = find_team()                                    # its main process has the folder, and speaks
+    team,folder,has_ended = find_team(),None,False        # its main process has the folder, and speaks
     if not team.is_main: say = noop
     _ = recipe.schedule                                   # its mistakes are said first
+    find = partial(team.main_only, _find_begun, recipe, say)
     if not resume: team.main_only(check_free, recipe)
-    folder = team.main_only(find_run, recipe) if resume and recipe.name else None
-    if team.main_only(_has_ended, folder, say): return folder
+    elif recipe.name: folder,has_ended = find()
+    if has_ended: return folder
     set_seed(recipe.seed)
     with team.first(): table = recipe_table(recipe)
-    if resume and not folder: folder = team.main_only(find_run, recipe, table.name)
-    if team.main_only(_has_ended, folder, say): return folder
+    if resume and not recipe.name: folder,has_ended = find(table.name)
+    if has_ended: return folder
     run = _Run(recipe, table, team, say, folder=folder)
     if folder: run.facts,run.state = team.main_only(_take_up, run)
     where = folder or recipe.logdir
@@ -343,24 +324,20 @@ def train(
 # %% ../nbs/67_train.ipynb #ad964d25
 def _carry_out(run, make):
     "Train, in the run's folder if it has one, and write what came out"
-    recipe,table,team,say = run.recipe,run.table,run.team,run.say
-    learn = _prepared(run, make)
-    say('\n'.join([
-        f"data: {recipe.data}", table.counts().to_string(), *table.notes, '']))
-    with _quiet(learn, team.is_main):
-        schedule = _find_schedule(run, learn)
-        plan = learn.plan(recipe.epochs, schedule, statistics=schedule.statistics)
-        lines = [_first_line(schedule, recipe, learn), plan_text(plan), schedule.warning]
-        say('\n'.join(filter(None, lines))+'\n')
+    recipe,table,team = run.recipe,run.table,run.team
+    run.learn = learn = _prepared(run, make)
+    run.say('\n'.join([f"data: {recipe.data}", table.counts().to_string(), *table.notes, '']))
+    has_bar = team.is_main and (IN_NOTEBOOK or sys.stdout.isatty())
+    bar = nullcontext() if has_bar else learn.no_bar()
+    with learn.no_logging(), bar, warnings.catch_warnings():
+        warnings.filterwarnings('ignore', '.* never reach phase')       # the plan says it
+        run.schedule = s = _find_schedule(run)
+        plan = learn.plan(recipe.epochs, s, statistics=s.statistics)
+        lines = [_first_line(run), plan_text(plan), s.warning]
+        run.say('\n'.join(filter(None, lines))+'\n')
         run.folder = run.folder or team.main_only(run_folder, recipe, table.name)
-        team.main_only(_write_plan, run, learn, schedule, plan=plan)
-        say(_head_line())
-        epoch = _fit(run, learn, schedule)
-    if not team.is_main: return run.folder
-    with hide_launcher(): metrics = _write_results(run, learn, epoch)
-    write_test_metrics(run.folder, {
-        k: v['value'] for k,v in metrics.items()
-        if isinstance(v, dict) and 'value' in v})
-    drop_states(run.folder)
-    say(_summary(run, metrics, learn.weights))
+        team.main_only(_write_plan, run, plan)
+        run.say(_HEAD)
+        epoch = _fit(run)
+    if team.is_main: _finish(run, epoch)
     return run.folder

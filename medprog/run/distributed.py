@@ -4,45 +4,33 @@
 
 # %% ../../nbs/66_run.distributed.ipynb #a97a0d1e
 from __future__ import annotations
-import atexit,ctypes,os,signal,sys,warnings
+import atexit,gc,os,signal,warnings
 from contextlib import ExitStack,contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache,partial
-from typing import Any,Literal
+from typing import Any
 from collections.abc import Callable
 import torch
 import torch.distributed as dist
 from fastai.callback.core import Callback
 from fastai.callback.mixup import MixHandler
 from fastai.data.core import TfmdDL
-from fastai.torch_core import default_device,find_bs,to_detach
-from fastcore.basics import GetAttr,chunked,patch
+from fastai.torch_core import default_device
+from fastcore.basics import chunked,patch
 from torch import Tensor,nn
+from torch.nn.parallel import DistributedDataParallel
 from ..core import InputError
-from ..torch_core import forward_as,random_kept
+from ..torch_core import forward_as
 from ..data.loaders import Augment
 from ..callback.core import is_fit
 from ..callback.mixup import Mixing
 from ..callback.features import checksum
-from .stopping import Stop,Stopped
+from .stopping import end_with_parent,Stop
 from .checkpoint import Checkpoint,get_random_states,set_random_state
 
 # %% auto #0
-__all__ = ['n_launched', 'hide_launcher', 'Team', 'PartLoader', 'whole_batch_norm', 'whole_batches', 'GradientSum',
-           'TrainTogether', 'check_divides', 'random_of_main', 'StopTogether', 'Follower', 'others_missed']
-
-# %% ../../nbs/66_run.distributed.ipynb #e5ab085f
-def n_launched() -> int: # 1 without a launcher
-    "How many processes were started for this training"
-    return int(os.environ.get('WORLD_SIZE', 1)) if 'RANK' in os.environ else 1
-
-@contextmanager
-def hide_launcher():
-    "Hide RANK and WORLD_SIZE from fastai inside the block"
-    found = {k: os.environ.pop(k) for k in ('RANK', 'WORLD_SIZE') if k in os.environ}
-    try: yield
-    finally: os.environ.update(found)
+__all__ = ['Team', 'TrainTogether', 'check_divides', 'StopTogether', 'Follower', 'others_missed']
 
 # %% ../../nbs/66_run.distributed.ipynb #ae965a2b
 @dataclass(frozen=True)
@@ -59,55 +47,56 @@ class Team:
 
 # %% ../../nbs/66_run.distributed.ipynb #cd456547
 _MPI = ('OMPI_COMM_WORLD_SIZE', 'PMI_SIZE', 'MV2_COMM_WORLD_SIZE')
+_REFUSED = ('FSDP', 'DEEPSPEED', 'MEGATRON_LM', 'PARALLELISM_CONFIG')
+
+def _env(name, default): return int(os.environ.get(name, default))
+
+def _check_launcher(n):
+    "What Accelerate was asked for and isn't here is an `InputError`"
+    by_accelerate = 'ACCELERATE_MIXED_PRECISION' in os.environ
+    if n==1 and by_accelerate and any(_env(name, 1)>1 for name in _MPI):
+        raise InputError("accelerate launch uses MPI here, which is not supported; "
+                         "launch with --multi_gpu, which also serves for CPUs")
+    for kind in _REFUSED:
+        if os.environ.get(f'ACCELERATE_USE_{kind}')=='true':
+            raise InputError(f"accelerate: {kind} is not supported; launch without it (accelerate launch --multi_gpu)")
 
 @lru_cache
 def find_team() -> Team:
     "The team of this process"
-    n = n_launched()
-    if n>1: return _join_team(n)
-    by_mpi = any(int(os.environ.get(name, 1))>1 for name in _MPI)
-    if by_mpi and 'ACCELERATE_MIXED_PRECISION' in os.environ:
-        raise InputError("accelerate launch uses MPI here, which is not supported; "
-                         "launch with --multi_gpu, which also serves for CPUs")
-    return Team()
+    n = _env('WORLD_SIZE', 1) if 'RANK' in os.environ else 1
+    _check_launcher(n)
+    return _join_team(n) if n>1 else Team()
 
 def _join_team(n):
-    state = _connected(n)
-    if state.device.type=='cpu': default_device(False)                       # also where there are GPUs: --cpu means it
-    if state.process_index: warnings.filterwarnings('ignore')                # one of them is enough
-    if sys.platform.startswith('linux'): ctypes.CDLL(None).prctl(1, signal.SIGTERM)     # PR_SET_PDEATHSIG
-    atexit.register(lambda: dist.is_initialized() and dist.destroy_process_group())
-    return Team(
-        state.process_index, n, state.local_process_index,
-        n_local=int(os.environ.get('LOCAL_WORLD_SIZE', n)),
-        control=dist.new_group(backend='gloo', timeout=timedelta(days=7)))   # as long as the main process takes
-
-def _connected(n):
-    try: from accelerate import PartialState
-    except ImportError as e:
-        raise InputError(f"{n} processes were launched, which takes Accelerate: "
-                         "pip install medprog[distributed]") from e
-    asked = os.environ.get('ACCELERATE_USE_CPU', '').lower()=='true'
-    state = PartialState(cpu=asked or not torch.cuda.is_available(), timeout=timedelta(hours=1))
-    kind = str(state.distributed_type).split('.')[-1]
-    if kind in ('MULTI_CPU', 'MULTI_GPU'): return state
-    raise InputError(f"accelerate: {kind} is not supported; launch without it (accelerate launch --multi_gpu)")
+    rank = _env('RANK', 0)
+    local_rank = _env('LOCAL_RANK', rank)
+    by_cpu = os.environ.get('ACCELERATE_USE_CPU', '').lower()=='true' or not torch.cuda.is_available()
+    if by_cpu: default_device(False)                              # also where there are GPUs: --cpu means it
+    else: torch.cuda.set_device(local_rank)
+    dist.init_process_group('gloo' if by_cpu else 'nccl', timeout=timedelta(hours=1))
+    atexit.register(dist.destroy_process_group)
+    del os.environ['WORLD_SIZE']
+    if rank: warnings.filterwarnings('ignore')                    # one of them is enough
+    end_with_parent(signal.SIGTERM)
+    days = timedelta(days=7)                                      # as long as the main process takes
+    control = dist.new_group(backend='gloo', timeout=days)
+    return Team(rank, n, local_rank, n_local=_env('LOCAL_WORLD_SIZE', n), control=control)
 
 # %% ../../nbs/66_run.distributed.ipynb #d4926044
 @patch
 def main_only(self:Team,
     f:Callable, # Called in the main process only
-    *args, **kwargs
+    *args
 ) -> Any: # What it gives, in all of them
     "Let the main process do something; an `InputError` there is one in all"
-    if self.n==1: return f(*args, **kwargs)
-    said,error = [None, None],None
+    if self.n==1: return f(*args)
+    said = [None]
     if self.is_main:
-        try:
-            with hide_launcher(): said[0] = f(*args, **kwargs)
-        except InputError as e: said[1],error = str(e),e
+        try: said = [f(*args)]
+        except InputError as e: said = [e]
     dist.broadcast_object_list(said, group=self.control)
-    if said[1] is not None: raise InputError(said[1]) from error
+    if isinstance(said[0], InputError): raise said[0]
     return said[0]
 
 @patch
@@ -121,32 +110,24 @@ def first(self:Team):
 
 # %% ../../nbs/66_run.distributed.ipynb #ec77b8c1
 @patch
+def gather(self:Team,
+    o, # What this process has
+) -> list: # In the order of the processes, for each of them
+    "What all processes have"
+    if self.n==1: return [o]
+    said = [None]*self.n
+    dist.all_gather_object(said, o, group=self.control)
+    return said
+
+@patch
 def check_same(self:Team, **facts):
     "An `InputError` if the facts of another process are others"
-    if self.n==1: return
-    said = [None]*self.n
-    dist.all_gather_object(said, facts, group=self.control)
-    for i,other in enumerate(said):
-        for k,v in said[0].items():
+    main,*others = self.gather(facts)
+    for i,other in enumerate(others, 1):
+        for k,v in main.items():
             if other[k]!=v:
                 raise InputError(f"{k}: {v!r} in process 0 and {other[k]!r} in process {i}; "
                                  "all need the same files and the same kind of machine")
-
-@patch
-def agree(self:Team,
-    number:int, # Of this process
-    on:Literal['MAX','MIN']='MAX', # The greatest or the least of them
-) -> int: # The same in all processes
-    "The greatest or least of the numbers that the processes have"
-    if self.n==1: return number
-    t = torch.tensor(number)
-    dist.all_reduce(t, getattr(dist.ReduceOp, on), group=self.control)
-    return int(t)
-
-@patch
-def least(self:Team, number:int) -> int:
-    "The least of the numbers that the processes have"
-    return self.agree(number, 'MIN')
 
 # %% ../../nbs/66_run.distributed.ipynb #180ff745
 @patch
@@ -163,179 +144,95 @@ def whole(self:Team,
     n:int, # Images in the whole batch
 ) -> Tensor: # (n, ...); only this process's rows have a gradient
     "The parts of all processes, together"
-    if self.n==1: return t
     plain = t.as_subclass(Tensor).contiguous()
-    parts = [torch.empty_like(plain, requires_grad=False) for _ in range(self.n)]
+    parts = [torch.empty_like(plain) for _ in range(self.n)]
     dist.all_gather(parts, plain.detach())
     parts[self.rank] = plain
     return torch.cat(parts)[:n].as_subclass(type(t))
 
 # %% ../../nbs/66_run.distributed.ipynb #93031750
-class PartLoader(GetAttr):
-    "This process's part of the batches of `dl`"
-    _default = 'dl'
-    def __init__(self,
-        dl, # Of the whole batches
-        team:Team, # Whose process this is
-    ):
-        self.dl,self.team,self.n = dl,team,0                       # n: images in the whole batch
-
-    def __len__(self): return len(self.dl)
-
-    def to_detach(self, b, cpu=True, gather=True): return to_detach(b, cpu, gather=False)    # fastai would gather
-
-    def __iter__(self):
-        with part_drawn(self.dl, self.team): yield from self._read() if isinstance(self.dl, TfmdDL) else self._cut()
-
-    def _read(self):
-        dl,part = self.dl,self.team.part
-        dl.randomize()
-        batches = [list(idxs) for idxs in chunked(dl.get_idxs(), dl.bs, dl.drop_last)]
-        mine = [idxs[i] for idxs in batches for i in part(len(idxs))]
-        bs = len(part(dl.bs))
-        with random_kept(): own = dl.new(bs=bs, shuffle=False, drop_last=False, get_idxs=partial(list, mine))
-        for b,idxs in zip(own, batches):
-            self.n = len(idxs)
-            yield b
-
-    def _cut(self):
-        for b in self.dl:
-            self.n = find_bs(b)
-            idxs = self.team.part(self.n)
-            yield tuple(t[idxs] for t in b)
-
-# %% ../../nbs/66_run.distributed.ipynb #ad79bc42
 @contextmanager
-def part_drawn(
-    dl, # Of a training or validation set
-    team:Team, # Whose process this is
-):
-    "Let the augmentation of `dl` be this process's part of that of the whole batch inside the block"
+def _parts_of(dl, team):
+    "Let `dl` read only this process's part of each batch inside the block"
     tfms = [tfm for tfm in dl.after_batch.fs if isinstance(tfm, Augment)]
+    dl.create_batches = partial(_part_of_batches, dl, Team(team.rank, team.n))    # it may travel to a worker
     for tfm in tfms: tfm.part = team.rank,team.n
     try: yield
     finally:
+        del dl.create_batches
         for tfm in tfms: del tfm.part
+
+def _part_of_batches(dl, team, idxs):
+    for batch in chunked(idxs, dl.bs, dl.drop_last):
+        yield dl.do_batch([dl.do_item(batch[i]) for i in team.part(len(batch))])
 
 # %% ../../nbs/66_run.distributed.ipynb #31a4c6f1
 class _Mean(torch.autograd.Function):
     "The mean of a tensor over all processes"
     @staticmethod
-    def forward(ctx, x): return _mean(x)
-    @staticmethod
-    def backward(ctx, grad): return _mean(grad)
+    def forward(ctx, x):
+        total = x.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total/dist.get_world_size()
 
-def _mean(x):
-    total = x.clone(memory_format=torch.contiguous_format)
-    dist.all_reduce(total)
-    return total/dist.get_world_size()
+    @staticmethod
+    def backward(ctx, grad): return _Mean.apply(grad)
 
 # %% ../../nbs/66_run.distributed.ipynb #cb861b5e
-def whole_batch_norm(
-    m:nn.Module, # A batch norm in training mode
-    n:int, # Processes
-    x:Tensor, # (images of this process, channels, ...)
-) -> Tensor: # Of the same shape
-    "Batch norm with the statistics of the batches of all processes"
-    dims,shape = [0, *range(2, x.ndim)],[-1, *[1]*(x.ndim-2)]
-    wide = x if x.dtype==torch.float64 else x.float()
-    mean = _Mean.apply(wide.mean(dims, keepdim=True))
-    var = _Mean.apply((wide-mean).square().mean(dims, keepdim=True))
-    count = n*x.numel()//x.shape[1]
-    if m.track_running_stats: _note_statistics(m, mean.flatten(), var.flatten(), count)
-    scale = (var+m.eps).rsqrt()
-    if m.weight is not None: scale = scale*m.weight.view(shape)
-    out = (wide-mean)*scale
-    if m.bias is not None: out = out+m.bias.view(shape)
-    return out.to(x.dtype)
-
-@torch.no_grad()
-def _note_statistics(m, mean, var, count):
-    m.num_batches_tracked.add_(1)
-    momentum = 1/float(m.num_batches_tracked) if m.momentum is None else m.momentum
-    unbiased = var*count/(count-1)
-    m.running_mean.lerp_(mean.to(m.running_mean), momentum)
-    m.running_var.lerp_(unbiased.to(m.running_var), momentum)
+def _whole_batch_norm(m, n, x):
+    "Batch norm of a part (images, channels, ...) with the statistics of the batches of all `n` processes"
+    rows = x.movedim(1, -1)
+    wide,dims = rows.to(torch.promote_types(x.dtype, torch.float)),[*range(x.ndim-1)]
+    mean = _Mean.apply(wide.mean(dims))
+    var = _Mean.apply((wide-mean).square().mean(dims))
+    if m.track_running_stats:
+        m.num_batches_tracked += 1
+        share = 1/float(m.num_batches_tracked) if m.momentum is None else m.momentum
+        count = n*x.numel()//x.shape[1]
+        for kept,now in ((m.running_mean, mean), (m.running_var, var*count/(count-1))):
+            kept.lerp_(now.detach().to(kept), share)
+    weight,bias = (m.weight, m.bias) if m.affine else (1, 0)
+    out = (wide-mean)*((var+m.eps).rsqrt()*weight)+bias
+    return out.movedim(-1, 1).to(x.dtype)
 
 # %% ../../nbs/66_run.distributed.ipynb #321b3263
-def _norm_forward(m, team):
-    found,twin = m.forward,nn.SyncBatchNorm.convert_sync_batchnorm(m)       # it has the same weights and statistics
-    def forward(x):
-        if not m.training: return found(x)
-        return twin.train()(x) if x.is_cuda else whole_batch_norm(m, team.n, x)
-    return forward
+def _whole_norm(m, team):
+    twin = nn.SyncBatchNorm.convert_sync_batchnorm(m).train()               # it has the same weights and statistics
+    return lambda x: twin(x) if x.is_cuda else _whole_batch_norm(m, team.n, x)
 
-def _dropout_forward(m, team):
+def _whole_dropout(m, team):
     found = m.forward
     def forward(x):
-        if not m.training: return found(x)
         ones = x.new_ones(team.n, *x.shape)
-        mask = found(ones.flatten(0, 1)).view_as(ones)
-        return x*mask[team.rank]
+        return x*found(ones.flatten(0, 1)).view_as(ones)[team.rank]
     return forward
 
-_FORWARDS = {nn.modules.batchnorm._BatchNorm: _norm_forward, nn.modules.dropout._DropoutNd: _dropout_forward}
+_WHOLE = {nn.modules.batchnorm._BatchNorm: _whole_norm, nn.modules.dropout._DropoutNd: _whole_dropout}
+
+def _in_training(m, whole):
+    found = m.forward
+    return lambda x: whole(x) if m.training else found(x)
 
 @contextmanager
-def whole_batches(
-    model:nn.Module, # The network that is trained
-    team:Team, # Whose process this is
-):
+def _whole_batches(model, team):
     "Let batch norm and dropout in training be those of the whole batch inside the block"
     with ExitStack() as stack:
         for m in model.modules():
-            for kind,forward in _FORWARDS.items():
-                if isinstance(m, kind): stack.enter_context(forward_as(m, forward(m, team)))
+            for kind,make in _WHOLE.items():
+                if isinstance(m, kind): stack.enter_context(forward_as(m, _in_training(m, make(m, team))))
         yield
 
 # %% ../../nbs/66_run.distributed.ipynb #18ce542b
-class GradientSum:
-    "Sums gradients over all processes while the backward pass goes on, always in the same pieces and order"
-    def __init__(self,
-        params:list[nn.Parameter], # That learn, in the order of the network
-        mb:float=25., # Megabytes in a piece
-    ):
-        self.pieces,size = [[]],0
-        for p in reversed(params):
-            if size>mb*1e6:
-                self.pieces.append([])
-                size = 0
-            self.pieces[-1].append(p)
-            size += p.numel()*p.element_size()
-        self.hooks = [
-            p.register_post_accumulate_grad_hook(partial(self._ready, i))
-            for i,piece in enumerate(self.pieces) for p in piece]
-        self._expect_all()
+def _sum(_, bucket):
+    done = dist.all_reduce(bucket.buffer(), async_op=True)
+    return done.get_future().then(lambda o: o.value()[0])
 
-    def _expect_all(self): self.sent,self.left = [],[*map(len, self.pieces)]
-
-    def _ready(self, i, p):
-        self.left[i] -= 1
-        while len(self.sent)<len(self.pieces) and not self.left[len(self.sent)]: self._send()
-
-    def _send(self):
-        piece = self.pieces[len(self.sent)]
-        grads = [p.grad for p in piece if p.grad is not None]
-        flat = torch.cat([g.reshape(-1) for g in grads]) if grads else None
-        work = dist.all_reduce(flat, async_op=True) if grads else None
-        self.sent.append((grads, flat, work))
-
-# %% ../../nbs/66_run.distributed.ipynb #96646780
-@patch
-def finish(self:GradientSum):
-    "Wait until gradients are sums"
-    while len(self.sent)<len(self.pieces): self._send()              # with parameters that had no gradient
-    for grads,flat,work in self.sent:
-        if not grads: continue
-        work.wait()
-        parts = flat.split([g.numel() for g in grads])
-        for g,part in zip(grads, parts): g.copy_(part.view_as(g))
-    self._expect_all()
-
-@patch
-def close(self:GradientSum):
-    "Let gradients be as they come again"
-    for hook in self.hooks: hook.remove()
+def _summing(model):
+    "A network whose gradients are sums over all processes after the backward pass"
+    net = DistributedDataParallel(
+        model, find_unused_parameters=True, broadcast_buffers=False, init_sync=False)
+    net.register_comm_hook(None, _sum)
+    return net
 
 # %% ../../nbs/66_run.distributed.ipynb #e8fbc92d
 class TrainTogether(Callback):
@@ -345,23 +242,22 @@ class TrainTogether(Callback):
         team:Team|None=None, # That of this process by default
     ):
         self.team = team or find_team()
-        self.stack,self.sum = ExitStack(),None
+        self.whole,self.parts,self.learning = ExitStack(),ExitStack(),[]
 
     def before_fit(self):
         self.run = self.team.n>1 and is_fit(self.learn)
         if not self.run: return
         check_divides(self.dls.train, self.team)
-        set_random_state(random_of_main(self.team.main_only(get_random_states)))
-        rng = self.dls.train.rng
-        rng.setstate(self.team.main_only(rng.getstate))
-        for t in self.model.state_dict().values(): t.copy_(_of_main(t))
-        self.stack.enter_context(whole_batches(self.model, self.team))
-        self.stack.callback(setattr, self.learn, 'model', self.model)
-        self.learning,self.plain = [],self.model
+        self._begin_as_main()
+        self.plain = self.model
+        self.whole.enter_context(_whole_batches(self.plain, self.team))
+        self.whole.callback(setattr, self.learn, 'model', self.plain)
+        self.whole.callback(self._wrap, [])
 
-    def before_validate(self): self.learn.dl = PartLoader(self.dl, self.team)
-    def after_backward(self): self.sum.finish()
-    def after_fit(self): self.restore()
+    def before_validate(self): self._read_parts()
+    def after_pred(self): self.learn.model = self.plain
+    def after_train(self): self.parts.close()
+    after_validate = after_cancel_epoch = after_train
 
     def after_epoch(self):
         self.team.check_same(**{
@@ -369,56 +265,55 @@ class TrainTogether(Callback):
 
     def restore(self):
         "Leave the model as it was found; an interrupted fit has to be told"
-        self.stack.close()
-        if self.sum: self.sum.close()
-        self.sum = self.plain = None
+        self.parts.close(), self.whole.close()
+    def after_fit(self): self.restore()
 
 # %% ../../nbs/66_run.distributed.ipynb #22448e19
 @patch
+def _begin_as_main(self:TrainTogether):
+    team,rng = self.team,self.dls.train.rng
+    def weights(): return {k: v.cpu() for k,v in self.model.state_dict().items()}
+    set_random_state(_random_of_main(team.main_only(get_random_states)))
+    rng.setstate(team.main_only(rng.getstate))
+    self.model.load_state_dict(team.main_only(weights))
+
+@patch
 def before_train(self:TrainTogether):
-    learning = [p for p in self.model.parameters() if p.requires_grad]
-    if list(map(id, learning))!=list(map(id, self.learning)):
-        if self.sum: self.sum.close()
-        self.learning,self.sum = learning,GradientSum(learning)
-    self.learn.dl = PartLoader(self.dl, self.team)
+    learning = [id(p) for p in self.plain.parameters() if p.requires_grad]
+    if learning!=self.learning: self._wrap(learning)
+    self._read_parts()
+
+@patch
+def _read_parts(self:TrainTogether):
+    self.parts.close()
+    if isinstance(self.dl, TfmdDL): self.parts.enter_context(_parts_of(self.dl, self.team))
+
+@patch
+def _wrap(self:TrainTogether, learning):
+    self.learning,self.net = learning,None
+    gc.collect()
+    if learning: self.net = _summing(self.plain)
 
 # %% ../../nbs/66_run.distributed.ipynb #e21f5f20
 @patch
 def before_batch(self:TrainTogether):
-    n = self.dl.n
-    def whole(ts): return tuple(self.team.whole(t, n) for t in ts)
+    team,dl = self.team,self.dl
+    n = min(dl.bs, dl.n-self.iter*dl.bs)                            # images in the whole batch
+    net = self.net if self.training else self.plain
+    def whole(ts): return tuple(t if len(t)==n else team.whole(t, n) for t in ts)
+    def outputs(*xb):
+        if len(xb[0])==n: xb = [x[team.part(n)] for x in xb]
+        return team.whole(net(*xb), n)
     self.learn.yb = whole(self.yb)
-    mixed = self.training and _mixes(self.learn)
-    if mixed: self.learn.xb = whole(self.xb)
-    self.learn.model = _Part(self.plain, self.team, n, mixed)
+    if self.training and any(map(_mixes, self.learn.cbs)): self.learn.xb = whole(self.xb)
+    self.learn.model = outputs
 
-@patch
-def after_pred(self:TrainTogether): self.learn.model = self.plain
-
-def _mixes(learn):
-    "Will images of this batch be mixed?"
-    return any(
-        cb.schedule.mixing_at(learn.epoch)[0]>0 if isinstance(cb, Mixing)
-        else isinstance(cb, MixHandler)
-        for cb in learn.cbs)
-
-class _Part(nn.Module):
-    "A network that is given this process's part of a batch, or of what all have, and puts out the whole"
-    def __init__(self, model, team, n, mixed):
-        super().__init__()
-        self.model,self.team = model,team
-        self.n,self.mixed = n,mixed
-
-    def forward(self, *xb):
-        if self.mixed: xb = [x[self.team.part(self.n)] for x in xb]
-        return self.team.whole(self.model(*xb), self.n)
+def _mixes(cb):
+    "Will a callback mix the images of this batch?"
+    if isinstance(cb, Mixing): return cb.schedule.mixing_at(cb.epoch)[0]>0
+    return isinstance(cb, MixHandler)
 
 # %% ../../nbs/66_run.distributed.ipynb #f801ba77
-def _of_main(t):
-    copy = t.detach().clone(memory_format=torch.contiguous_format)
-    dist.broadcast(copy, 0)
-    return copy
-
 def check_divides(
     dl, # Of the training set
     team:Team, # Among whose processes
@@ -430,9 +325,7 @@ def check_divides(
             raise InputError(f"batch_size: {what} of {n} images can't be divided among {team.n} processes; "
                              f"give {max(n//team.n, 1)*team.n}")
 
-def random_of_main(
-    state:dict, # As `random_state` gives it, in the main process
-) -> dict: # For this one
+def _random_of_main(state):
     "The state of all random numbers; all GPUs are where that of the main process is"
     cuda = state['torch_cuda_state']
     return state|dict(torch_cuda_state=cuda[:1]*torch.cuda.device_count()) if cuda else state
@@ -440,31 +333,28 @@ def random_of_main(
 # %% ../../nbs/66_run.distributed.ipynb #abd40c3f
 class StopTogether(Stop):
     "Notes Ctrl-C or SIGTERM in any process of a team"
-    noted = agreed = 0
+    noted = 0
     def __init__(self,
+        message:str, # For who asked, when all is saved
         team:Team, # Of this process
     ):
+        super().__init__(message)
         self.team = team
 
     def _note(self, number, frame): self.noted = number
 
     @property
     def signal(self):
-        "The one that came to any of them; each asks as often as the others"
-        self.agreed = self.team.agree(self.noted)
-        return self.agreed or None
-
-    def error(self):
-        dist.barrier(self.team.control)              # the state is saved
-        return Stopped(self.agreed)
+        "The one that came to any of them; each asks as often as the others, and waits for them"
+        return max(self.team.gather(self.noted)) or None
 
 # %% ../../nbs/66_run.distributed.ipynb #7ab1bf05
 class Follower(Checkpoint):
     "A `Checkpoint` that another process writes"
-    def __init__(self, folder, state=None, *args, **kwargs):
-        super().__init__(folder, state, *args, **kwargs)
-        at = state['at'] if state else {}
-        if at.get('random'): at['random'] = random_of_main(at['random'])
+    def begin(self):
+        at = self.state['at'] if self.state else {}
+        if at.get('random'): at['random'] = _random_of_main(at['random'])
+        return super().begin()
 
     def _save(self, epoch, batch=0): "The main process does"
 

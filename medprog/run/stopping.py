@@ -15,7 +15,7 @@ from fastcore.basics import patch
 from ..core import InputError
 
 # %% auto #0
-__all__ = ['Stopped', 'Stop', 'end_workers_with_run', 'FiniteLoss']
+__all__ = ['Stopped', 'Stop', 'end_with_parent', 'end_workers_with_run', 'FiniteLoss']
 
 # %% ../../nbs/61_run.stopping.ipynb #eb0c5659
 class Stopped(KeyboardInterrupt):
@@ -28,21 +28,31 @@ class Stopped(KeyboardInterrupt):
 class Stop:
     "Notes the first Ctrl-C or SIGTERM while it is entered; the second does what it always did"
     signal = None                                        # the number of the one that came
+    def __init__(self,
+        message:str='', # For who asked, when all is saved
+    ):
+        self.message = message
+
     def __enter__(self):
-        main = threading.current_thread() is threading.main_thread()      # nobody else may listen
-        signals = (signal.SIGINT, signal.SIGTERM) if main else ()
-        self.found = {s: signal.signal(s, self._note) for s in signals}
+        is_main = threading.current_thread() is threading.main_thread()   # nobody else may listen
+        self.found = {s: signal.signal(s, self._note) for s in (signal.SIGINT, signal.SIGTERM) if is_main}
         return self
 
-    def __exit__(self, *args): self._put_back()
-    def _note(self, number, frame): self.signal = number; self._put_back()
-    def _put_back(self):
+    def __exit__(self, *args):
         for s,f in self.found.items(): signal.signal(s, f)
         self.found = {}
 
-    def error(self): return Stopped(self.signal)
+    def _note(self, number, frame): self.signal = number; self.__exit__()
+
+    def error(self): return Stopped(self.signal, self.message)
 
 # %% ../../nbs/61_run.stopping.ipynb #8f3fa886
+def end_with_parent(
+    number:int, # Of the signal
+):
+    "On Linux this process gets a signal when the one ends that started it"
+    if sys.platform=='linux': ctypes.CDLL(None).prctl(1, number)        # PR_SET_PDEATHSIG
+
 def end_workers_with_run(
     dls:DataLoaders, # Of the run
 ):
@@ -50,8 +60,7 @@ def end_workers_with_run(
     for dl in dls.loaders: dl.wif = partial(_end_with_run, os.getpid())
 
 def _end_with_run(run):
-    if not sys.platform.startswith('linux'): return
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)           # PR_SET_PDEATHSIG
+    end_with_parent(signal.SIGKILL)
     if multiprocessing.get_start_method()=='fork' and os.getppid()!=run: os._exit(1)
 
 # %% ../../nbs/61_run.stopping.ipynb #ed9123ea
@@ -62,11 +71,11 @@ class FiniteLoss(Callback):
     def before_fit(self): self.first,self.least = None,float('inf')
 
     def after_loss(self):
-        loss = self.learn.loss.detach()
-        if not _are_finite([loss]):
+        loss = self.learn.loss.detach().mean()
+        if not loss.isfinite():
             why = f"{self._why()}; the weights before this batch were good, and the checkpoint is from before it"
-            self._stop(f"loss is {float(loss.mean())}", f"batch {self.iter}", why)
-        if self.first is None: self.first = float(loss.mean())
+            self._stop(f"loss is {float(loss)}", f"batch {self.iter}", why)
+        if self.first is None: self.first = float(loss)
 
     def after_train(self):
         if self.first is None: return                    # there was no batch
@@ -75,8 +84,8 @@ class FiniteLoss(Callback):
             where = f"after {self.first:.3g} in the first batch"
             self._stop(f"training loss is {now:.3g}", where, f"it has exploded; {_GENTLER} may help")
         if now>1.3*self.least:
-            what = f"training loss has risen from {self.least:.3g} to {now:.3g} in epoch {self.epoch}"
-            warnings.warn(f"{what}; if nothing else made the task harder, {_GENTLER} may help", stacklevel=2)
+            warnings.warn(f"training loss has risen from {self.least:.3g} to {now:.3g} in epoch {self.epoch}; "
+                          f"if nothing else made the task harder, {_GENTLER} may help", stacklevel=2)
         self.least = min(self.least, now)
 
 # %% ../../nbs/61_run.stopping.ipynb #8fd48e23
@@ -100,11 +109,6 @@ def _are_finite(tensors): return all(torch.isfinite(o).all() for o in tensors)
 _NO_MEMORY = ("out of memory", "can't allocate memory", "DefaultCPUAllocator")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
-def _is_no_memory(e):
-    return isinstance(e, MemoryError) or any(o in str(e) for o in _NO_MEMORY)
-
-def _is_no_disk(e): return getattr(e, 'errno', None) in _FULL or 'failed writing' in str(e)
-
 @contextmanager
 def shortage_as_input_error(
     folder:str|Path, # The run's
@@ -114,11 +118,11 @@ def shortage_as_input_error(
     "Running out of memory or disk inside the block is an `InputError` that says what to try"
     try: yield
     except (MemoryError, RuntimeError, OSError) as e:
-        if _is_no_memory(e):
+        if isinstance(e, MemoryError) or any(o in str(e) for o in _NO_MEMORY):
             raise InputError(f"out of memory with batches of {bs} images of {size} px; "
                              f"try --batch-size {max(2, bs//2)}, a smaller --size or a smaller --arch; "
                              f"--resume goes on with {folder}") from e
-        if _is_no_disk(e):
+        if getattr(e, 'errno', None) in _FULL or 'failed writing' in str(e):
             raise InputError(f"no space is left on the disk of {folder} ({e}); "
                              "the last checkpoint there is untouched: make room, then --resume") from e
         raise
