@@ -12,12 +12,15 @@ from functools import partial
 from itertools import chain,pairwise
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
+from typing import NamedTuple
 from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
+import pandas as pd
 import PIL
 import pydicom
 from PIL import Image
 from fastcore.basics import chunked,noop,patch
+from fastcore.xdg import xdg_cache_home
 from ..core import InputError,writing
 from .images import check_is_file,decode_image,FileContent,reading_file,squeeze
 
@@ -27,9 +30,8 @@ __all__ = ['cache_folder', 'ImageCache', 'read_ahead', 'map_by_threads', 'Cached
 # %% ../../nbs/22_data.cache.ipynb #f7c93841
 def cache_folder() -> Path:
     "Where decoded images are: below `MEDPROG_CACHE`, else `XDG_CACHE_HOME`/medprog, else ~/.cache/medprog"
-    caches = os.environ.get('XDG_CACHE_HOME') or '~/.cache'
-    folder = os.environ.get('MEDPROG_CACHE') or f'{caches}/medprog'
-    return Path(os.path.expanduser(folder), 'images')
+    folder = os.environ.get('MEDPROG_CACHE') or xdg_cache_home()/'medprog'
+    return Path(folder, 'images').expanduser()
 
 # %% ../../nbs/22_data.cache.ipynb #0f9dceda
 _DECODER = f'2-{PIL.__version__}-{pydicom.__version__}'
@@ -61,10 +63,11 @@ class ImageCache:
 
     def read(self,
         digest:str, # Hash of a file's content
-    ) -> np.void|None: # The `shape` in the file and the `square`; None if they aren't there
+    ) -> tuple: # Width and height in the file, and the square; None and None if they aren't there
         "What is kept of an image"
         with suppress(OSError):
-            if digest in self: return np.fromfile(self._path(digest), self.kept, 1)[0]
+            if digest in self: return np.fromfile(self._path(digest), self.kept, 1)[0].item()
+        return None,None
 
 # %% ../../nbs/22_data.cache.ipynb #cdc1c529
 _SPARE = 2**30
@@ -122,8 +125,7 @@ def add(self:ImageCache,
     else: self.used.add(digest)
 
 # %% ../../nbs/22_data.cache.ipynb #83f40eef
-_UNKNOWN = ['', 0, 0, '']
-_ROW = np.dtype([('digest', object), ('width', int), ('height', int), ('problem', object)])
+_UNKNOWN = ['', 0, 0, None]
 
 def _stamp(path, before):
     "What changes with a file and is seen without reading it; empty if it isn't there, or not older than `before`"
@@ -171,28 +173,31 @@ def _scan_file(path, size, cache=None):
             check_is_file(path)
             content = FileContent(path)
             digest = hashlib.sha256(content.getbuffer()).hexdigest()
-            kept = cache.read(digest) if cache else None
-            if kept is not None: return [digest, *kept['shape'].tolist(), '']
+            shape,_ = cache.read(digest) if cache else (None, None)
+            if shape is not None: return [digest, *shape.tolist(), None]
             im,shape = decode_image(path, content, size)
     except InputError as e: return ['', 0, 0, str(e)]
     if cache: cache.add(digest, shape, np.asarray(squeeze(im, size)))
-    return [digest, *shape, '']
+    return [digest, *shape, None]
 
+# %% ../../nbs/22_data.cache.ipynb #0374670f
 def _scan_new(paths, root, cache, check):
     "The rows of files below `root`; only those are read, and only to `check` them, whose images aren't in the cache"
-    name = hashlib.sha256(os.fsencode(root)).hexdigest()[:32]
-    file = cache.folder/f'{name}.json'
+    name = hashlib.sha256(os.fsencode(root)).hexdigest()
+    file = cache.folder/f'{name[:32]}.json'
     memo,stamps = _read_memo(file),{}
     before = time.time_ns()-2*10**9
     def recall(path):
-        stamps[path] = stamp = _stamp(path, before)
-        row = memo.get(stamp, _UNKNOWN)
+        stamps[path] = _stamp(path, before)
+        row = memo.get(stamps[path], _UNKNOWN)
         return row if row[0] in cache else _UNKNOWN
-    rows = dict(zip(paths, map_by_threads(recall, paths)))
-    new = [path for path in paths if check and rows[path]==_UNKNOWN]
-    scan = partial(_scan_file, size=cache.size, cache=cache)
+    def scan(path):
+        row = _scan_file(path, cache.size, cache)
+        if row[0] and stamps[path]: noted[stamps[path]] = row
+        return row
+    rows,noted = dict(zip(paths, map_by_threads(recall, paths))),{}
+    new = [path for path in paths if rows[path]==_UNKNOWN] if check else []
     rows.update(zip(new, map_by_threads(scan, new)))
-    noted = {stamps[path]: rows[path] for path in new if stamps[path] and rows[path][0]}
     if not noted.items()<=memo.items():
         with suppress(OSError), writing(file, suffix=f'.{uuid.uuid4().hex}') as part:
             part.write_text(json.dumps(memo|noted))
@@ -212,8 +217,8 @@ class CachedOpener:
     ) -> np.ndarray|None: # The pixels `(size, size, 3)`, None if they aren't in the cache
         "The pixels of an image as they are in the cache"
         if size!=self.cache.size or key not in self.digests: return None
-        kept = self.cache.read(self.digests[key])
-        return None if kept is None else kept['square']
+        _,square = self.cache.read(self.digests[key])
+        return square
 
     def __call__(self, key, size=None):
         pixels = self.square(key, size)
@@ -230,22 +235,11 @@ class CachedOpener:
 ForkingPickler.register(CachedOpener, lambda cached: (CachedOpener, tuple(vars(cached).values())))
 
 # %% ../../nbs/22_data.cache.ipynb #6e77b788
-@dataclass
-class ScanResult:
-    "What one look at image files has found, file by file"
+class ScanResult(NamedTuple):
+    "What one look at image files has found"
     open:Callable # Opens the images, from the cache if they are there
-    places:np.ndarray # A row a file: its `digest`, `width` and `height`, and its `problem` if it can't be read
+    files:pd.DataFrame # A row a key: `digest`, `width` and `height`, and a `problem` if it can't be read
     note:str|None=None # What to tell the user if not all could be kept
-
-    @property
-    def problems(self):
-        "Why those that can't be read can't be, by number"
-        return {i: why for i,why in enumerate(self.places['problem']) if why}
-
-    @property
-    def good(self):
-        "Which files can be read"
-        return self.places['problem']==''
 
 # %% ../../nbs/22_data.cache.ipynb #3fb01205
 def scan_images(
@@ -260,12 +254,10 @@ def scan_images(
     cache = ImageCache(size, int(gigabytes*1e9), cache_folder())
     if gigabytes>0: rows = _scan_new(paths, opener.root, cache, check)
     else: rows = map_by_threads(partial(_scan_file, size=size), paths)
-    seen = ScanResult(opener, np.array([*map(tuple, rows)], _ROW))
-    if gigabytes<=0: return seen
-    digests = {key: digest for key,(digest,_,_,problem) in zip(keys, rows) if not problem}
-    seen.open = CachedOpener(opener, cache, digests)
+    files = pd.DataFrame(rows, keys, ['digest', 'width', 'height', 'problem'])
+    if gigabytes<=0: return ScanResult(opener, files)
+    digests = files.digest[files.problem.isna()].to_dict()
     missing = sum(digest not in cache.used for digest in digests.values())
-    if missing and check:
-        seen.note = (f"{missing} of {len(keys)} images are not kept in {cache.folder} "
-                     f"but decoded in every epoch: {cache.problem}")
-    return seen
+    note = (f"{missing} of {len(keys)} images are not kept in {cache.folder} "
+            f"but decoded in every epoch: {cache.problem}")
+    return ScanResult(CachedOpener(opener, cache, digests), files, note if missing and check else None)
