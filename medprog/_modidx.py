@@ -557,6 +557,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                       'medprog.data.loaders.image_dls': ('data.loaders.html#image_dls', 'medprog/data/loaders.py'),
                                       'medprog.data.loaders.n_workers': ('data.loaders.html#n_workers', 'medprog/data/loaders.py')},
             'medprog.data.phantom': { 'medprog.data.phantom._bump': ('data.phantom.html#_bump', 'medprog/data/phantom.py'),
+                                      'medprog.data.phantom._classes': ('data.phantom.html#_classes', 'medprog/data/phantom.py'),
                                       'medprog.data.phantom._distractors': ('data.phantom.html#_distractors', 'medprog/data/phantom.py'),
                                       'medprog.data.phantom._findings': ('data.phantom.html#_findings', 'medprog/data/phantom.py'),
                                       'medprog.data.phantom._grid': ('data.phantom.html#_grid', 'medprog/data/phantom.py'),

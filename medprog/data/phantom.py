@@ -38,37 +38,39 @@ def _kind_of(key): return key.split('-')[0]
 _NOISE = .3                                                   # sigma, where scores have a standard deviation of 1
 _MEANS = dict(binary=dict(malignant=-.2), multiclass=dict(mass=.5, malignant=-.2),
               multilabel=dict(mass=0., calcification=-.4, shadow=-.4))  # they set how common a finding is
-_ALWAYS = dict(mass=9., malignant=0., calcification=-9., shadow=-9.)    # scores of what a task does not ask about
 
 def _findings(patient):
-    "The score of each finding of `patient`, and whether it is there"
+    "The score of each finding of `patient`, and whether it is there, as 0 or 1"
     means = _MEANS[_kind_of(patient)]
     rng = _rng(patient, 'findings')
     scores = rng.normal([*means.values()])
-    noisy = scores + rng.normal(0, _NOISE, len(means))
-    scores,noisy = (_ALWAYS | dict(zip(means, o.tolist())) for o in (scores, noisy))
-    return scores,{name: o>0 for name,o in noisy.items()}
+    there = scores+rng.normal(0, _NOISE, len(means))>0
+    return dict(zip(means, scores.tolist())),dict(zip(means, map(int, there)))
+
+def _classes(patient, p):
+    "The probability of each class, given that of each finding"
+    kind = _kind_of(patient)
+    if kind=='multilabel': return [*p.values()]
+    mass,malignant = p.get('mass', 1),p['malignant']
+    probs = [1-mass, mass*(1-malignant), mass*malignant]
+    return probs[-len(CLASSES[kind]):]
 
 def _labels(patient):
     "The class of `patient`; multi-label: 0 or 1 for each class"
-    _,found = _findings(patient)
-    if _kind_of(patient)=='multilabel': return [int(found[name]) for name in CLASSES['multilabel']]
-    if not found['mass']: return ['normal']
-    return ['malignant' if found['malignant'] else 'benign']
+    kind = _kind_of(patient)
+    hot = _classes(patient, _findings(patient)[1])
+    return hot if kind=='multilabel' else [CLASSES[kind][hot.index(1)]]
 
 # %% ../../nbs/20_data.phantom.ipynb #be3473b1
 def phantom_oracle(
     key:str, # Image key
 )->np.ndarray: # Probability of each class
     "All that can be known of the label of image `key`: its probabilities given the scores it is drawn from"
-    scores,_ = _findings(_patient_of(key))
-    names = CLASSES[_kind_of(key)]
-    p = {name: NormalDist(0, _NOISE).cdf(score) for name,score in scores.items()}
-    p['normal'] = 1-p['mass']
-    if 'malignant' in names:
-        p['benign'] = p['mass']*(1-p['malignant'])
-        p['malignant'] *= p['mass']
-    return np.array([p[name] for name in names])
+    patient = _patient_of(key)
+    scores,_ = _findings(patient)
+    noise = NormalDist(0, _NOISE)
+    p = {name: noise.cdf(score) for name,score in scores.items()}
+    return np.array(_classes(patient, p))
 
 # %% ../../nbs/20_data.phantom.ipynb #0a54eb18
 _DEAL = ['train', 'test', 'train', 'valid', 'train']*4
@@ -87,16 +89,17 @@ def phantom_table(
         raise InputError(f"phantom with n_patients={n_patients}, images={images}, seed={seed}: "
                          "expected 1 patient or more, 1 to 10 images, a seed of 0 or more")
     targets = CLASSES[kind] if kind=='multilabel' else ['label']
-    patients = pd.Series([f'{kind}-{seed}-{i:05d}' for i in range(n_patients)])
-    df = pd.DataFrame([*patients.map(_labels)], columns=targets).assign(patient=patients)
-    luck = patients.map(lambda patient: _rng(patient, 'split').random())
-    order = df.assign(luck=luck).sort_values([*targets, 'luck']).index
+    def drawn(patient):
+        luck = _rng(patient, 'split').random()
+        n = _rng(patient, 'images').integers(least, most+1)
+        return patient,luck,n,*_labels(patient)
+    rows = [drawn(f'{kind}-{seed}-{i:05d}') for i in range(n_patients)]
+    df = pd.DataFrame(rows, columns=['patient', 'luck', 'n', *targets])
+    order = df.sort_values([*targets, 'luck']).index
     df.loc[order,'split'] = np.resize(_DEAL, n_patients)
-    n = patients.map(lambda patient: _rng(patient, 'images').integers(least, most+1))
-    df = df.loc[df.index.repeat(n)].reset_index(drop=True)
-    number = df.groupby('patient').cumcount().astype(str)
-    df.insert(0, 'image', df.patient+number)
-    return df
+    df = df.loc[df.index.repeat(df.n)].reset_index(drop=True)
+    df['image'] = df.patient+df.groupby('patient').cumcount().astype(str)
+    return df[['image', *targets, 'patient', 'split']]
 
 # %% ../../nbs/20_data.phantom.ipynb #b07e77d3
 def _grid(size):
@@ -116,15 +119,15 @@ def _tissue(patient, x, z):
     "Skin, fat, gland and muscle between wavy borders, mottled, fading with depth; in dB"
     rng = _rng(patient, 'tissue')
     echo = rng.normal((-6, -19, -12, -19), 2)
-    gain = rng.normal(0, 1.5)
-    fading = rng.uniform(3, 8)*z
-    mottled = 2*_smooth(rng.normal(size=(10, 8)), len(z))
-    db = echo[0] + gain - fading + mottled
+    db = (echo[0] + rng.normal(0, 1.5)
+          - rng.uniform(3, 8)*z
+          + 2*_smooth(rng.normal(size=(10, 8)), len(z)))
     borders = rng.normal((.05, .22, .8), (.01, .04, .04))
-    waves = rng.uniform((.5, 0, .005), (2, 1, .035), (3, 3))
-    for change,depth,(cycles,phase,height) in zip(np.diff(echo), borders, waves):
-        wave = height*np.sin(2*np.pi*(cycles*x+phase))
-        db = db + change*_step(z - depth - wave, .012)
+    for change,depth in zip(np.diff(echo), borders):
+        cycles,phase,height = rng.uniform((.5, 0, .005), (2, 1, .035))
+        turns = cycles*x+phase
+        wave = height*np.sin(2*np.pi*turns)
+        db += change*_step(z-depth-wave, .012)
     return db
 
 def _distractors(patient, x, z):
@@ -134,11 +137,12 @@ def _distractors(patient, x, z):
     for _ in range(rng.integers(0, 3)):
         cx,cz,r = rng.uniform((.08, .3, .03), (.92, .85, .065))
         dist = np.hypot(x-cx, z-cz)/r
-        behind = _step(r-abs(x-cx), .01)*_step(z-cz-r, .02)
-        db = db - 14*_step(1-dist, .1) + 5*behind
+        db = db - 14*_step(1-dist, .1)
+        db += 5*_step(r-abs(x-cx), .01)*_step(z-cz-r, .02)
     for _ in range(rng.integers(0, 2)):
         cx,width,depth = rng.uniform((0, .02, 2), (1, .05, 7))
-        db = db - depth*_step(width-abs(x-cx), .02)*_step(z-.05, .02)
+        column = _step(width-abs(x-cx), .02)
+        db = db - depth*column*_step(z-.05, .02)
     return db
 
 # %% ../../nbs/20_data.phantom.ipynb #72b7d27c
@@ -151,55 +155,62 @@ def _rngs(key, what):
 def _lesion(key, score, x, z):
     "The lesion of image `key` with rays, and 1 in the column below: the patient's shape `p`, seen in the view `v`"
     p,v = _rngs(key, 'lesion')
-    grade = _step(score + v.normal(0, .2), .2)
-    cx,cz = p.uniform((.2, .28), (.8, .68)) + v.normal(0, .03, 2)
+    grade = _step(score+v.normal(0, .2), .2)
+    centre = p.uniform((.2, .28), (.8, .68))
+    cx,cz = centre+v.normal(0, .03, 2)
     r = p.uniform(.14, .21)*v.normal(1, .07)
     tall = p.normal(-.35+.5*grade, .12)                       # log of how much taller than wide it is
     root = np.exp(tall)**.5
     w,h = r/root,r*root
-    dx,dz = (x-cx)/w,(z-cz)/h
-    dist = np.hypot(dx, dz)
-    def waves(*cycles):
-        phases = p.uniform(0, 2*np.pi, (3, 1, 1))
-        return np.cos(np.reshape(cycles, (3, 1, 1))*np.arctan2(dz, dx)+phases)
-    oval = waves(2, 3, 5)
-    lobes = sum(p.normal(0, .02+.05*grade, (3, 1, 1))*oval)
-    ragged = sum(waves(*p.integers(7, 14, 3)))
-    rays = grade*np.exp(-dist/4)*sum(waves(*p.integers(9, 16, 3)))
-    below = _step((1-abs(dx))*w, .015)*_step((dz-.6)*h, .03)
-    return _Lesion(dist/(1 + lobes + .09*grade*ragged), rays, below, grade)
+    dx = (x-cx)/w
+    dz = (z-cz)/h
+    angle,dist = np.arctan2(dz, dx),np.hypot(dz, dx)
+    def waves(cycles): return [np.cos(k*angle+p.uniform(0, 2*np.pi)) for k in cycles]
+    oval,spread = waves((2, 3, 5)),.02+.05*grade
+    lobes = sum(p.normal(0, spread)*o for o in oval)
+    ragged = sum(waves(p.integers(7, 14, 3)))
+    spikes = sum(waves(p.integers(9, 16, 3)))
+    margin = 1 + lobes + .09*grade*ragged
+    rays = grade*np.exp(-dist/4)*spikes
+    beside = _step((1-abs(dx))*w, .015)
+    return _Lesion(dist/margin, rays, beside*_step((dz-.6)*h, .03), grade)
 
 # %% ../../nbs/20_data.phantom.ipynb #57476c2f
 def _bump(d): return np.exp(-d**2)                            # 1 at d=0
 
-def _lesion_db(key, lesion, size):
-    "What `lesion` adds to the echo, in dB"
+def _lesion_db(key, score, x, z):
+    "What the lesion of image `key` adds to the echo, in dB"
     rng = _rng(key, 'echo')
-    dist,rays,below,grade = lesion
+    dist,rays,below,grade = _lesion(key, score, x, z)
     inside = _step(1-dist, .05+.08*grade)
-    texture = -10 - 3*grade + (1+8*grade)*_smooth(rng.normal(size=(24, 20)), size)
+    noise = _smooth(rng.normal(size=(24, 20)), len(z))
+    texture = -10 - 3*grade + (1+8*grade)*noise
     rim = 7*(1-grade)*_bump((dist-1.12)/.08)
-    outside = 14*rays + (rng.normal(4, 2) - 11*grade)*below
-    return rim + inside*texture + (1-inside)*outside
+    behind = rng.normal(4, 2) - 11*grade
+    return (rim + inside*texture
+            + (1-inside)*(14*rays + behind*below))
 
 # %% ../../nbs/20_data.phantom.ipynb #eb7286fa
 def _specks(key, x, z):
     "A cluster of 16 calcifications: bright points of height 1"
     p,v = _rngs(key, 'specks')
-    centre = p.uniform((.2, .3), (.8, .7)) + v.normal(0, .02, 2)
-    points = centre + p.normal(0, .09, (16, 2))
-    return sum(np.exp(-((x-cx)**2+(z-cz)**2)/(2*.014**2))
-               for cx,cz in points)
+    centre = p.uniform((.2, .3), (.8, .7))
+    points = centre + v.normal(0, .02, 2) + p.normal(0, .09, (16, 2))
+    squared = ((x-cx)**2+(z-cz)**2 for cx,cz in points)
+    return sum(np.exp(-o/(2*.014**2)) for o in squared)
 
 def _shadow(key, x, z):
     "A bright reflector and the dark column of depth 1 behind it"
     p,v = _rngs(key, 'shadow')
     place = p.uniform((.15, .15, .06), (.85, .4, .12))
     cx,cz,width = place + v.normal(0, .01, 3)
-    column = .6*_bump((z-cz)/.015) - _step(z-cz-.03, .02)
-    return _step(width-abs(x-cx), .012)*column
+    reflector = .6*_bump((z-cz)/.015)
+    beside = _step(width-abs(x-cx), .012)
+    return beside*(reflector - _step(z-cz-.03, .02))
 
 # %% ../../nbs/20_data.phantom.ipynb #1c38a4df
+_ALWAYS = dict(mass=9., malignant=0., calcification=-9., shadow=-9.)  # scores of what a task does not ask about
+
 def phantom_image(
     key:str, # Image key, as in `phantom_table`
     size:int=64, # Side in pixels, 32 or more
@@ -208,12 +219,11 @@ def phantom_image(
     patient = _patient_of(key)
     if size<32: raise InputError(f"phantom size {size}: expected 32 pixels or more")
     x,z = _grid(size)
-    scores,_ = _findings(patient)
-    shows = {name: _step(score, .35) for name,score in scores.items()}
-    lesion = _lesion(key, scores['malignant'], x, z)
+    score = _ALWAYS | _findings(patient)[0]
+    shows = {name: _step(s, .35) for name,s in score.items()}
     speckle = _smooth(_rng(key, 'speckle').rayleigh(size=(80, 56)), size)
     db = (_tissue(patient, x, z) + _distractors(patient, x, z)
-          + shows['mass']*_lesion_db(key, lesion, size)
+          + shows['mass']*_lesion_db(key, score['malignant'], x, z)
           + 22*shows['calcification']*_specks(key, x, z)
           + 20*shows['shadow']*_shadow(key, x, z)
           + 20*np.log10(np.maximum(speckle, .1)))
@@ -227,5 +237,5 @@ def phantom_mask(
 )->np.ndarray: # True on the lesion; nowhere if the label says that there is none
     "The pixels of the lesion (multi-label: of the mass) in image `key`"
     scores,found = _findings(_patient_of(key))
-    lesion = _lesion(key, scores['malignant'], *_grid(size))
-    return (lesion.dist<1) & found['mass']
+    lesion = _lesion(key, scores.get('malignant', 0.), *_grid(size))
+    return lesion.dist<found.get('mass', 1)
