@@ -22,7 +22,7 @@ from PIL import Image
 from fastcore.basics import chunked,noop,patch
 from fastcore.xdg import xdg_cache_home
 from ..core import InputError,writing
-from .images import check_is_file,decode_image,FileContent,reading_file,squeeze
+from .images import decode_image,FileContent,reading_file,squeeze
 
 # %% auto #0
 __all__ = ['cache_folder', 'ImageCache', 'read_ahead', 'map_by_threads', 'CachedOpener', 'ScanResult', 'scan_images']
@@ -170,17 +170,16 @@ def _scan_file(path, size, cache=None):
     path = Path(path)
     try:
         with reading_file(path):
-            check_is_file(path)
             content = FileContent(path)
             digest = hashlib.sha256(content.getbuffer()).hexdigest()
             shape,_ = cache.read(digest) if cache else (None, None)
             if shape is not None: return [digest, *shape.tolist(), None]
-            im,shape = decode_image(path, content, size)
+            im,shape = decode_image(content, size)
     except InputError as e: return ['', 0, 0, str(e)]
     if cache: cache.add(digest, shape, np.asarray(squeeze(im, size)))
     return [digest, *shape, None]
 
-# %% ../../nbs/22_data.cache.ipynb #0374670f
+# %% ../../nbs/22_data.cache.ipynb #a4785901
 def _scan_new(paths, root, cache, check):
     "The rows of files below `root`; only those are read, and only to `check` them, whose images aren't in the cache"
     name = hashlib.sha256(os.fsencode(root)).hexdigest()
@@ -191,16 +190,15 @@ def _scan_new(paths, root, cache, check):
         stamps[path] = _stamp(path, before)
         row = memo.get(stamps[path], _UNKNOWN)
         return row if row[0] in cache else _UNKNOWN
-    def scan(path):
-        row = _scan_file(path, cache.size, cache)
-        if row[0] and stamps[path]: noted[stamps[path]] = row
-        return row
-    rows,noted = dict(zip(paths, map_by_threads(recall, paths))),{}
+    rows = dict(zip(paths, map_by_threads(recall, paths)))
     new = [path for path in paths if rows[path]==_UNKNOWN] if check else []
+    scan = partial(_scan_file, size=cache.size, cache=cache)
     rows.update(zip(new, map_by_threads(scan, new)))
-    if not noted.items()<=memo.items():
+    seen = {stamp: rows[path] for path,stamp in stamps.items()
+            if stamp and rows[path][0]}
+    if memo|seen!=memo:
         with suppress(OSError), writing(file, suffix=f'.{uuid.uuid4().hex}') as part:
-            part.write_text(json.dumps(memo|noted))
+            part.write_text(json.dumps(memo|seen))
     return [rows[path] for path in paths]
 
 # %% ../../nbs/22_data.cache.ipynb #a7e71702

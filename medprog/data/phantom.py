@@ -79,26 +79,24 @@ _DEAL[13] = 'train'                                           # of 20 patients 1
 def phantom_table(
     kind:Literal['binary','multiclass','multilabel']='binary', # What is to be told apart
     n_patients:int=300, # Number of patients
-    images:tuple[int,int]=(1, 4), # Fewest and most images of a patient
     seed:int=0, # Another seed is another set of patients
 )->pd.DataFrame: # Columns `image`, `label` (multi-label: a 0/1 column for each class), `patient`, `split`
     "A data set of phantom images"
     if kind not in CLASSES: raise InputError(f"phantom kind {kind!r}: expected one of {', '.join(CLASSES)}")
-    least,most = images
-    if n_patients<1 or seed<0 or not 1<=least<=most<=10:
-        raise InputError(f"phantom with n_patients={n_patients}, images={images}, seed={seed}: "
-                         "expected 1 patient or more, 1 to 10 images, a seed of 0 or more")
+    if n_patients<1 or seed<0:
+        raise InputError(f"phantom with n_patients={n_patients}, seed={seed}: "
+                         "expected 1 patient or more, a seed of 0 or more")
     targets = CLASSES[kind] if kind=='multilabel' else ['label']
     def drawn(patient):
         luck = _rng(patient, 'split').random()
-        n = _rng(patient, 'images').integers(least, most+1)
-        return patient,luck,n,*_labels(patient)
-    rows = [drawn(f'{kind}-{seed}-{i:05d}') for i in range(n_patients)]
-    df = pd.DataFrame(rows, columns=['patient', 'luck', 'n', *targets])
+        n = _rng(patient, 'images').integers(1, 5)
+        return patient,luck,range(n),*_labels(patient)
+    patients = [f'{kind}-{seed}-{i:05d}' for i in range(n_patients)]
+    df = pd.DataFrame(map(drawn, patients), columns=['patient', 'luck', 'number', *targets])
     order = df.sort_values([*targets, 'luck']).index
     df.loc[order,'split'] = np.resize(_DEAL, n_patients)
-    df = df.loc[df.index.repeat(df.n)].reset_index(drop=True)
-    df['image'] = df.patient+df.groupby('patient').cumcount().astype(str)
+    df = df.explode('number', ignore_index=True)
+    df['image'] = df.patient+df.number.astype(str)
     return df[['image', *targets, 'patient', 'split']]
 
 # %% ../../nbs/20_data.phantom.ipynb #b07e77d3
@@ -138,7 +136,8 @@ def _distractors(patient, x, z):
         cx,cz,r = rng.uniform((.08, .3, .03), (.92, .85, .065))
         dist = np.hypot(x-cx, z-cz)/r
         db = db - 14*_step(1-dist, .1)
-        db += 5*_step(r-abs(x-cx), .01)*_step(z-cz-r, .02)
+        beside = _step(r-abs(x-cx), .01)
+        db += 5*beside*_step(z-cz-r, .02)
     for _ in range(rng.integers(0, 2)):
         cx,width,depth = rng.uniform((0, .02, 2), (1, .05, 7))
         column = _step(width-abs(x-cx), .02)
@@ -164,9 +163,14 @@ def _lesion(key, score, x, z):
     w,h = r/root,r*root
     dx = (x-cx)/w
     dz = (z-cz)/h
-    angle,dist = np.arctan2(dz, dx),np.hypot(dz, dx)
-    def waves(cycles): return [np.cos(k*angle+p.uniform(0, 2*np.pi)) for k in cycles]
-    oval,spread = waves((2, 3, 5)),.02+.05*grade
+    angle = np.arctan2(dz, dx)
+    dist = np.hypot(dx, dz)
+    def wave(cycles):
+        phase = p.uniform(0, 2*np.pi)
+        return np.cos(cycles*angle+phase)
+    def waves(cycles): return [wave(k) for k in cycles]
+    oval = waves((2, 3, 5))
+    spread = .02+.05*grade
     lobes = sum(p.normal(0, spread)*o for o in oval)
     ragged = sum(waves(p.integers(7, 14, 3)))
     spikes = sum(waves(p.integers(9, 16, 3)))
@@ -196,8 +200,10 @@ def _specks(key, x, z):
     p,v = _rngs(key, 'specks')
     centre = p.uniform((.2, .3), (.8, .7))
     points = centre + v.normal(0, .02, 2) + p.normal(0, .09, (16, 2))
-    squared = ((x-cx)**2+(z-cz)**2 for cx,cz in points)
-    return sum(np.exp(-o/(2*.014**2)) for o in squared)
+    def speck(cx, cz):
+        d2 = (x-cx)**2+(z-cz)**2
+        return np.exp(-d2/(2*.014**2))
+    return sum(speck(*point) for point in points)
 
 def _shadow(key, x, z):
     "A bright reflector and the dark column of depth 1 behind it"
