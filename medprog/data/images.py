@@ -172,7 +172,7 @@ def _decode_dicom(file):
     shown = _show_colour(ds, a, palette) if palette or a.ndim==3 else _show_grey(ds, a)
     with library_errors(): return Image.fromarray(shown).convert('RGB')
 
-# %% ../../nbs/21_data.images.ipynb #93eece8c
+# %% ../../nbs/21_data.images.ipynb #4159a925
 def open_dicom(
     path:str|Path, # A DICOM file
 ) -> Image.Image: # 8-bit RGB
