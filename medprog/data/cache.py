@@ -93,7 +93,7 @@ def make_room(self:ImageCache,
     free = min(below_limit, on_disk)
     idle = [(n, path) for _,n,path in files if path.stem not in self.used]
     could = free+sum(n for n,_ in idle)
-    want = min(could, max(need, self.limit//20))
+    want = max(need, self.limit//20)
     for n,path in idle:
         if free>=want or could<need: break
         with suppress(OSError):
@@ -179,7 +179,7 @@ def _scan_file(path, size, cache=None):
     if cache: cache.add(digest, shape, np.asarray(squeeze(im, size)))
     return [digest, *shape, None]
 
-# %% ../../nbs/22_data.cache.ipynb #a4785901
+# %% ../../nbs/22_data.cache.ipynb #6c04cacf
 def _scan_new(paths, root, cache, check):
     "The rows of files below `root`; only those are read, and only to `check` them, whose images aren't in the cache"
     name = hashlib.sha256(os.fsencode(root)).hexdigest()
