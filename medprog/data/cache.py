@@ -4,14 +4,15 @@
 
 # %% ../../nbs/22_data.cache.ipynb #91717853
 from __future__ import annotations
-import hashlib,os,shutil,time,uuid
+import hashlib,json,os,shutil,threading,time,uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass,field
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import partial
 from itertools import chain,pairwise
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
+from typing import NamedTuple
 from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 import pandas as pd
@@ -19,8 +20,9 @@ import PIL
 import pydicom
 from PIL import Image
 from fastcore.basics import chunked,noop,patch
+from fastcore.xdg import xdg_cache_home
 from ..core import InputError,writing
-from .images import check_is_file,decode_image,FileContent,reading_file,squeeze
+from .images import decode_image,FileContent,reading_file,squeeze
 
 # %% auto #0
 __all__ = ['cache_folder', 'ImageCache', 'read_ahead', 'map_by_threads', 'CachedOpener', 'ScanResult', 'scan_images']
@@ -28,224 +30,116 @@ __all__ = ['cache_folder', 'ImageCache', 'read_ahead', 'map_by_threads', 'Cached
 # %% ../../nbs/22_data.cache.ipynb #f7c93841
 def cache_folder() -> Path:
     "Where decoded images are: below `MEDPROG_CACHE`, else `XDG_CACHE_HOME`/medprog, else ~/.cache/medprog"
-    caches = os.environ.get('XDG_CACHE_HOME') or '~/.cache'
-    folder = os.environ.get('MEDPROG_CACHE') or f'{caches}/medprog'
-    return Path(os.path.expanduser(folder), 'images')
+    folder = os.environ.get('MEDPROG_CACHE') or xdg_cache_home()/'medprog'
+    return Path(folder, 'images').expanduser()
 
 # %% ../../nbs/22_data.cache.ipynb #0f9dceda
-_DECODER = f'1-{PIL.__version__}-{pydicom.__version__}'
-_SHARD_BYTES = 64_000_000
-_HEAD = np.dtype([('what', 'S8'), ('decoder', 'S48'), ('size', '<u4'), ('n', '<u4')])
-_ROW = np.dtype([('digest', 'S32'), ('width', '<u4'), ('height', '<u4')])
+_DECODER = f'2-{PIL.__version__}-{pydicom.__version__}'
+_DAY = 24*3600
 
-def _head(size, n): return np.array([('medprog', _DECODER, size, n)], _HEAD).tobytes()
+@dataclass
+class ImageCache:
+    "The decoded images of one size on the disk, by the hash of their files' content"
+    size:int # Side of the squares in pixels
+    limit:int # Bytes that the whole folder may have
+    folder:Path # Where the images of all sizes are
 
-def _offset(size, n, i):
-    "Where square `i` of `n` begins in a shard"
-    rows = n*_ROW.itemsize
-    return _HEAD.itemsize+rows+i*3*size**2
+    def __post_init__(self):
+        self.kept = np.dtype([('shape', '<u4', 2), ('square', 'u1', (self.size, self.size, 3))])
+        self.used = set()
+        self.room,self.problem = 0,None
 
-def _write_shard(folder, size, rows, squares):
-    "The path of a new shard; `rows` tell of the `squares`"
-    path = folder/f'{size}-{_DECODER}-{uuid.uuid4().hex}.shard'
-    with writing(path) as part, part.open('wb') as f:
-        f.write(_head(size, len(rows)))
-        f.write(rows.tobytes())
-        for square in squares: f.write(square)
-    return path
+    def _path(self, digest): return f'{self.folder}/{self.size}-{_DECODER}/{digest[:2]}/{digest}.square'
 
-# %% ../../nbs/22_data.cache.ipynb #899e87dd
-def _read_rows(path, size):
-    "The rows of a shard; None if it isn't whole"
-    head = np.fromfile(path, _HEAD, 1)
-    n = int(head['n'].sum())                                              # 0 if the file is too short for a head
-    if head.tobytes()!=_head(size, n) or path.stat().st_size!=_offset(size, n, n): return None
-    return np.fromfile(path, _ROW, n, offset=_HEAD.itemsize)
+    def __contains__(self, digest):
+        path = self._path(digest)
+        try: stat = os.stat(path)
+        except OSError: return False
+        if stat.st_size!=self.kept.itemsize: return False
+        self.used.add(digest)
+        if stat.st_mtime<time.time()-_DAY:
+            with suppress(OSError): os.utime(path)
+        return True
 
-# %% ../../nbs/22_data.cache.ipynb #7f6b809d
-def _read_square(path, offset, size):
-    "The pixels of an image; None if they are there no more"
-    with suppress(OSError):
-        pixels = np.fromfile(path, np.uint8, 3*size**2, offset=offset)
-        if len(pixels)==3*size**2: return pixels.reshape(size, size, 3)
+    def read(self,
+        digest:str, # Hash of a file's content
+    ) -> tuple: # Width and height in the file, and the square; None and None if they aren't there
+        "What is kept of an image"
+        with suppress(OSError):
+            if digest in self: return np.fromfile(self._path(digest), self.kept, 1)[0].item()
+        return None,None
 
-# %% ../../nbs/22_data.cache.ipynb #9e86f47f
-_PLACE = np.dtype([*_ROW.descr, ('shard', '<i4'), ('offset', '<i8')])
+# %% ../../nbs/22_data.cache.ipynb #cdc1c529
+_SPARE = 2**30
+_LOCK = threading.Lock()
 
-def _places_of(rows, shard, size):
-    "Where the images of a shard are, which is number `shard`"
-    n = len(rows)
-    places = np.zeros(n, _PLACE)
-    places[list(_ROW.names)] = rows
-    places['shard'] = shard
-    places['offset'] = _offset(size, n, np.arange(n))
-    return places
-
-def _find(table, values):
-    "Where in the sorted `table` each of `values` is, -1 if nowhere"
-    if not len(table): return np.full(len(values), -1)
-    i = np.searchsorted(table, values).clip(max=len(table)-1)
-    return np.where(table[i]==values, i, -1)
-
-# %% ../../nbs/22_data.cache.ipynb #c275c897
 def _by_use(folder):
     "When each file was used, its bytes and its path, in this order"
     found = []
-    for path in folder.glob('*'):
+    for path in folder.rglob('*'):
         with suppress(OSError):                                           # somebody has just removed it
             stat = path.stat()
             if path.is_file(): found.append((stat.st_mtime, stat.st_size, path))
     return sorted(found)
 
-# %% ../../nbs/22_data.cache.ipynb #c4116c72
-@dataclass
-class ImageCache:
-    "The decoded images of one size on the disk"
-    size:int # Side of the squares in pixels
-    limit:int=20_000_000_000 # Bytes that the whole folder may have
-    folder:Path=field(default_factory=cache_folder) # Where the shards of all sizes are
-    reserve:int=0 # Bytes of the limit to leave to what is known of files
-
-    def __post_init__(self):
-        self.paths = []
-        self.parts = []
-        self.waiting = []
-        self.used = set()
-        self.problem = None
-        for used_at,_,path in _by_use(self.folder):
-            with suppress(OSError):                                       # another run has removed it
-                if path.match(f'{self.size}-{_DECODER}-*.shard'): self._read_shard(path)
-                elif path.name[0]=='.' and used_at<time.time()-24*3600: path.unlink()
-        self._sort()
-
-    def _read_shard(self, path):
-        rows = _read_rows(path, self.size)
-        if rows is None: path.unlink()
-        else: self._add_shard(path, rows)
-
-    def _add_shard(self, path, rows):
-        self.parts.append(_places_of(rows, len(self.paths), self.size))
-        self.paths.append(path)
-
-    def _sort(self):
-        "Put the rows of all shards in order"
-        places = np.concatenate([np.zeros(0, _PLACE), *self.parts])
-        self.places = places[places['digest'].argsort(kind='stable')]
-        self.digests = self.places['digest'].copy()                       # side by side, which is searched faster
-
-# %% ../../nbs/22_data.cache.ipynb #9c849ac5
-@patch
-def find(self:ImageCache,
-    digests:np.ndarray, # Hashes of files' content
-) -> np.ndarray: # For each the number of its row in `places`, -1 if it isn't there
-    "Where images are"
-    i = _find(self.digests, digests)
-    i[i>=0] = np.where(self.places['shard'][i[i>=0]]<0, -1, i[i>=0])
-    return i
-
-# %% ../../nbs/22_data.cache.ipynb #c6e90a74
-@patch
-def __contains__(self:ImageCache, digest): return self.find(np.array([digest], 'S32'))[0]>=0
-
-# %% ../../nbs/22_data.cache.ipynb #cdc1c529
-_SPARE = 2**30
-
 @patch
 def make_room(self:ImageCache,
     need:int, # Bytes that are to be written
-) -> str|None: # Why there is no room, if there is none
-    "Remove what was not used for longest"
-    files = [(n, path) for _,n,path in _by_use(self.folder)]
-    over_limit = need+self.reserve+sum(n for n,_ in files)-self.limit
-    over_disk = need+_SPARE-shutil.disk_usage(self.folder).free
-    over = max(over_limit, over_disk)
-    def is_idle(path): return path.name[0]!='.' and path not in self.used
-    idle = [(n, path) for n,path in files if is_idle(path)]
-    if over>max(0, sum(n for n,_ in idle)):
-        return f"they may have {self.limit/1e9:g} GB there" if over==over_limit else "the disk is full"
+):
+    "Remove what was not used for longest if it has to be; `OSError` if there is no room"
+    files = _by_use(self.folder)
+    below_limit = self.limit-sum(n for _,n,_ in files)
+    on_disk = shutil.disk_usage(self.folder).free-_SPARE
+    free = min(below_limit, on_disk)
+    idle = [(n, path) for _,n,path in files if path.stem not in self.used]
+    could = free+sum(n for n,_ in idle)
+    want = max(need, self.limit//20)
     for n,path in idle:
-        if over<=0: break
-        over -= self._remove(path, n)
-
-@patch
-def _remove(self:ImageCache, path, n):
-    "Remove a file of `n` bytes; how many are free then"
-    try: path.unlink()
-    except OSError: return 0
-    if path in self.paths:
-        shard = self.paths.index(path)
-        self.parts[shard] = self.parts[shard][:0]
-        self.places['shard'][self.places['shard']==shard] = -1
-    return n
+        if free>=want or could<need: break
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+            free += n
+    self.room = min(free, want)
+    if self.room<need:
+        raise OSError("the disk is full" if on_disk<below_limit else f"they may have {self.limit/1e9:g} GB there")
 
 # %% ../../nbs/22_data.cache.ipynb #2624ca73
 @patch
 def add(self:ImageCache,
-    digest:bytes, # Hash of the file's content
+    digest:str, # Hash of the file's content
     shape:tuple[int,int], # Width and height in the file
     square:np.ndarray, # The pixels `(size, size, 3)` as bytes
 ):
-    "Keep an image"
+    "Keep an image, if there is room"
     if self.problem: return
-    self.waiting.append(((digest, *shape), square))
-    if (len(self.waiting)+1)*square.nbytes>_SHARD_BYTES: self.flush()
-
-# %% ../../nbs/22_data.cache.ipynb #a0edf19c
-@patch
-def flush(self:ImageCache):
-    "Write what waits"
-    if not self.waiting: return
-    rows = np.array([row for row,_ in self.waiting], _ROW)
-    squares = [square for _,square in self.waiting]
-    self.waiting = []
+    kept = np.array((shape, square), self.kept)
+    path = Path(self._path(digest))
     try:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.problem = self.make_room(_offset(self.size, len(rows), len(rows)))
-        if self.problem: return
-        path = _write_shard(self.folder, self.size, rows, squares)
+        with _LOCK:
+            if self.room<kept.nbytes: self.make_room(kept.nbytes)
+            self.room -= kept.nbytes
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with writing(path, suffix=f'.{uuid.uuid4().hex}', sync=False) as part: kept.tofile(part)
     except OSError as e: self.problem = e.strerror or str(e)
-    else:
-        self._add_shard(path, rows)
-        self.used.add(path)
+    else: self.used.add(digest)
 
 # %% ../../nbs/22_data.cache.ipynb #83f40eef
-_STAMP = np.dtype([('path', 'S16'), ('size', '<i8'), ('mtime', '<i8'), ('digest', 'S32')])
-_SEEN = ['path', 'size', 'mtime']
+_UNKNOWN = ['', 0, 0, None]
 
-def _stamp(path):
-    "What is to be seen of a file without reading it"
-    name = hashlib.blake2b(os.fsencode(path), digest_size=16).digest()
+def _stamp(path, before):
+    "What changes with a file and is seen without reading it; empty if it isn't there, or not older than `before`"
     try: stat = os.stat(path)
-    except (OSError, ValueError): return name,-1,-1,b''
-    return name,stat.st_size,stat.st_mtime_ns,b''
+    except (OSError, ValueError): return ''
+    return f'{path}|{stat.st_size}|{stat.st_mtime_ns}' if stat.st_mtime_ns<before else ''
 
-def _memo_of(folder, root):
-    "Where it is noted what is known of the files below `root`"
-    name = hashlib.sha256(os.fsencode(root)).hexdigest()
-    return folder/f'{name[:32]}.memo'
-
-def _read_memo(path):
-    "The stamps of files with hashes, sorted by path; none if there is no memo"
-    with suppress(OSError, ValueError, EOFError):
-        memo = np.load(path, allow_pickle=False)
-        os.utime(path)                                                    # it is used, and so are the shards
-        if memo.dtype==_STAMP: return memo
-    return np.zeros(0, _STAMP)
-
-def _recall(memo, stamps):
-    "Fill in the hashes of the files that are as they were"
-    known = dict(zip(memo[_SEEN].tolist(), memo['digest'].tolist()))
-    stamps['digest'] = [known.get(seen, b'') for seen in stamps[_SEEN].tolist()]
-
-# %% ../../nbs/22_data.cache.ipynb #70aeee19
-def _write_memo(path, memo, stamps, start):
-    "Note the hashes of files that were two seconds old at `start`, and keep what is known of others"
-    old = stamps['mtime']<start-2*10**9
-    own = stamps[old & (stamps['digest']!=b'')]
-    others = memo[~np.isin(memo['path'], stamps['path'])]
-    noted = np.concatenate([own, others])
-    with suppress(OSError), writing(path, suffix=f'.{uuid.uuid4().hex}') as part, part.open('wb') as f:
-        np.save(f, noted[noted['path'].argsort(kind='stable')])
+def _read_memo(file):
+    "Rows by stamp; none if there is no memo"
+    with suppress(OSError, ValueError, TypeError):
+        memo = dict(json.loads(file.read_text()))
+        os.utime(file)                                                    # it is used, and so are the images
+        return memo
+    return {}
 
 # %% ../../nbs/22_data.cache.ipynb #83ca31f8
 _THREADS = None                                                           # as many as Python thinks good
@@ -272,78 +166,57 @@ def map_by_threads(
 
 # %% ../../nbs/22_data.cache.ipynb #a2e0e626
 def _scan_file(path, size, cache=None):
-    "The hash of a file, its width and height, and its pixels if the cache lacks them; or a complaint"
+    "The row of a file whose content is read; its image is in the cache then"
     path = Path(path)
     try:
         with reading_file(path):
-            check_is_file(path)
             content = FileContent(path)
-            digest = hashlib.sha256(content.getbuffer()).digest()
-            if cache and digest in cache: return digest,(0, 0),None
-            im,shape = decode_image(path, content, size)
-    except InputError as e: return str(e)
-    return digest,shape,np.asarray(squeeze(im, size)) if cache else None
+            digest = hashlib.sha256(content.getbuffer()).hexdigest()
+            shape,_ = cache.read(digest) if cache else (None, None)
+            if shape is not None: return [digest, *shape.tolist(), None]
+            im,shape = decode_image(content, size)
+    except InputError as e: return ['', 0, 0, str(e)]
+    if cache: cache.add(digest, shape, np.asarray(squeeze(im, size)))
+    return [digest, *shape, None]
 
-@patch
-def place(self:ImageCache,
-    places:np.ndarray, # Rows with a `digest`; the others are filled in if the image is there
-    which:Sequence[int], # The numbers of the rows to look at
-):
-    "Say where images are, whose shards are in use then"
-    which = np.asarray(which, int)
-    i = self.find(places['digest'][which])
-    found = self.places[i[i>=0]]
-    places[which[i>=0]] = found
-    shards = np.unique(found['shard'])
-    self.used.update(self.paths[shard] for shard in shards)
-
-# %% ../../nbs/22_data.cache.ipynb #2353cb70
-def _scan_files(paths, size, places, cache=None):
-    "Look at the files whose images have no place yet, and give them one; complaints by number"
-    def scan(i): return i,_scan_file(paths[i], size, cache)
-    todo = np.flatnonzero(places['shard']<0).tolist()
-    problems = {}
-    for chunk in read_ahead(scan, todo):
-        for i,seen in chunk:
-            if isinstance(seen, str):
-                problems[i] = seen
-                continue
-            digest,shape,square = seen
-            places[i] = digest,*shape,-1,0
-            if square is not None: cache.add(digest, shape, square)
-        if cache: cache.place(places, [i for i,_ in chunk])
-    if cache:
-        cache.flush()
-        cache._sort()
-        cache.place(places, todo)
-    return problems
+# %% ../../nbs/22_data.cache.ipynb #6c04cacf
+def _scan_new(paths, root, cache, check):
+    "The rows of files below `root`; only those are read, and only to `check` them, whose images aren't in the cache"
+    name = hashlib.sha256(os.fsencode(root)).hexdigest()
+    file = cache.folder/f'{name[:32]}.json'
+    memo,stamps = _read_memo(file),{}
+    before = time.time_ns()-2*10**9
+    def recall(path):
+        stamps[path] = _stamp(path, before)
+        row = memo.get(stamps[path], _UNKNOWN)
+        return row if row[0] in cache else _UNKNOWN
+    rows = dict(zip(paths, map_by_threads(recall, paths)))
+    new = [path for path in paths if rows[path]==_UNKNOWN] if check else []
+    scan = partial(_scan_file, size=cache.size, cache=cache)
+    rows.update(zip(new, map_by_threads(scan, new)))
+    seen = {stamp: rows[path] for path,stamp in stamps.items()
+            if stamp and rows[path][0]}
+    if memo|seen!=memo:
+        with suppress(OSError), writing(file, suffix=f'.{uuid.uuid4().hex}') as part:
+            part.write_text(json.dumps(memo|seen))
+    return [rows[path] for path in paths]
 
 # %% ../../nbs/22_data.cache.ipynb #a7e71702
-@lru_cache(maxsize=4096)
-def _touch(path, when):
-    "Note that a shard is in use, once at a time `when`"
-    with suppress(OSError): os.utime(path)
-
 @dataclass(frozen=True, eq=False)
 class CachedOpener:
     "Opens images that are in the cache, and all others as `opener` does"
     opener:Callable # `opener(key, size)` is an 8-bit RGB image
-    size:int # Side of the images in the cache
-    keys:pd.Index # Keys of the table's images
-    shards:tuple[str,...] # Paths of the shards
-    where:np.ndarray # Number of the shard (-1 for an image that isn't there) and offset in it, a row a key
+    cache:ImageCache # Has images of one size
+    digests:dict[str,str] # The hash of each file's content, by key; empty if it isn't known
 
     def square(self,
         key:str, # Key of an image
         size:int|None, # Side that is wanted
     ) -> np.ndarray|None: # The pixels `(size, size, 3)`, None if they aren't in the cache
         "The pixels of an image as they are in the cache"
-        if size!=self.size or key not in self.keys: return None
-        shard,offset = self.where[self.keys.get_loc(key)].tolist()
-        if shard<0: return None
-        path = self.shards[shard]
-        _touch(path, time.time()//3600)                                   # a long run says so every hour
-        return _read_square(path, offset, size)
+        if size!=self.cache.size or key not in self.digests: return None
+        _,square = self.cache.read(self.digests[key])
+        return square
 
     def __call__(self, key, size=None):
         pixels = self.square(key, size)
@@ -353,28 +226,18 @@ class CachedOpener:
         size:int, # Side that is wanted
     ) -> bool:
         "Whether no image of the table has to be decoded"
-        shards = self.where[:,0]
-        return size==self.size and bool((shards>=0).all())
+        return size==self.cache.size and self.cache.used.issuperset(self.digests.values())
 
     def __reduce__(self): return noop,(self.opener,)
 
 ForkingPickler.register(CachedOpener, lambda cached: (CachedOpener, tuple(vars(cached).values())))
 
 # %% ../../nbs/22_data.cache.ipynb #6e77b788
-@dataclass
-class ScanResult:
-    "What one look at image files has found, file by file"
+class ScanResult(NamedTuple):
+    "What one look at image files has found"
     open:Callable # Opens the images, from the cache if they are there
-    problems:dict[int,str] # Why those that can't be read can't be
-    places:np.ndarray # A row a file: its `digest`, `width`, `height`, and where its image is in the cache
+    files:pd.DataFrame # A row a key: `digest`, `width` and `height`, and a `problem` if it can't be read
     note:str|None=None # What to tell the user if not all could be kept
-
-    @property
-    def good(self):
-        "Which files can be read"
-        good = np.ones(len(self.places), bool)
-        good[list(self.problems)] = False
-        return good
 
 # %% ../../nbs/22_data.cache.ipynb #3fb01205
 def scan_images(
@@ -385,33 +248,14 @@ def scan_images(
     check:bool=True, # Read the files that are not known, and keep their images
 ) -> ScanResult:
     "Look once at image files, and keep their images"
-    start = time.time_ns()
     paths = [os.path.join(opener.root, key) for key in keys]
-    places = np.zeros(len(paths), _PLACE)
-    places['shard'] = -1
-    if gigabytes<=0: return ScanResult(opener, _scan_files(paths, size, places), places)
-    cache = ImageCache(size, int(gigabytes*1e9), reserve=len(keys)*_STAMP.itemsize)
-    memo_file = _memo_of(cache.folder, opener.root)
-    memo = _read_memo(memo_file)
-    stamps = np.array(map_by_threads(_stamp, paths), _STAMP)
-    _recall(memo, stamps)
-    places['digest'] = stamps['digest']
-    cache.place(places, range(len(places)))
-    problems = _scan_files(paths, size, places, cache) if check else {}
-    if (places['digest']!=stamps['digest']).any():
-        stamps['digest'] = places['digest']
-        _write_memo(memo_file, memo, stamps, start)
-    for path in cache.used: _touch(path, start)
-    return _from_cache(opener, keys, cache, ScanResult(opener, problems, places), check)
-
-def _from_cache(opener, keys, cache, seen, check):
-    "What was `seen`, with an opener that opens from the cache"
-    kept = seen.places[seen.good]
-    missing = int((kept['shard']<0).sum())
-    if missing and check:
-        seen.note = (f"{missing} of {len(keys)} images are not kept in {cache.folder} "
-                     f"but decoded in every epoch: {cache.problem}")
-    where = np.stack([kept['shard'], kept['offset']], 1)
-    shards = tuple(map(str, cache.paths))
-    seen.open = CachedOpener(opener, cache.size, pd.Index(keys)[seen.good], shards, where)
-    return seen
+    cache = ImageCache(size, int(gigabytes*1e9), cache_folder())
+    if gigabytes>0: rows = _scan_new(paths, opener.root, cache, check)
+    else: rows = map_by_threads(partial(_scan_file, size=size), paths)
+    files = pd.DataFrame(rows, keys, ['digest', 'width', 'height', 'problem'])
+    if gigabytes<=0: return ScanResult(opener, files)
+    digests = files.digest[files.problem.isna()].to_dict()
+    missing = sum(digest not in cache.used for digest in digests.values())
+    note = (f"{missing} of {len(keys)} images are not kept in {cache.folder} "
+            f"but decoded in every epoch: {cache.problem}")
+    return ScanResult(CachedOpener(opener, cache, digests), files, note if missing and check else None)

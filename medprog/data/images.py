@@ -16,8 +16,7 @@ from pydicom.pixels import apply_color_lut,apply_modality_lut,apply_voi_lut,pixe
 from ..core import InputError
 
 # %% auto #0
-__all__ = ['library_errors', 'reading_file', 'is_dicom', 'check_is_file', 'decode_image', 'read_image', 'open_image',
-           'open_dicom', 'FileContent', 'squeeze']
+__all__ = ['library_errors', 'reading_file', 'is_dicom', 'decode_image', 'open_image', 'open_dicom', 'squeeze']
 
 # %% ../../nbs/21_data.images.ipynb #d562f79f
 _BROKEN = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError, SyntaxError, EOFError,
@@ -92,21 +91,24 @@ def is_dicom(
     with path.open('rb') as f: return f.read(132)[128:]==b'DICM'
 
 # %% ../../nbs/21_data.images.ipynb #98f3bbac
-def check_is_file(
-    path:Path, # What should be a file
-):
-    "Raise an error for what isn't a file; a pipe would be waited for"
-    with library_errors(): mode = path.stat().st_mode
-    if not S_ISREG(mode): raise InputError("it is a folder, a pipe or a device")
+class FileContent(io.BytesIO):
+    "The content of a file; its path is what complaints show"
+    def __init__(self,
+        path:Path, # Where the file is; a folder is none, and a pipe would be waited for
+    ):
+        with library_errors(): mode = path.stat().st_mode
+        if not S_ISREG(mode): raise InputError("it is a folder, a pipe or a device")
+        super().__init__(path.read_bytes())
+        self.path = path
+    def __repr__(self): return repr(str(self.path))
 
 # %% ../../nbs/21_data.images.ipynb #1bb88c4c
 def decode_image(
-    path:Path, # Where the content is from
-    file:Path|io.BytesIO, # The path itself, or the content in memory
+    file:FileContent, # Anything that PIL reads, or DICOM
     size:int|None=None, # Side of the square that will be made of it, if only that is wanted
 ) -> tuple[Image.Image,tuple[int,int]]: # 8-bit RGB, and its width and height in the file
     "Decode the content of an image file"
-    if is_dicom(path):
+    if is_dicom(file.path):
         im = _decode_dicom(file)
         return im,im.size
     with library_errors(): im = Image.open(file)
@@ -118,33 +120,21 @@ def decode_image(
             upright = ImageOps.exif_transpose(im)
         return to_rgb(upright),full
 
-# %% ../../nbs/21_data.images.ipynb #06782ed4
-def read_image(
-    path:str|Path, # Anything that PIL reads, or DICOM
-    size:int|None=None, # Side of the square that will be made of it, if only that is wanted
-) -> tuple[Image.Image,tuple[int,int]]: # 8-bit RGB, the right way up, and its width and height in the file
-    "The image in a file; `InputError` if there is none"
-    path = Path(path)
-    with reading_file(path):
-        check_is_file(path)
-        return decode_image(path, path, size)
-
 # %% ../../nbs/21_data.images.ipynb #5d2f9032
 def open_image(
     path:str|Path, # Anything that PIL reads, or DICOM
     size:int|None=None, # Side of the square that will be made of it, if only that is wanted
 ) -> Image.Image: # 8-bit RGB, the right way up; with a `size`, perhaps reduced
     "The image in a file; `InputError` if there is none"
-    return read_image(path, size)[0]
+    with reading_file(path): return decode_image(FileContent(Path(path)), size)[0]
 
 # %% ../../nbs/21_data.images.ipynb #7f6fec46
-def _first(value): return value[0] if hasattr(value, '__len__') and len(value) else value
-
 def _windowed(ds, a):
     "Values `a` after the first window or VOI LUT of `ds`, and the values that are black and white then"
     with library_errors(), np.errstate(over='ignore'):
         if ds.get('VOILUTSequence'): return apply_voi_lut(a, ds),None
-        if not _first(ds.get('WindowWidth')): return a,None
+        widths = np.ravel(ds.get('WindowWidth') or 0)
+        if not widths[0]: return a,None
         try: return apply_voi_lut(a, ds),tuple(apply_voi_lut(np.array([-1e9, 1e9]), ds))
         except ValueError: return a,None
 
@@ -169,40 +159,25 @@ def _show_colour(ds, a, palette):
         bits = 8*a.itemsize if palette else ds.BitsStored
     return _to_8bit(a, (0, 2**bits-1))
 
-def _read_dicom(file):
-    "The header of a DICOM file, and its stored values"
+def _decode_dicom(file):
+    "What a viewer shows of a DICOM file"
     with library_errors():
         ds = dcmread(file)
-        width = int(ds.get('Columns') or 0)
-        height = int(ds.get('Rows') or 0)
+        width,height = (int(ds.get(side) or 0) for side in ('Columns', 'Rows'))
     if width and height: _check_pixels(width, height)
     with library_errors():
         middle = int(ds.get('NumberOfFrames') or 1)//2
-        return ds,pixel_array(ds, index=middle)
-
-def _decode_dicom(file):
-    "What a viewer shows; `file` is a path or the content"
-    ds,a = _read_dicom(file)
+        a = pixel_array(ds, index=middle)
     palette = ds.PhotometricInterpretation=='PALETTE COLOR'
     shown = _show_colour(ds, a, palette) if palette or a.ndim==3 else _show_grey(ds, a)
     with library_errors(): return Image.fromarray(shown).convert('RGB')
 
-# %% ../../nbs/21_data.images.ipynb #c34ded26
+# %% ../../nbs/21_data.images.ipynb #4159a925
 def open_dicom(
     path:str|Path, # A DICOM file
 ) -> Image.Image: # 8-bit RGB
     "What a viewer shows of a DICOM file; of several frames the middle one"
-    with reading_file(path): return _decode_dicom(path)
-
-# %% ../../nbs/21_data.images.ipynb #954f588b
-class FileContent(io.BytesIO):
-    "The content of a file; the name is what complaints show"
-    def __init__(self,
-        path:Path, # Where the file is
-    ):
-        super().__init__(path.read_bytes())
-        self.path = path
-    def __repr__(self): return repr(str(self.path))
+    with reading_file(path): return _decode_dicom(FileContent(Path(path)))
 
 # %% ../../nbs/21_data.images.ipynb #77facd7c
 def squeeze(

@@ -119,7 +119,7 @@ def image_dls(
     if augment: tfms.insert(0, Augment)
     db = DataBlock((image, target), get_y=ColReader(col), splitter=_split, batch_tfms=tfms)
     # a last batch of one would break batch norm, and a train set smaller than a batch is still one batch
-    drop_last = int((table.df.split=='train').sum())>bs
+    drop_last = len(_split(table.df)[0])>bs
     return db.dataloaders(table.df, bs=bs, num_workers=num_workers, drop_last=drop_last).to(device)
 
 def _target(table):

@@ -5,7 +5,7 @@
 # %% ../../nbs/20_data.phantom.ipynb #e98a49e8
 from __future__ import annotations
 import hashlib,re
-from dataclasses import dataclass
+from collections import namedtuple
 from statistics import NormalDist
 from typing import Literal
 import numpy as np
@@ -26,14 +26,13 @@ def _rng(*names):
     digest = hashlib.sha256('/'.join(names).encode()).digest()
     return np.random.default_rng(int.from_bytes(digest[:8], 'little'))
 
-def _parse_key(key):
-    "The kind of task and the patient of image `key`"
-    kinds = '|'.join(CLASSES)
-    found = re.fullmatch(rf'(({kinds})-\d+-\d{{5,}})\d', str(key))
-    if not found:
-        raise InputError(f"phantom image {key!r}: expected KIND-SEED-NUMBER such as binary-0-000123, "
-                         f"KIND one of {', '.join(CLASSES)}")
-    return found[2],found[1]
+def _patient_of(key):
+    "The patient of image `key`"
+    if re.fullmatch(rf"({'|'.join(CLASSES)})-\d+-\d{{6,}}", str(key)): return key[:-1]
+    raise InputError(f"phantom image {key!r}: expected KIND-SEED-NUMBER such as binary-0-000123, "
+                     f"KIND one of {', '.join(CLASSES)}")
+
+def _kind_of(key): return key.split('-')[0]
 
 # %% ../../nbs/20_data.phantom.ipynb #72119f46
 _NOISE = .3                                                   # sigma, where scores have a standard deviation of 1
@@ -41,35 +40,37 @@ _MEANS = dict(binary=dict(malignant=-.2), multiclass=dict(mass=.5, malignant=-.2
               multilabel=dict(mass=0., calcification=-.4, shadow=-.4))  # they set how common a finding is
 
 def _findings(patient):
-    "The score of each finding of `patient`, and whether it is there"
-    means = _MEANS[patient.split('-')[0]]
+    "The score of each finding of `patient`, and whether it is there, as 0 or 1"
+    means = _MEANS[_kind_of(patient)]
     rng = _rng(patient, 'findings')
-    scores = rng.normal(list(means.values()))
+    scores = rng.normal([*means.values()])
     there = scores+rng.normal(0, _NOISE, len(means))>0
-    return dict(zip(means, scores.tolist())),dict(zip(means, there.tolist()))
+    return dict(zip(means, scores.tolist())),dict(zip(means, map(int, there)))
 
-def _label(patient):
+def _classes(patient, p):
+    "The probability of each class, given that of each finding"
+    kind = _kind_of(patient)
+    if kind=='multilabel': return [*p.values()]
+    mass,malignant = p.get('mass', 1),p['malignant']
+    probs = [1-mass, mass*(1-malignant), mass*malignant]
+    return probs[-len(CLASSES[kind]):]
+
+def _labels(patient):
     "The class of `patient`; multi-label: 0 or 1 for each class"
-    _,found = _findings(patient)
-    if patient.startswith('multilabel'): return [int(there) for there in found.values()]
-    if not found.get('mass', True): return 'normal'
-    return 'malignant' if found['malignant'] else 'benign'
+    kind = _kind_of(patient)
+    hot = _classes(patient, _findings(patient)[1])
+    return hot if kind=='multilabel' else [CLASSES[kind][hot.index(1)]]
 
 # %% ../../nbs/20_data.phantom.ipynb #be3473b1
 def phantom_oracle(
     key:str, # Image key
 )->np.ndarray: # Probability of each class
     "All that can be known of the label of image `key`: its probabilities given the scores it is drawn from"
-    kind,patient = _parse_key(key)
+    patient = _patient_of(key)
     scores,_ = _findings(patient)
     noise = NormalDist(0, _NOISE)
     p = {name: noise.cdf(score) for name,score in scores.items()}
-    if kind=='multilabel': return np.array(list(p.values()))
-    mass = p.get('mass', 1.)
-    malignant = p['malignant']
-    benign = 1-malignant
-    probs = [1-mass, mass*benign, mass*malignant]
-    return np.array(probs[-len(CLASSES[kind]):])
+    return np.array(_classes(patient, p))
 
 # %% ../../nbs/20_data.phantom.ipynb #0a54eb18
 _DEAL = ['train', 'test', 'train', 'valid', 'train']*4
@@ -78,27 +79,25 @@ _DEAL[13] = 'train'                                           # of 20 patients 1
 def phantom_table(
     kind:Literal['binary','multiclass','multilabel']='binary', # What is to be told apart
     n_patients:int=300, # Number of patients
-    images:tuple[int,int]=(1, 4), # Fewest and most images of a patient
     seed:int=0, # Another seed is another set of patients
 )->pd.DataFrame: # Columns `image`, `label` (multi-label: a 0/1 column for each class), `patient`, `split`
     "A data set of phantom images"
     if kind not in CLASSES: raise InputError(f"phantom kind {kind!r}: expected one of {', '.join(CLASSES)}")
-    least,most = images
-    if n_patients<1 or seed<0 or not 1<=least<=most<=10:
-        raise InputError(f"phantom with n_patients={n_patients}, images={images}, seed={seed}: "
-                         "expected 1 patient or more, 1 to 10 images, a seed of 0 or more")
-    patients = [f'{kind}-{seed}-{i:05d}' for i in range(n_patients)]
-    label = {patient: _label(patient) for patient in patients}
-    def deal(patient): return label[patient],_rng(patient, 'split').random()
-    order = enumerate(sorted(patients, key=deal))
-    split = {patient: _DEAL[i%20] for i,patient in order}
-    rows = []
-    for patient in patients:
-        labels = label[patient] if kind=='multilabel' else [label[patient]]
-        n = _rng(patient, 'images').integers(least, most+1)
-        rows += [(f'{patient}{i}', *labels, patient, split[patient]) for i in range(n)]
+    if n_patients<1 or seed<0:
+        raise InputError(f"phantom with n_patients={n_patients}, seed={seed}: "
+                         "expected 1 patient or more, a seed of 0 or more")
     targets = CLASSES[kind] if kind=='multilabel' else ['label']
-    return pd.DataFrame(rows, columns=['image', *targets, 'patient', 'split'])
+    def drawn(patient):
+        luck = _rng(patient, 'split').random()
+        n = _rng(patient, 'images').integers(1, 5)
+        return patient,luck,range(n),*_labels(patient)
+    patients = [f'{kind}-{seed}-{i:05d}' for i in range(n_patients)]
+    df = pd.DataFrame(map(drawn, patients), columns=['patient', 'luck', 'number', *targets])
+    order = df.sort_values([*targets, 'luck']).index
+    df.loc[order,'split'] = np.resize(_DEAL, n_patients)
+    df = df.explode('number', ignore_index=True)
+    df['image'] = df.patient+df.number.astype(str)
+    return df[['image', *targets, 'patient', 'split']]
 
 # %% ../../nbs/20_data.phantom.ipynb #b07e77d3
 def _grid(size):
@@ -118,16 +117,15 @@ def _tissue(patient, x, z):
     "Skin, fat, gland and muscle between wavy borders, mottled, fading with depth; in dB"
     rng = _rng(patient, 'tissue')
     echo = rng.normal((-6, -19, -12, -19), 2)
-    gain = rng.normal(0, 1.5)
-    fading = rng.uniform(3, 8)*z
-    mottled = 2*_smooth(rng.normal(size=(10, 8)), len(z))
-    db = echo[0] + gain - fading + mottled
+    db = (echo[0] + rng.normal(0, 1.5)
+          - rng.uniform(3, 8)*z
+          + 2*_smooth(rng.normal(size=(10, 8)), len(z)))
     borders = rng.normal((.05, .22, .8), (.01, .04, .04))
     for change,depth in zip(np.diff(echo), borders):
         cycles,phase,height = rng.uniform((.5, 0, .005), (2, 1, .035))
         turns = cycles*x+phase
         wave = height*np.sin(2*np.pi*turns)
-        db = db + change*_step(z - depth - wave, .012)
+        db += change*_step(z-depth-wave, .012)
     return db
 
 def _distractors(patient, x, z):
@@ -137,10 +135,9 @@ def _distractors(patient, x, z):
     for _ in range(rng.integers(0, 3)):
         cx,cz,r = rng.uniform((.08, .3, .03), (.92, .85, .065))
         dist = np.hypot(x-cx, z-cz)/r
-        inside = _step(1-dist, .1)
+        db = db - 14*_step(1-dist, .1)
         beside = _step(r-abs(x-cx), .01)
-        behind = _step(z-cz-r, .02)
-        db = db - 14*inside + 5*beside*behind
+        db += 5*beside*_step(z-cz-r, .02)
     for _ in range(rng.integers(0, 2)):
         cx,width,depth = rng.uniform((0, .02, 2), (1, .05, 7))
         column = _step(width-abs(x-cx), .02)
@@ -148,28 +145,22 @@ def _distractors(patient, x, z):
     return db
 
 # %% ../../nbs/20_data.phantom.ipynb #72b7d27c
-@dataclass(frozen=True)
-class _Lesion:
-    "A lesion as one image shows it"
-    dist:np.ndarray   # distance from the centre, 1 at the margin
-    rays:np.ndarray   # spiculation
-    below:np.ndarray  # 1 in the column behind the lesion
-    grade:float
+_Lesion = namedtuple('_Lesion', 'dist rays below grade')      # dist: from the centre, 1 at the margin
 
 def _rngs(key, what):
     "The generators of a patient and of one image: for what stays, and for the view"
-    return _rng(_parse_key(key)[1], what),_rng(key, what)
+    return _rng(_patient_of(key), what),_rng(key, what)
 
 def _lesion(key, score, x, z):
-    "The lesion of image `key`: the patient's shape `p`, seen in the view `v`"
+    "The lesion of image `key` with rays, and 1 in the column below: the patient's shape `p`, seen in the view `v`"
     p,v = _rngs(key, 'lesion')
-    grade = _step(score + v.normal(0, .2), .2)
-    cx,cz = p.uniform((.2, .28), (.8, .68)) + v.normal(0, .03, 2)
+    grade = _step(score+v.normal(0, .2), .2)
+    centre = p.uniform((.2, .28), (.8, .68))
+    cx,cz = centre+v.normal(0, .03, 2)
     r = p.uniform(.14, .21)*v.normal(1, .07)
     tall = p.normal(-.35+.5*grade, .12)                       # log of how much taller than wide it is
     root = np.exp(tall)**.5
-    w = r/root
-    h = r*root
+    w,h = r/root,r*root
     dx = (x-cx)/w
     dz = (z-cz)/h
     angle = np.arctan2(dz, dx)
@@ -177,37 +168,38 @@ def _lesion(key, score, x, z):
     def wave(cycles):
         phase = p.uniform(0, 2*np.pi)
         return np.cos(cycles*angle+phase)
-    oval = [wave(k) for k in (2, 3, 5)]
+    def waves(cycles): return [wave(k) for k in cycles]
+    oval = waves((2, 3, 5))
     spread = .02+.05*grade
     lobes = sum(p.normal(0, spread)*o for o in oval)
-    ragged = sum([wave(k) for k in p.integers(7, 14, 3)])
-    spikes = sum([wave(k) for k in p.integers(9, 16, 3)])
-    rays = grade*np.exp(-dist/4)*spikes
+    ragged = sum(waves(p.integers(7, 14, 3)))
+    spikes = sum(waves(p.integers(9, 16, 3)))
     margin = 1 + lobes + .09*grade*ragged
+    rays = grade*np.exp(-dist/4)*spikes
     beside = _step((1-abs(dx))*w, .015)
-    behind = _step((dz-.6)*h, .03)
-    return _Lesion(dist/margin, rays, beside*behind, grade)
+    return _Lesion(dist/margin, rays, beside*_step((dz-.6)*h, .03), grade)
 
 # %% ../../nbs/20_data.phantom.ipynb #57476c2f
-def _lesion_db(key, lesion, size):
-    "What `lesion` adds to the echo, in dB"
+def _bump(d): return np.exp(-d**2)                            # 1 at d=0
+
+def _lesion_db(key, score, x, z):
+    "What the lesion of image `key` adds to the echo, in dB"
     rng = _rng(key, 'echo')
-    grade = lesion.grade
-    inside = _step(1-lesion.dist, .05+.08*grade)
-    noise = _smooth(rng.normal(size=(24, 20)), size)
+    dist,rays,below,grade = _lesion(key, score, x, z)
+    inside = _step(1-dist, .05+.08*grade)
+    noise = _smooth(rng.normal(size=(24, 20)), len(z))
     texture = -10 - 3*grade + (1+8*grade)*noise
-    from_rim = (lesion.dist-1.12)/.08
-    rim = 7*(1-grade)*np.exp(-from_rim**2)
+    rim = 7*(1-grade)*_bump((dist-1.12)/.08)
     behind = rng.normal(4, 2) - 11*grade
-    outside = 14*lesion.rays + behind*lesion.below
-    return rim + inside*texture + (1-inside)*outside
+    return (rim + inside*texture
+            + (1-inside)*(14*rays + behind*below))
 
 # %% ../../nbs/20_data.phantom.ipynb #eb7286fa
 def _specks(key, x, z):
     "A cluster of 16 calcifications: bright points of height 1"
     p,v = _rngs(key, 'specks')
-    centre = p.uniform((.2, .3), (.8, .7)) + v.normal(0, .02, 2)
-    points = centre + p.normal(0, .09, (16, 2))
+    centre = p.uniform((.2, .3), (.8, .7))
+    points = centre + v.normal(0, .02, 2) + p.normal(0, .09, (16, 2))
     def speck(cx, cz):
         d2 = (x-cx)**2+(z-cz)**2
         return np.exp(-d2/(2*.014**2))
@@ -218,9 +210,8 @@ def _shadow(key, x, z):
     p,v = _rngs(key, 'shadow')
     place = p.uniform((.15, .15, .06), (.85, .4, .12))
     cx,cz,width = place + v.normal(0, .01, 3)
+    reflector = .6*_bump((z-cz)/.015)
     beside = _step(width-abs(x-cx), .012)
-    depth = (z-cz)/.015
-    reflector = .6*np.exp(-depth**2)
     return beside*(reflector - _step(z-cz-.03, .02))
 
 # %% ../../nbs/20_data.phantom.ipynb #1c38a4df
@@ -231,19 +222,17 @@ def phantom_image(
     size:int=64, # Side in pixels, 32 or more
 )->Image.Image: # RGB, 8 bits
     "Draw image `key`"
-    _,patient = _parse_key(key)
+    patient = _patient_of(key)
     if size<32: raise InputError(f"phantom size {size}: expected 32 pixels or more")
     x,z = _grid(size)
-    scores,_ = _findings(patient)
-    score = _ALWAYS | scores
+    score = _ALWAYS | _findings(patient)[0]
     shows = {name: _step(s, .35) for name,s in score.items()}
-    lesion = _lesion(key, score['malignant'], x, z)
-    db = _tissue(patient, x, z) + _distractors(patient, x, z)
-    db = db + shows['mass']*_lesion_db(key, lesion, size)
-    db = db + 22*shows['calcification']*_specks(key, x, z)
-    db = db + 20*shows['shadow']*_shadow(key, x, z)
     speckle = _smooth(_rng(key, 'speckle').rayleigh(size=(80, 56)), size)
-    db = db + 20*np.log10(np.maximum(speckle, .1))
+    db = (_tissue(patient, x, z) + _distractors(patient, x, z)
+          + shows['mass']*_lesion_db(key, score['malignant'], x, z)
+          + 22*shows['calcification']*_specks(key, x, z)
+          + 20*shows['shadow']*_shadow(key, x, z)
+          + 20*np.log10(np.maximum(speckle, .1)))
     grey = 255*np.clip(db/42 + .9, 0, 1)
     return Image.fromarray(grey.astype(np.uint8)).convert('RGB')
 
@@ -253,7 +242,6 @@ def phantom_mask(
     size:int=64, # Side in pixels
 )->np.ndarray: # True on the lesion; nowhere if the label says that there is none
     "The pixels of the lesion (multi-label: of the mass) in image `key`"
-    _,patient = _parse_key(key)
-    scores,found = _findings(patient)
+    scores,found = _findings(_patient_of(key))
     lesion = _lesion(key, scores.get('malignant', 0.), *_grid(size))
-    return (lesion.dist<1) & found.get('mass', True)
+    return lesion.dist<found.get('mass', 1)

@@ -88,24 +88,25 @@ def check_files(
     table:ImageTable, # Its images are files
     skip_bad:bool=False, # Leave out files that can't be read, instead of complaining
     cache_gb:float=0., # Gigabytes of disk for the decoded images; 0 keeps none
-) -> tuple[ImageTable,np.ndarray]: # The table of the files that can be read, and the hashes of their content
+) -> tuple[ImageTable,list[str]]: # The table of the files that can be read, and the hashes of their content
     "Open every file of a table once; `InputError` if some can't be read"
     seen = scan_images(table.open, table.df.image, table.size, cache_gb)
     notes = list(table.notes)
-    sides = np.stack([seen.places['width'], seen.places['height']])
-    is_strip = sides.max(0)>10*sides.min(0)
-    strips = table.df.image[is_strip].tolist()
+    files = seen.files
+    sides = files[['width','height']]
+    strips = files.index[sides.max(axis=1)>10*sides.min(axis=1)].tolist()
     if strips:
         notes.append(f"{len(strips)} images are strips, and squeezed to a square like all others: {first_few(strips)}")
-    if seen.problems:
-        bad = first_few([*seen.problems.values()])
-        told = f"{len(seen.problems)} of {len(table.df)} images can't be read: {bad}"
+    problems = files.problem.dropna().tolist()
+    if problems:
+        told = f"{len(problems)} of {len(files)} images can't be read: {first_few(problems)}"
         if not skip_bad: raise InputError(f"{told}; --skip-bad goes on without them")
         notes.append(f"left out: {told}")
     if seen.note: notes.append(seen.note)
-    df = table.df[seen.good].reset_index(drop=True)
+    good = files.problem.isna().to_numpy()
+    df = table.df[good].reset_index(drop=True)
     table = replace(table, df=df, notes=tuple(notes), open=seen.open)
-    return table,seen.places['digest'][seen.good]
+    return table,files.digest[good].tolist()
 
 # %% ../../nbs/24_data.table.ipynb #7c9e866f
 def _check_names(classes):
