@@ -14,7 +14,7 @@ from medprog.core import (
     check_rules,Count,ExportFormat,InputError,Natural,not_allowed,NotNegative,PrecisionName,rules_of,sentences,
     SplitName)
 from .schedule import SCHEDULE_KNOBS
-from .recipe import Columns,Folder,RUN_FILES,Recipe,source_kind
+from .recipe import Columns,find_source,Folder,RUN_FILES,Recipe
 from .plan import plan_text
 from .compare.sweep import ARMS,BASELINE,LRS,Sweep,Engine
 
@@ -159,7 +159,7 @@ def _evaluate(given):
     "How good a run is on labelled images: figures with intervals, curves, tables, and the run's report with them."
     options = _made(Evaluating, given)
     run = _run_of(options)
-    if options.data: source_kind(options.data, options.label_cols)
+    if options.data: find_source(options.data, options.label_cols)
     from medprog.predict import evaluate
     evaluate(run, **_asked(options) | dict(groups=options.groups or None))
 

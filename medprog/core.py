@@ -23,8 +23,7 @@ class InputError(ValueError):
 
 def is_number(value) -> bool:
     "Is `value` a finite number? True, False, nan and inf are none"
-    if isinstance(value, bool) or not isinstance(value, (int,float)): return False
-    return abs(value)<1e308
+    return isinstance(value, (int,float)) and not isinstance(value, bool) and abs(value)<1e308
 
 def not_allowed(
     what:str, # The name of the setting
@@ -80,14 +79,12 @@ def rule_of(
         return own._replace(holds=lambda o: plain.holds(o) and own.holds(o))
     if kind is tuple:
         each = rule_of(args[0])
-        def holds(value): return isinstance(value, tuple) and all(map(each.holds, value))
-        return Rule(each.words, holds)
+        return Rule(each.words, lambda o: isinstance(o, tuple) and all(map(each.holds, o)))
     if kind in (Union, UnionType):
         rules = [rule_of(o) for o in args]
         told = [o for o in rules if o.words]
-        choices = told[0].choices if len(told)==1 else ()
         words = ', or '.join(o.words for o in told)
-        return Rule(words, lambda o: any(rule.holds(o) for rule in rules), choices)
+        return Rule(words, lambda o: any(rule.holds(o) for rule in rules), told[0].choices if len(told)==1 else ())
     return _PLAIN.get(hint) or Rule('', lambda o: isinstance(o, hint))
 
 @cache
@@ -98,16 +95,23 @@ def rules_of(
     return {k: rule_of(o) for k,o in get_type_hints(cls, include_extras=True).items()}
 
 # %% ../nbs/00_core.ipynb #3a6cfcce
+def check_value(
+    what:str, # The name of the setting
+    value:object, # What was given
+    hint, # The type it has to be of, or its rule
+) -> object: # The value
+    "A value that is as it is declared; an `InputError` if it isn't"
+    rule = hint if isinstance(hint, Rule) else rule_of(hint)
+    if rule.holds(value): return value
+    if rule.choices: raise not_allowed(what, value, rule.choices)
+    raise InputError(f"{what}: {value!r} is not allowed; give {rule.words}")
+
 def check_rules(
     obj:object, # With annotated fields
     what:str='', # Said before the name of a field
 ):
     "Raise an `InputError` for the first field of `obj` that is not as it is declared"
-    for name,rule in rules_of(type(obj)).items():
-        value = getattr(obj, name)
-        if rule.holds(value): continue
-        if rule.choices: raise not_allowed(what+name, value, rule.choices)
-        raise InputError(f"{what}{name}: {value!r} is not allowed; give {rule.words}")
+    for name,rule in rules_of(type(obj)).items(): check_value(what+name, getattr(obj, name), rule)
 
 # %% ../nbs/00_core.ipynb #551a79db
 @cache
