@@ -97,10 +97,9 @@ def first_few(
 # %% ../../nbs/23_data.sources.ipynb #0a220e35
 def _phantom(kind):
     "The table of phantom images of a `kind`, which may be empty"
-    kind = kind or 'binary'
-    df = phantom_table(kind)
-    name = 'phantom' if kind=='binary' else f'phantom-{kind}'
-    return ImageTable(df, CLASSES[kind], 'label' not in df, PhantomOpener(), size=64, name=name)
+    df = phantom_table(kind or 'binary')
+    name = 'phantom-'+kind if kind not in ('', 'binary') else 'phantom'
+    return ImageTable(df, CLASSES[kind or 'binary'], 'label' not in df, PhantomOpener(), size=64, name=name)
 
 # %% ../../nbs/23_data.sources.ipynb #a5d4696e
 _SPLITS = dict(train='train', valid='valid', val='valid', validation='valid', test='test')
@@ -196,23 +195,22 @@ def read_csv(
                    encoding='utf-8-sig', index_col=False)
     with reading_file(path, 'a CSV'), library_errors(pd.errors.ParserWarning), warnings.catch_warnings():
         warnings.simplefilter('error', pd.errors.ParserWarning)          # pandas would drop what is too long
-        head = read(header=None, nrows=1, dtype=str).iloc[0].fillna('')
+        head = read(header=None, nrows=1, dtype=str).fillna('').iloc[0]
         df = read(dtype=dtype, names=_column_names(head), header=0)
-        if not len(df): raise InputError("it has no rows")
+        if df.empty: raise InputError("it has no rows")
     def own(name):
         return name if '\\' not in name or os.path.exists(path.parent/name) else name.replace('\\', '/')
-    if os.sep=='/' and 'image' in df: df['image'] = df.image.map(own, na_action='ignore')
+    if 'image' in df: df['image'] = df.image.map(own, na_action='ignore')
     return df
 
 # %% ../../nbs/23_data.sources.ipynb #0edf28b6
 def _checked(path, given, read, allowed):
     "`read`, the cells of a column as they are meant; where it has nothing, what is `given` in these rows is refused"
-    rows = np.flatnonzero(read.isna())
-    if not len(rows): return read
-    value = given.iloc[rows[0]]
-    holds = 'nothing' if pd.isna(value) else repr(str(value))
-    told = first_few(rows+2, sep=', ')                                            # as a spreadsheet counts them
-    raise InputError(f"{path}: column {given.name!r} holds {holds} in row {told}; give {allowed}")
+    bad = given[read.isna()]
+    if bad.empty: return read
+    holds = 'nothing' if pd.isna(bad.iloc[0]) else repr(str(bad.iloc[0]))
+    rows = first_few(bad.index+2, sep=', ')                                       # as a spreadsheet counts them
+    raise InputError(f"{path}: column {given.name!r} holds {holds} in row {rows}; give {allowed}")
 
 # %% ../../nbs/23_data.sources.ipynb #ad91bcbd
 _TEXT = dict.fromkeys(('image', 'label', 'patient', 'split'), str)
@@ -238,47 +236,45 @@ def _csv(path, *label_cols):
     return ImageTable(df, label_cols or _in_order(df.label), bool(label_cols), FileOpener(path.parent), name=name)
 
 # %% ../../nbs/23_data.sources.ipynb #bad3cabf
-def _npz_splits(path):
-    "Images of each split that is there, and their labels `(n, columns)` as they are"
-    arrays = read_arrays(path)
-    found = {split: (arrays[f'{k}_images'], np.atleast_1d(arrays[f'{k}_labels']))
-             for split,k in _NPZ.items() if {f'{k}_images', f'{k}_labels'}<=arrays.keys()}
-    if 'train' not in found:
-        raise InputError(f"{path}: no train_images and train_labels; there are {', '.join(arrays) or 'none'}")
-    for split,(x,y) in found.items():
-        is_image = x.ndim>2 and x.shape[3:] in ((), (3,))
-        if not is_image or x.dtype!=np.uint8 or not x.size:
-            raise InputError(f"{path}: {split} images are {x.dtype} of shape {x.shape}; "
-                             "give uint8 of (n,h,w) or (n,h,w,3)")
-        if len(y)!=len(x) or y.dtype.kind not in 'biuf':
-            raise InputError(f"{path}: {len(y)} {split} labels of type {y.dtype}; "
-                             f"give {len(x)} numbers, one an image")
-    return {split: (x, y.reshape(len(y), -1)) for split,(x,y) in found.items()}
+def _npz_labels(path, split, x, y):
+    "A row for each image `x` of a split, with its labels `y` in columns 0, 1, ..."
+    is_image = x.ndim>2 and x.shape[3:] in ((), (3,))
+    if not is_image or x.dtype!=np.uint8 or not x.size:
+        raise InputError(f"{path}: {split} images are {x.dtype} of shape {x.shape}; "
+                         "give uint8 of (n,h,w) or (n,h,w,3)")
+    y = np.atleast_1d(y)
+    if len(y)!=len(x) or y.dtype.kind not in 'biuf':
+        raise InputError(f"{path}: {len(y)} {split} labels of type {y.dtype}; "
+                         f"give {len(x)} numbers, one an image")
+    return pd.DataFrame(y.reshape(len(y), -1))
 
-def _npz_labels(path, labels):
-    "The labels of all splits as whole numbers `(n, columns)`"
-    if len(widths := {y.shape[1] for y in labels})>1:
-        raise InputError(f"{path}: labels of {widths} columns in its splits")
-    y = np.concatenate(labels)
-    many = y.shape[1]>1
-    bad = y[~np.isin(y, (0, 1))] if many else y[(y<0) | (y>=2**31) | (y%1!=0)]
-    allowed = "0 or 1" if many else "whole numbers from 0"
+def _whole(path, y):
+    "Labels `(n, columns)` as whole numbers"
+    allowed,most = ("0 or 1", 1) if y.shape[1]>1 else ("whole numbers from 0", 2**31-1)
+    bad = y[~((y>=0) & (y<=most) & (y%1==0))]
     if len(bad): raise InputError(f"{path}: a label is {bad[0]}; give {allowed}")
     return y.astype(int)
 
 # %% ../../nbs/23_data.sources.ipynb #14555fd9
 def _npz(path, names=None, name=None):
     "The table of an `.npz` file; `names` has a name for each class number, as text"
-    splits = _npz_splits(path)
-    y = _npz_labels(path, [labels for _,labels in splits.values()])
-    keys = [(f'{split}/{i}', split) for split,(x,_) in splits.items() for i in range(len(x))]
-    df = pd.DataFrame(keys, columns=['image', 'split'])
-    multilabel = y.shape[1]>1
-    numbers = range(y.shape[1]) if multilabel else np.unique(y)
+    arrays = read_arrays(path)
+    pairs = {split: (arrays.get(f'{k}_images'), arrays.get(f'{k}_labels')) for split,k in _NPZ.items()}
+    labels = {split: _npz_labels(path, split, x, y)
+              for split,(x,y) in pairs.items() if x is not None and y is not None}
+    if 'train' not in labels:
+        raise InputError(f"{path}: no train_images and train_labels; there are {', '.join(arrays) or 'none'}")
+    if len(widths := {o.shape[1] for o in labels.values()})>1:
+        raise InputError(f"{path}: labels of {widths} columns in its splits")
+    rows = pd.concat(labels)
+    df = pd.DataFrame([(f'{split}/{i}', split) for split,i in rows.index], columns=['image', 'split'])
+    y = _whole(path, rows.to_numpy())
+    multilabel = len(rows.columns)>1
+    numbers = rows.columns if multilabel else np.unique(y)
     classes = {i: (names or {}).get(str(i), str(i)) for i in numbers}
     if multilabel: df[list(classes.values())] = y
     else: df['label'] = [classes[i] for i in y[:,0]]
-    side = max(splits['train'][0].shape[1:3])
+    side = max(arrays['train_images'].shape[1:3])
     return ImageTable(df, tuple(classes.values()), multilabel, ArrayOpener(path),
                       size=min(max(side, 64), 224), name=name or path.stem)
 
@@ -287,7 +283,7 @@ def _medmnist(spec):
     "The table of a data set `NAME` or `NAME@SIZE`"
     name,_,size = spec.partition('@')
     folder = Path(os.environ.get('MEDMNIST_ROOT', '~/.medmnist')).expanduser()
-    stem = name if size in ('', '28') else f'{name}_{size}'
+    stem = spec.removesuffix('@28').replace('@', '_')
     path = folder/f'{stem}.npz'
     medmnist = None
     with suppress(ImportError): import medmnist

@@ -71,8 +71,8 @@ def _carve(t, seed, pcts):
     for _,patients in stratum.groupby(stratum):
         n,queue = len(patients),sorted(patients.index, key=by_hash)
         least = int(n>len(pcts))
-        places = np.repeat(list(pcts), [max(round(pct*n), least) for pct in pcts.values()])
-        moved.update(zip(queue[:-1], places.tolist()))            # the last one stays in train
+        places = [split for split,pct in pcts.items() for _ in range(max(round(pct*n), least))]
+        moved.update(zip(queue[:-1], places))                     # the last one stays in train
     return patient.map(moved).reindex(t.df.index).fillna(t.df.split)
 
 # %% ../../nbs/24_data.table.ipynb #94c58cc7
@@ -84,19 +84,15 @@ def check_files(
 ) -> tuple[ImageTable,np.ndarray]: # The table of the files that can be read, and the hashes of their content
     "Open every file of a table once; `InputError` if some can't be read"
     seen = scan_images(table.open, table.df.image, table.size, cache_gb, check)
-    notes = []
-    sides = np.stack([seen.places['width'], seen.places['height']])
-    strips = table.df.image[sides.max(0)>10*sides.min(0)].tolist()
-    if strips and check:
-        notes.append(f"{len(strips)} images are strips, and squeezed to a square like all others: {first_few(strips)}")
-    if seen.problems:
-        bad = first_few([*seen.problems.values()])
-        told = f"{len(seen.problems)} of {len(table.df)} images can't be read: {bad}"
-        if not skip_bad: raise InputError(f"{told}; --skip-bad goes on without them")
-        notes.append(f"left out: {told}")
-    if seen.note: notes.append(seen.note)
+    width,height = seen.places['width'],seen.places['height']
+    strips = table.df.image[(width>10*height) | (height>10*width)].tolist()
+    bad = list(seen.problems.values())
+    told = f"{len(bad)} of {len(table.df)} images can't be read: {first_few(bad)}"
+    if bad and not skip_bad: raise InputError(f"{told}; --skip-bad goes on without them")
+    squeezed = f"{len(strips)} images are strips, and squeezed to a square like all others: {first_few(strips)}"
+    notes = (check and strips and squeezed, bad and f"left out: {told}", seen.note)
     df = table.df[seen.good].reset_index(drop=True)
-    return table.noted(*notes, df=df, open=seen.open),seen.places['digest'][seen.good]
+    return table.noted(*filter(None, notes), df=df, open=seen.open),seen.places['digest'][seen.good]
 
 # %% ../../nbs/24_data.table.ipynb #7c9e866f
 def _check_names(classes):
@@ -142,10 +138,11 @@ _OF_COPIES = dict(split="images are in more than one split, as copies, which fla
 def _note_copies(t, digests=None):
     "Notes about images of `t` that are copies of others; `digests` are the hashes of files"
     def digest(key): return hashlib.sha256(t.open.pixels(key).tobytes()).digest()
-    content = pd.Series(map(digest, t.df.image) if digests is None else digests)
-    labels = [row.tobytes() for row in t.hot()]
-    df = pd.DataFrame(dict(content=content, split=t.df.split, labels=labels, told=t.df.image+' ('+t.df.split+')'))
-    groups = df[content.duplicated(keep=False)].groupby('content', sort=False)
+    df = t.df[['split']].assign(
+        told=t.df.image+' ('+t.df.split+')',
+        labels=[row.tobytes() for row in t.hot()],
+        content=list(map(digest, t.df.image)) if digests is None else digests)
+    groups = df[df.content.duplicated(keep=False)].groupby('content', sort=False)
     told,kinds = groups.told.agg(' = '.join),groups.nunique()
     differ = {says: told[kinds[col]>1] for col,says in _OF_COPIES.items()}
     return [f"{len(some)} {says}: {first_few(some, 3)}" for says,some in differ.items() if len(some)]
@@ -155,8 +152,9 @@ _NEAR = 12
 
 def _dhash(im):
     "Where an image gets brighter from left to right: 256 values of 1 or -1"
-    small = np.asarray(im.convert('L').resize((17, 16), Image.Resampling.BOX))
-    return np.where(small[:,1:]>small[:,:-1], 1, -1).astype(np.float32).ravel()
+    small = im.convert('L').resize((17, 16), Image.Resampling.BOX)
+    brighter = np.diff(np.asarray(small, dtype=int))>0
+    return np.where(brighter, 1, -1).astype(np.float32).ravel()
 
 def _near_pairs(a, b, chunk=2048):
     "Pairs of rows of the hashes `a` and `b` that differ in a few bits, and in how many"
