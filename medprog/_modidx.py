@@ -197,6 +197,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                              'medprog.cli._export': ('cli.html#_export', 'medprog/cli.py'),
                              'medprog.cli._flag': ('cli.html#_flag', 'medprog/cli.py'),
                              'medprog.cli._made': ('cli.html#_made', 'medprog/cli.py'),
+                             'medprog.cli._or_text': ('cli.html#_or_text', 'medprog/cli.py'),
                              'medprog.cli._plan': ('cli.html#_plan', 'medprog/cli.py'),
                              'medprog.cli._predict': ('cli.html#_predict', 'medprog/cli.py'),
                              'medprog.cli._read_flags': ('cli.html#_read_flags', 'medprog/cli.py'),

@@ -103,14 +103,15 @@ class Exporting(RunOptions):
 # %% ../nbs/90_cli.ipynb #289498df
 def _made(cls, given, **more):
     "Options of a dataclass, of the flags that were given"
-    return cls(**{k: v for k,v in given.items() if k in rules_of(cls)}, **more)
+    return cls(**{k: given[k] for k in given.keys()&rules_of(cls)}, **more)
 
 _ELSEWHERE = dict(batch_size='bs', jobs='n', run='', logdir='', arms='')
 
 def _asked(options):
     "Options as the functions that do the work call them"
-    names = {k: _ELSEWHERE.get(k, k) for k in vars(options)}
-    return {name: getattr(options, k) for k,name in names.items() if name}
+    named = {_ELSEWHERE.get(k, k): v for k,v in vars(options).items()}
+    named.pop('')
+    return named
 
 def _run_of(options):
     "The run that was named, or the newest that has come to its end"
@@ -203,12 +204,17 @@ _METAVARS = {float: ('X', 'X,Y,...'), int: ('N', 'N,M,...'), str: ('...', 'A,B,.
 
 def _reader(hint):
     "What reads the text of a flag of this type, and what stands for it in the help"
+    if hint is bool: return dict(action='store_true')
     is_list = get_origin(hint) is tuple
     kind = next((o for o in (float, int) if o in {hint, *get_args(hint)}), str)
     def read(text):
-        try: return tuple(kind(o.strip()) for o in text.split(',') if o.strip()) if is_list else kind(text)
-        except ValueError: return text          # the rule refuses it
-    return dict(type=read, metavar=_METAVARS[kind][is_list])
+        if is_list: return tuple(kind(o.strip()) for o in text.split(',') if o.strip())
+        return kind(text)
+    return dict(type=partial(_or_text, read), metavar=_METAVARS[kind][is_list])
+
+def _or_text(read, text):
+    try: return read(text)
+    except ValueError: return text          # the rule refuses it
 
 def _flag(name): return '--'+name.replace('_', '-')
 
@@ -219,17 +225,17 @@ def describe_flag(
     "A flag, its default, what is allowed, and what it does"
     default = getattr(cls, name)
     if isinstance(default, tuple): default = ','.join(map(str, default))
-    elif default is None: default = "the strategy's own" if name in SCHEDULE_KNOBS else ''
+    if default is None: default = "the strategy's own" if name in SCHEDULE_KNOBS else ''
     words,does = rules_of(cls)[name].words,sentences(cls).get(name, '')
     return dict(flag=_flag(name), default=str(default), allowed=words, does=does)
 
 def _add_flag(parser, name, cls):
     "A flag for a field of a dataclass"
-    about,hint = describe_flag(name, cls),get_type_hints(cls)[name]
-    kwargs = dict(action='store_true') if hint is bool else _reader(hint)
+    about = describe_flag(name, cls)
     says = about['does']
     if about['allowed'] not in ('text', 'true or false'): says += f" [{about['allowed']}]"
     if about['default'] not in ('', 'False'): says += f" (default: {about['default']})"
+    kwargs = _reader(get_type_hints(cls)[name])
     parser.add_argument(about['flag'], help=says.replace('%', '%%'), **kwargs)
 
 # %% ../nbs/90_cli.ipynb #c0cfe207
@@ -248,9 +254,9 @@ def _read_flags(argv, mode):
     chosen,rest = first.parse_known_args(argv)
     mode = mode or chosen.mode
     if mode not in MODES: raise not_allowed('mode', mode, tuple(MODES))
-    do,flags = MODES[mode].do,MODES[mode].flags
+    flags = MODES[mode].flags
     parser = _Parser(parents=[first], allow_abbrev=False, usage='%(prog)s [--flag value ...]',
-                     description=do.__doc__, argument_default=argparse.SUPPRESS)
+                     description=MODES[mode].do.__doc__, argument_default=argparse.SUPPRESS)
     for name,cls in flags.items(): _add_flag(parser, name, cls)
     given,unknown = parser.parse_known_args(rest)
     if not unknown: return mode,vars(given)

@@ -98,10 +98,9 @@ def rules_of(
 def check_value(
     what:str, # The name of the setting
     value:object, # What was given
-    hint, # The type it has to be of, or its rule
+    rule:Rule, # What it has to be
 ) -> object: # The value
-    "A value that is as it is declared; an `InputError` if it isn't"
-    rule = hint if isinstance(hint, Rule) else rule_of(hint)
+    "A value that keeps its rule; an `InputError` if it doesn't"
     if rule.holds(value): return value
     if rule.choices: raise not_allowed(what, value, rule.choices)
     raise InputError(f"{what}: {value!r} is not allowed; give {rule.words}")
@@ -110,8 +109,11 @@ def check_rules(
     obj:object, # With annotated fields
     what:str='', # Said before the name of a field
 ):
-    "Raise an `InputError` for the first field of `obj` that is not as it is declared"
-    for name,rule in rules_of(type(obj)).items(): check_value(what+name, getattr(obj, name), rule)
+    "Raise an `InputError` for the first field of `obj` that is not as it is declared; lists become tuples"
+    for name,rule in rules_of(type(obj)).items():
+        value = getattr(obj, name)
+        if isinstance(value, list): object.__setattr__(obj, name, value := tuple(value))
+        check_value(what+name, value, rule)
 
 # %% ../nbs/00_core.ipynb #551a79db
 @cache

@@ -106,10 +106,7 @@ class Recipe:
 
     like = (Schedule,)
 
-    def __post_init__(self):
-        for k in ('label_cols','attention_after'):
-            if isinstance(v := getattr(self, k), list): object.__setattr__(self, k, tuple(v))
-        check_rules(self)
+    def __post_init__(self): check_rules(self)
 
 # %% ../nbs/02_recipe.ipynb #b0c53145
 @patch
@@ -119,13 +116,11 @@ def knobs(self:Recipe) -> dict: # As `resolve_schedule` takes them
     said = {k: v for k,v in vars(self).items() if k in SCHEDULE_KNOBS}
     if self.lr=='find': said['lr'] = None
     if not self.scale_with_size: said['scale_with_size'] = None
-    resizes = self.use_progressive_resizing or self.size_until is not None
-    alpha = dict(mixup=.4, cutmix=1.)[self.mixing or own.mixing]
-    usual = (('mixup', self.use_mixup or self.mixing, own.mixup, alpha),
-             ('smoothing', self.use_label_smoothing, own.smoothing, .1),
-             ('size_start', resizes, own.resizes, .5))
-    for knob,asked,has,value in usual:
-        if said[knob] is None and asked and not has: said[knob] = value
+    if self.mixup is None and not own.mixup and (self.use_mixup or self.mixing):
+        said['mixup'] = dict(mixup=.4, cutmix=1.)[self.mixing or own.mixing]
+    if self.smoothing is None and not own.smoothing and self.use_label_smoothing: said['smoothing'] = .1
+    if self.size_start is None and not own.resizes and (self.use_progressive_resizing or self.size_until is not None):
+        said['size_start'] = .5
     return dict(fit=self.schedule_fit, profile=self.lr_profile, size=self.size, **said)
 
 @patch(as_prop=True)

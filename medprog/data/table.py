@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 from fastcore.basics import patch
-from ..core import check_value,InputError
+from ..core import check_value,InputError,rule_of
 from ..schedule import Side
 from ..recipe import Recipe
 from .cache import map_by_threads,scan_images
@@ -38,8 +38,7 @@ def noted(self:ImageTable,
 def hot(self:ImageTable) -> np.ndarray: # Boolean `(n, classes)`
     "Which image is of which class"
     if self.multilabel: return self.df[list(self.classes)].to_numpy(bool)
-    labels = self.df.label.to_numpy(object)
-    return labels[:,None]==np.array(self.classes, dtype=object)
+    return pd.get_dummies(self.df.label).reindex(columns=self.classes, fill_value=False).to_numpy()
 
 # %% ../../nbs/24_data.table.ipynb #82ec3f34
 @patch
@@ -142,10 +141,13 @@ def _note_copies(t, digests=None):
         told=t.df.image+' ('+t.df.split+')',
         labels=[row.tobytes() for row in t.hot()],
         content=list(map(digest, t.df.image)) if digests is None else digests)
-    groups = df[df.content.duplicated(keep=False)].groupby('content', sort=False)
-    told,kinds = groups.told.agg(' = '.join),groups.nunique()
-    differ = {says: told[kinds[col]>1] for col,says in _OF_COPIES.items()}
-    return [f"{len(some)} {says}: {first_few(some, 3)}" for says,some in differ.items() if len(some)]
+    copies = df[df.content.duplicated(keep=False)].groupby('content', sort=False)
+    told,kinds = copies.told.agg(' = '.join),copies.nunique()
+    notes = []
+    for col,says in _OF_COPIES.items():
+        some = told[kinds[col]>1]
+        if len(some): notes.append(f"{len(some)} {says}: {first_few(some, 3)}")
+    return notes
 
 # %% ../../nbs/24_data.table.ipynb #9a1b6584
 _NEAR = 12
@@ -180,19 +182,22 @@ def check_size(
     size:int, # Side of the images in pixels
 ) -> int: # The same
     "Below 32 pixels nothing is left for a ResNet's last layers, which see a 32nd of it"
-    return check_value('size', size, Side)
+    return check_value('size', size, rule_of(Side))
 
 def _complete(t, resplit):
     "Table `t` with a patient and a split for each image; a split that was not given is train"
     if 'patient' not in t.df:
-        t = t.noted("no patients given: every image counts as a patient of its own", df=t.df.assign(patient=t.df.image))
+        t = t.noted("no patients given: every image counts as a patient of its own",
+                    df=t.df.assign(patient=t.df.image))
     if resplit and 'split' in t.df:
-        t = t.noted("the splits of the source are left out", df=t.df.drop(columns='split'))
+        t = t.noted("the splits of the source are left out",
+                    df=t.df.drop(columns='split'))
     return t if 'split' in t.df else replace(t, df=t.df.assign(split='train'))
 
-def _dealt(t, seed, pcts):
+def _dealt(t, seed, **pcts):
     "Table `t` with the splits that it lacks; `pcts` has the share of each that may be made"
-    pcts = {split: pct for split,pct in pcts.items() if split not in set(t.df.split)}
+    pcts = {split: pct for split,pct in pcts.items()
+            if split not in set(t.df.split)}
     if not pcts: return t
     note = f"{' and '.join(pcts)} carved out of train by patient, with seed {seed}"
     return t.noted(note, df=t.df.assign(split=_carve(t, seed, pcts)))
@@ -218,18 +223,17 @@ def read_table(
         t,digests = check_files(t, skip_bad, cache_gb, check)
     t = _complete(t, resplit)
     _check_given(t)
-    t = _dealt(t, seed, dict(valid=valid_pct, test=test_pct))
+    t = _dealt(t, seed, valid=valid_pct, test=test_pct)
     t = t.noted(*_check_splits(t))
-    if check and not isinstance(t.open, PhantomOpener): t = t.noted(*_note_copies(t, digests))
+    is_drawn = isinstance(t.open, PhantomOpener)
+    if check and not is_drawn: t = t.noted(*_note_copies(t, digests))
     return t.noted(*_note_near(t)) if near_duplicates else t
 
 # %% ../../nbs/24_data.table.ipynb #96c40136
-_OF_RECIPE = 'label_cols', 'size', 'resplit', 'skip_bad', 'near_duplicates', 'cache_gb'
-
 def recipe_table(
     recipe:Recipe, # Says which data, how large, and how it is split
     **kwargs, # As for `read_table`, in place of what the recipe says
 ) -> ImageTable:
-    "The table of images of a recipe"
-    said = {name: getattr(recipe, name) for name in _OF_RECIPE}
-    return read_table(recipe.data, **{**said, 'seed': recipe.seed_of_splits, **kwargs})
+    "The table of images of a recipe: knobs are called as the parameters of `read_table`"
+    said = {k: v for k,v in vars(recipe).items() if k in read_table.__annotations__}
+    return read_table(**{**said, 'seed': recipe.seed_of_splits, **kwargs})
