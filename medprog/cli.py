@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple,get_args,get_origin,get_type_hints
 from collections.abc import Callable
 from medprog.core import (
-    check_rules,Count,ExportFormat,InputError,Natural,not_allowed,NotNegative,PrecisionName,rules_of,sentences,
+    check_rules,check_value,Count,ExportFormat,InputError,Natural,NotNegative,one_of,PrecisionName,rules_of,sentences,
     SplitName)
 from .schedule import SCHEDULE_KNOBS
 from .recipe import Columns,find_source,Folder,RUN_FILES,Recipe
@@ -20,7 +20,7 @@ from .compare.sweep import ARMS,BASELINE,LRS,Sweep,Engine
 
 # %% auto #0
 __all__ = ['train_main', 'evaluate_main', 'predict_main', 'compare_main', 'plan_main', 'export_main', 'Resuming', 'Showing',
-           'Comparing', 'RunOptions', 'ImageOptions', 'Evaluating', 'Predicting', 'Exporting', 'describe_flag', 'main']
+           'Comparing', 'RunOptions', 'ImageOptions', 'Evaluating', 'Predicting', 'Exporting', 'main']
 
 # %% ../nbs/90_cli.ipynb #eb06480b
 @dataclass(frozen=True)
@@ -206,37 +206,26 @@ def _reader(hint):
     "What reads the text of a flag of this type, and what stands for it in the help"
     if hint is bool: return dict(action='store_true')
     is_list = get_origin(hint) is tuple
-    kind = next((o for o in (float, int) if o in {hint, *get_args(hint)}), str)
+    kind = next((o for o in (float, int)
+                 if o in {hint, *get_args(hint)}), str)
     def read(text):
-        if is_list: return tuple(kind(o.strip()) for o in text.split(',') if o.strip())
-        return kind(text)
-    return dict(type=partial(_or_text, read), metavar=_METAVARS[kind][is_list])
-
-def _or_text(read, text):
-    try: return read(text)
-    except ValueError: return text          # the rule refuses it
+        try: return tuple(kind(o.strip()) for o in text.split(',')
+                          if o.strip()) if is_list else kind(text)
+        except ValueError: return text          # the rule refuses it
+    return dict(type=read, metavar=_METAVARS[kind][is_list])
 
 def _flag(name): return '--'+name.replace('_', '-')
 
-def describe_flag(
-    name:str, # Of a field
-    cls:type, # The dataclass that declares it
-) -> dict[str,str]:
-    "A flag, its default, what is allowed, and what it does"
-    default = getattr(cls, name)
-    if isinstance(default, tuple): default = ','.join(map(str, default))
-    if default is None: default = "the strategy's own" if name in SCHEDULE_KNOBS else ''
-    words,does = rules_of(cls)[name].words,sentences(cls).get(name, '')
-    return dict(flag=_flag(name), default=str(default), allowed=words, does=does)
-
 def _add_flag(parser, name, cls):
-    "A flag for a field of a dataclass"
-    about = describe_flag(name, cls)
-    says = about['does']
-    if about['allowed'] not in ('text', 'true or false'): says += f" [{about['allowed']}]"
-    if about['default'] not in ('', 'False'): says += f" (default: {about['default']})"
+    "A flag for a field of a dataclass, with what it does, what is allowed, and the default"
+    default,words = getattr(cls, name),rules_of(cls)[name].words
+    says = sentences(cls).get(name, '')
+    if words not in ('text', 'true or false'): says += f" [{words}]"
+    if default is None and name in SCHEDULE_KNOBS: default = "the strategy's own"
+    if isinstance(default, tuple): default = ','.join(map(str, default))
+    if str(default) not in ('', 'None', 'False'): says += f" (default: {default})"
     kwargs = _reader(get_type_hints(cls)[name])
-    parser.add_argument(about['flag'], help=says.replace('%', '%%'), **kwargs)
+    parser.add_argument(_flag(name), help=says.replace('%', '%%'), **kwargs)
 
 # %% ../nbs/90_cli.ipynb #c0cfe207
 class _Parser(argparse.ArgumentParser):
@@ -252,8 +241,7 @@ def _read_flags(argv, mode):
     others = f"{', '.join(MODES)} (default: train); --mode MODE --help shows the flags of another"
     if not mode: first.add_argument('--mode', default='train', metavar='MODE', help=others)
     chosen,rest = first.parse_known_args(argv)
-    mode = mode or chosen.mode
-    if mode not in MODES: raise not_allowed('mode', mode, tuple(MODES))
+    mode = check_value('mode', mode or chosen.mode, one_of(MODES))
     flags = MODES[mode].flags
     parser = _Parser(parents=[first], allow_abbrev=False, usage='%(prog)s [--flag value ...]',
                      description=MODES[mode].do.__doc__, argument_default=argparse.SUPPRESS)
@@ -265,7 +253,7 @@ def _read_flags(argv, mode):
     raise InputError(f"{unknown[0]}: there is no such flag for mode {mode}{hint}; see --help")
 
 # %% ../nbs/90_cli.ipynb #1f5f507e
-def _warn_in_a_line(message, category, filename, lineno, file=None, line=None):
+def _warn_in_a_line(message, category, filename, *args):
     if Path(filename).parent.name=='medprog': print(f"warning: {message}", file=sys.stderr)
 
 def _say_last(text):
@@ -281,8 +269,7 @@ def _reader_gone():
 def _run_mode(argv, mode):
     "Read the flags, and do what they ask for"
     mode,given = _read_flags(argv, mode)
-    is_one_of_several = 'RANK' in os.environ and os.environ.get('WORLD_SIZE', '1')!='1'
-    if is_one_of_several and mode!='train':
+    if 'RANK' in os.environ and os.environ.get('WORLD_SIZE', '1')!='1' and mode!='train':
         raise InputError("only a training runs in several processes; start this without a launcher")
     MODES[mode].do(given)
     sys.stdout.flush()

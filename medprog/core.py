@@ -142,8 +142,7 @@ def check_keys(
     "Raise an `InputError` if a key of `d` is none of the `allowed`"
     if not isinstance(d, dict):
         raise InputError(f"{name}: {d!r} is not allowed; give a table of {', '.join(allowed)}")
-    for k in d:
-        if k not in allowed: raise not_allowed(f"{name}: key", k, allowed)
+    for k in d: check_value(f"{name}: key", k, one_of(allowed))
 
 # %% ../nbs/00_core.ipynb #c0ffee01
 ClassWeights = Literal['none','balanced']

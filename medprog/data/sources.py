@@ -15,7 +15,7 @@ from zipfile import BadZipFile
 import numpy as np
 import pandas as pd
 from PIL import Image
-from ..core import InputError,not_allowed
+from ..core import check_value,InputError,one_of
 from ..recipe import find_source
 from .phantom import CLASSES,phantom_image,phantom_table
 from .images import is_dicom,library_errors,open_image,reading_file,to_rgb
@@ -287,7 +287,7 @@ def _medmnist(spec):
     path = folder/f'{stem}.npz'
     medmnist = None
     with suppress(ImportError): import medmnist
-    if medmnist and name not in medmnist.INFO: raise not_allowed('medmnist', name, tuple(medmnist.INFO))
+    if medmnist: check_value('medmnist', name, one_of(medmnist.INFO))
     info = medmnist.INFO[name] if medmnist else {}
     if not path.is_file():
         try:
