@@ -19,8 +19,8 @@ from .plan import plan_text
 from .compare.sweep import ARMS,BASELINE,LRS,Sweep,Engine
 
 # %% auto #0
-__all__ = ['train_main', 'evaluate_main', 'predict_main', 'compare_main', 'plan_main', 'export_main', 'Resuming', 'Showing',
-           'Comparing', 'RunOptions', 'ImageOptions', 'Evaluating', 'Predicting', 'Exporting', 'main']
+__all__ = ['train_main', 'evaluate_main', 'predict_main', 'compare_main', 'plan_main', 'export_main', 'RunOptions',
+           'ImageOptions', 'Evaluating', 'Predicting', 'Exporting', 'main']
 
 # %% ../nbs/90_cli.ipynb #eb06480b
 @dataclass(frozen=True)

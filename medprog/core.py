@@ -23,7 +23,8 @@ class InputError(ValueError):
 
 def is_number(value) -> bool:
     "Is `value` a finite number? True, False, nan and inf are none"
-    return isinstance(value, (int,float)) and not isinstance(value, bool) and abs(value)<1e308
+    if isinstance(value, bool) or not isinstance(value, (int,float)): return False
+    return abs(value)<1e308
 
 def not_allowed(
     what:str, # The name of the setting
@@ -79,12 +80,14 @@ def rule_of(
         return own._replace(holds=lambda o: plain.holds(o) and own.holds(o))
     if kind is tuple:
         each = rule_of(args[0])
-        return Rule(each.words, lambda o: isinstance(o, tuple) and all(map(each.holds, o)))
+        return Rule(each.words,
+                    lambda o: isinstance(o, tuple) and all(map(each.holds, o)))
     if kind in (Union, UnionType):
         rules = [rule_of(o) for o in args]
         told = [o for o in rules if o.words]
         words = ', or '.join(o.words for o in told)
-        return Rule(words, lambda o: any(rule.holds(o) for rule in rules), told[0].choices if len(told)==1 else ())
+        choices = told[0].choices if len(told)==1 else ()
+        return Rule(words, lambda o: any(rule.holds(o) for rule in rules), choices)
     return _PLAIN.get(hint) or Rule('', lambda o: isinstance(o, hint))
 
 @cache

@@ -21,7 +21,7 @@ from .phantom import CLASSES,phantom_image,phantom_table
 from .images import is_dicom,library_errors,open_image,reading_file,to_rgb
 
 # %% auto #0
-__all__ = ['FileOpener', 'PhantomOpener', 'ArrayOpener', 'ImageTable', 'first_few', 'list_images', 'read_csv', 'read_source']
+__all__ = ['FileOpener', 'PhantomOpener', 'ArrayOpener', 'ImageTable', 'list_images', 'read_csv', 'read_source']
 
 # %% ../../nbs/23_data.sources.ipynb #114aed3f
 @dataclass(frozen=True)
@@ -61,10 +61,10 @@ class ArrayOpener:
         key:str, # Such as `train/12`
     ) -> np.ndarray:
         "The array of an image"
-        split,_,i = key.partition('/')
-        images = read_arrays(self.path).get(f'{_NPZ.get(split)}_images', ())
-        if i.isdecimal() and int(i)<len(images): return images[int(i)]
-        raise InputError(f"{key}: no such file, and no image of {self.path}")
+        arrays,(split,_,i) = read_arrays(self.path),key.partition('/')
+        try: return arrays[f'{_NPZ[split]}_images'][int(i)]
+        except (LookupError, ValueError) as e:
+            raise InputError(f"{key}: no such file, and no image of {self.path}") from e
 
     def __call__(self, key, size=None):
         pixels = self.pixels(key)
@@ -91,15 +91,16 @@ def first_few(
     sep:str='; ', # What stands between them
 ) -> str:
     "The first few of `names`, and how many more there are"
-    more = [f'and {len(names)-n} more'] if len(names)>n else []
-    return sep.join([*map(str, names[:n]), *more])
+    told = sep.join(map(str, names[:n]))
+    return told if len(names)<=n else f'{told}{sep}and {len(names)-n} more'
 
 # %% ../../nbs/23_data.sources.ipynb #0a220e35
 def _phantom(kind):
     "The table of phantom images of a `kind`, which may be empty"
     df = phantom_table(kind or 'binary')
     name = 'phantom-'+kind if kind not in ('', 'binary') else 'phantom'
-    return ImageTable(df, CLASSES[kind or 'binary'], 'label' not in df, PhantomOpener(), size=64, name=name)
+    return ImageTable(df, CLASSES[kind or 'binary'], 'label' not in df, PhantomOpener(),
+                      size=64, name=name)
 
 # %% ../../nbs/23_data.sources.ipynb #a5d4696e
 _SPLITS = dict(train='train', valid='valid', val='valid', validation='valid', test='test')
@@ -153,9 +154,10 @@ def list_images(
 def _splits_of(root):
     "The folders of splits in `root`, and which; `root` itself if it has none"
     folders = _folders(root)
-    names = [folder.name.lower() for folder in folders]
-    tops = {folder: _SPLITS[name] for folder,name in zip(folders, names) if name in _SPLITS}
-    return tops if 'train' in tops.values() or len(tops)==len(folders) else {root: None}
+    tops = {folder: _SPLITS[folder.name.lower()] for folder in folders
+            if folder.name.lower() in _SPLITS}
+    are_splits = 'train' in tops.values() or len(tops)==len(folders)
+    return tops if are_splits else {root: None}
 
 def _folder(root):
     "The table of a folder of class folders"
@@ -165,7 +167,8 @@ def _folder(root):
         for folder in _folders(top):
             images,n = list_images(folder)
             classes.append(folder.name)
-            rows += [(path.relative_to(root).as_posix(), folder.name, split) for path in images]
+            rows += [(path.relative_to(root).as_posix(), folder.name, split)
+                     for path in images]
             others += n
     if not rows: raise InputError(f"data: no images in class folders; give {root}/CLASS/* or {root}/train/CLASS/*")
     df = pd.DataFrame(rows, columns=['image', 'label', 'split']).dropna(axis=1)
@@ -199,7 +202,8 @@ def read_csv(
         df = read(dtype=dtype, names=_column_names(head), header=0)
         if df.empty: raise InputError("it has no rows")
     def own(name):
-        return name if '\\' not in name or os.path.exists(path.parent/name) else name.replace('\\', '/')
+        is_own = '\\' not in name or os.path.exists(path.parent/name)
+        return name if is_own else name.replace('\\', '/')
     if 'image' in df: df['image'] = df.image.map(own, na_action='ignore')
     return df
 
@@ -223,17 +227,21 @@ def _csv(path, *label_cols):
     df = read_csv(path, _TEXT)
     for col in ('image', *cols):
         hint = "; name 0/1 columns with --label-cols" if col=='label' else ''
-        if col not in df: raise InputError(f"{path}: no column {col!r}; there are {', '.join(df.columns)}{hint}")
+        if col not in df: raise InputError(f"{path}: no column {col!r}; there are {', '.join(df)}{hint}")
     for col in ('image', *cols, 'patient', 'split'):
         if col in df: _checked(path, df[col], df[col], "something in every row")
     for col in _TEXT.keys()&set(df): df[col] = df[col].str.strip()
     _checked(path, df.image, df.image.mask(df.image.duplicated()), "each image once")
-    if 'split' in df: df['split'] = _checked(path, df.split, df.split.str.lower().map(_SPLITS), "train, valid or test")
+    if 'split' in df:
+        split = df.split.str.lower().map(_SPLITS)
+        df['split'] = _checked(path, df.split, split, "train, valid or test")
     for col in label_cols:
         numbers = pd.to_numeric(df[col], errors='coerce')
-        df[col] = _checked(path, df[col], numbers.where(numbers.isin([0, 1])), "0 or 1").astype(int)
+        zeros_and_ones = numbers.where(numbers.isin([0, 1]))
+        df[col] = _checked(path, df[col], zeros_and_ones, "0 or 1").astype(int)
     name = f'{path.absolute().parent.name}-{path.stem}'
-    return ImageTable(df, label_cols or _in_order(df.label), bool(label_cols), FileOpener(path.parent), name=name)
+    classes = label_cols or _in_order(df.label)
+    return ImageTable(df, classes, bool(label_cols), FileOpener(path.parent), name=name)
 
 # %% ../../nbs/23_data.sources.ipynb #bad3cabf
 def _npz_labels(path, split, x, y):
@@ -250,8 +258,10 @@ def _npz_labels(path, split, x, y):
 
 def _whole(path, y):
     "Labels `(n, columns)` as whole numbers"
-    allowed,most = ("0 or 1", 1) if y.shape[1]>1 else ("whole numbers from 0", 2**31-1)
-    bad = y[~((y>=0) & (y<=most) & (y%1==0))]
+    allowed,most = "whole numbers from 0",2**31-1
+    if y.shape[1]>1: allowed,most = "0 or 1",1
+    is_good = (y>=0) & (y<=most) & (y%1==0)
+    bad = y[~is_good]
     if len(bad): raise InputError(f"{path}: a label is {bad[0]}; give {allowed}")
     return y.astype(int)
 
@@ -259,15 +269,16 @@ def _whole(path, y):
 def _npz(path, names=None, name=None):
     "The table of an `.npz` file; `names` has a name for each class number, as text"
     arrays = read_arrays(path)
-    pairs = {split: (arrays.get(f'{k}_images'), arrays.get(f'{k}_labels')) for split,k in _NPZ.items()}
-    labels = {split: _npz_labels(path, split, x, y)
-              for split,(x,y) in pairs.items() if x is not None and y is not None}
+    labels = {split: _npz_labels(path, split, arrays[f'{k}_images'], arrays[f'{k}_labels'])
+              for split,k in _NPZ.items()
+              if {f'{k}_images', f'{k}_labels'}<=arrays.keys()}
     if 'train' not in labels:
         raise InputError(f"{path}: no train_images and train_labels; there are {', '.join(arrays) or 'none'}")
     if len(widths := {o.shape[1] for o in labels.values()})>1:
         raise InputError(f"{path}: labels of {widths} columns in its splits")
     rows = pd.concat(labels)
-    df = pd.DataFrame([(f'{split}/{i}', split) for split,i in rows.index], columns=['image', 'split'])
+    df = pd.DataFrame([(f'{split}/{i}', split) for split,i in rows.index],
+                      columns=['image', 'split'])
     y = _whole(path, rows.to_numpy())
     multilabel = len(rows.columns)>1
     numbers = rows.columns if multilabel else np.unique(y)

@@ -62,7 +62,8 @@ def counts(self:ImageTable) -> pd.DataFrame: # A row a split
 def _carve(t, seed, pcts):
     "The split of each image after whole patients moved out of train; `pcts` has the share of each new split"
     patient = t.df.patient[t.df.split=='train']
-    has = pd.DataFrame(t.hot(), index=t.df.index).loc[patient.index].groupby(patient).any()
+    hot = pd.DataFrame(t.hot(), index=t.df.index)
+    has = hot.loc[patient.index].groupby(patient).any()
     has[-1] = ~has.any(axis=1)                                    # multi-label patients who have no class
     stratum = (has/has.sum()).idxmax(axis=1)                      # the rarest of a patient's classes
     def by_hash(patient): return hashlib.sha256(f'{seed}/{patient}'.encode()).digest()
@@ -70,7 +71,8 @@ def _carve(t, seed, pcts):
     for _,patients in stratum.groupby(stratum):
         n,queue = len(patients),sorted(patients.index, key=by_hash)
         least = int(n>len(pcts))
-        places = [split for split,pct in pcts.items() for _ in range(max(round(pct*n), least))]
+        places = [split for split,pct in pcts.items()
+                  for _ in range(max(round(pct*n), least))]
         moved.update(zip(queue[:-1], places))                     # the last one stays in train
     return patient.map(moved).reindex(t.df.index).fillna(t.df.split)
 
@@ -84,14 +86,16 @@ def check_files(
     "Open every file of a table once; `InputError` if some can't be read"
     seen = scan_images(table.open, table.df.image, table.size, cache_gb, check)
     width,height = seen.places['width'],seen.places['height']
-    strips = table.df.image[(width>10*height) | (height>10*width)].tolist()
+    is_strip = (width>10*height) | (height>10*width)
+    strips = table.df.image[is_strip].tolist()
     bad = list(seen.problems.values())
     told = f"{len(bad)} of {len(table.df)} images can't be read: {first_few(bad)}"
     if bad and not skip_bad: raise InputError(f"{told}; --skip-bad goes on without them")
     squeezed = f"{len(strips)} images are strips, and squeezed to a square like all others: {first_few(strips)}"
     notes = (check and strips and squeezed, bad and f"left out: {told}", seen.note)
     df = table.df[seen.good].reset_index(drop=True)
-    return table.noted(*filter(None, notes), df=df, open=seen.open),seen.places['digest'][seen.good]
+    table = table.noted(*filter(None, notes), df=df, open=seen.open)
+    return table,seen.places['digest'][seen.good]
 
 # %% ../../nbs/24_data.table.ipynb #7c9e866f
 def _check_names(classes):
@@ -124,7 +128,8 @@ def _check_splits(t):
     for split in SPLITS:
         rows = hot[t.df.split==split]
         if not len(rows): raise InputError(f"split {split!r} is empty; give more patients, or your own split")
-        absent = [name for name,there in zip(t.classes, rows.any(0)) if not there]
+        absent = [name for name,there in zip(t.classes, rows.any(0))
+                  if not there]
         if absent and split=='train':
             raise InputError(f"class {absent[0]!r} is outside the classes of train; give train some")
         if absent: notes.append(f"{split} has no image of {', '.join(absent)}")
@@ -173,7 +178,8 @@ def _note_near(t):
     for splits in combinations(SPLITS, 2):
         a,b = (np.flatnonzero(t.df.split==split) for split in splits)
         near = _near_pairs(hashes[a], hashes[b])
-        pairs += [(bits, f'{names[a[i]]} ~ {names[b[j]]}') for i,j,bits in near]
+        pairs += [(bits, f'{names[a[i]]} ~ {names[b[j]]}')
+                  for i,j,bits in near]
     told = first_few([text for _,text in sorted(pairs)])
     return [f"{len(pairs)} pairs of images in different splits look alike: {told}"] if pairs else []
 
@@ -235,5 +241,6 @@ def recipe_table(
     **kwargs, # As for `read_table`, in place of what the recipe says
 ) -> ImageTable:
     "The table of images of a recipe: knobs are called as the parameters of `read_table`"
-    said = {k: v for k,v in vars(recipe).items() if k in read_table.__annotations__}
+    said = {k: v for k,v in vars(recipe).items()
+            if k in read_table.__annotations__}
     return read_table(**{**said, 'seed': recipe.seed_of_splits, **kwargs})
