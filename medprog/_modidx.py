@@ -204,7 +204,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                              'medprog.cli._reader_gone': ('cli.html#_reader_gone', 'medprog/cli.py'),
                              'medprog.cli._run_mode': ('cli.html#_run_mode', 'medprog/cli.py'),
                              'medprog.cli._run_of': ('cli.html#_run_of', 'medprog/cli.py'),
-                             'medprog.cli._say_last': ('cli.html#_say_last', 'medprog/cli.py'),
                              'medprog.cli._train': ('cli.html#_train', 'medprog/cli.py'),
                              'medprog.cli._warn_in_a_line': ('cli.html#_warn_in_a_line', 'medprog/cli.py'),
                              'medprog.cli.main': ('cli.html#main', 'medprog/cli.py')},

@@ -256,11 +256,6 @@ def _read_flags(argv, mode):
 def _warn_in_a_line(message, category, filename, *args):
     if Path(filename).parent.name=='medprog': print(f"warning: {message}", file=sys.stderr)
 
-def _say_last(text):
-    "Why this process ends; of several the main one says it, as they end together, or one that has a reason of its own"
-    if rank := int(os.environ.get('RANK', 0)): time.sleep(3)
-    print(f"process {rank}: {text}" if rank else text, file=sys.stderr)
-
 def _reader_gone():
     "Has the reader of standard output gone? Then what is left to write goes nowhere, also when Python ends"
     try: print(flush=True)
@@ -281,12 +276,15 @@ def main(
 ) -> int: # The exit code
     "`run_task2.py`"
     warnings.showwarning = _warn_in_a_line
-    try: _run_mode(sys.argv[1:] if argv is None else argv, mode)
+    rank = int(os.environ.get('RANK', 0))
+    try: _run_mode(argv, mode)
     except InputError as e:
-        _say_last(f"medprog: {' '.join(str(e).split())}")
+        if rank: time.sleep(3)          # all end with the main process, which says why, unless this has its own reason
+        process = f"process {rank}: " if rank else ''
+        print(f"{process}medprog: {' '.join(str(e).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as e:      # a training that was asked to stop says how to go on, and by which signal
-        if int(os.environ.get('RANK', 0)): time.sleep(1)        # the main process has said it
+        if rank: time.sleep(1)          # the main process has said it
         else: print(f"\nmedprog: {e}" if str(e) else "\nmedprog: interrupted; what was written stays", file=sys.stderr)
         return 128+getattr(e, 'signal', 2)
     except BrokenPipeError:

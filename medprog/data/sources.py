@@ -296,14 +296,15 @@ def _medmnist(spec):
     folder = Path(os.environ.get('MEDMNIST_ROOT', '~/.medmnist')).expanduser()
     stem = spec.removesuffix('@28').replace('@', '_')
     path = folder/f'{stem}.npz'
-    medmnist = None
-    with suppress(ImportError): import medmnist
-    if medmnist: check_value('medmnist', name, one_of(medmnist.INFO))
-    info = medmnist.INFO[name] if medmnist else {}
+    info = {}
+    with suppress(ImportError):
+        import medmnist
+        check_value('medmnist', name, one_of(medmnist.INFO))
+        info = medmnist.INFO[name]
     if not path.is_file():
         try:
             with library_errors(OSError, AssertionError):
-                if not medmnist: raise InputError("pip install medmnist downloads it")
+                if not info: raise InputError("pip install medmnist downloads it")
                 data_set = getattr(medmnist, info['python_class'])
                 data_set('train', download=True, size=int(size or 28), root=str(folder))
         except InputError as e:
