@@ -169,14 +169,13 @@ def check_weights(
 def writing(
     path:str|Path, # Has the old content or the new one at any moment
     previous:str|Path|None=None, # Where to keep the old content
-    suffix:str|None=None, # Of the file to write, which libraries choose a format by; by default that of `path`
+    suffix:str='', # Of the file to write, which libraries choose a format by; by default that of `path`
     sync:bool=True, # The content survives a crash of the machine, too; takes some milliseconds
 ):
     """Write a file whole or not at all: gives the path to write to, which takes the place of `path` at the end.
     After an error `path` is as it was, and nothing else is left"""
     path = Path(path)
-    suffix = path.suffix if suffix is None else suffix
-    part = path.with_name(f'.{path.name}.part{suffix}')
+    part = path.with_name(f'.{path.name}.part{suffix or path.suffix}')
     try:
         yield part
         if sync: _flush(part)
