@@ -67,14 +67,14 @@ def _carve(t, seed, pcts):
     has[-1] = ~has.any(axis=1)                                    # multi-label patients who have no class
     stratum = (has/has.sum()).idxmax(axis=1)                      # the rarest of a patient's classes
     def by_hash(patient): return hashlib.sha256(f'{seed}/{patient}'.encode()).digest()
-    moved = {}
+    moved = dict.fromkeys(stratum.index, 'train')
     for _,patients in stratum.groupby(stratum):
         n,queue = len(patients),sorted(patients.index, key=by_hash)
         least = int(n>len(pcts))
         places = [split for split,pct in pcts.items()
                   for _ in range(max(round(pct*n), least))]
         moved.update(zip(queue[:-1], places))                     # the last one stays in train
-    return patient.map(moved).reindex(t.df.index).fillna(t.df.split)
+    return t.df.split.mask(t.df.split=='train', t.df.patient.map(moved))
 
 # %% ../../nbs/24_data.table.ipynb #94c58cc7
 def check_files(
