@@ -11,17 +11,16 @@ from pathlib import Path
 from typing import NamedTuple,get_args,get_origin,get_type_hints
 from collections.abc import Callable
 from medprog.core import (
-    check_rules,Count,ExportFormat,InputError,Natural,not_allowed,NotNegative,PrecisionName,rules_of,sentences,
+    check_rules,check_value,Count,ExportFormat,InputError,Natural,NotNegative,one_of,PrecisionName,rules_of,sentences,
     SplitName)
 from .schedule import SCHEDULE_KNOBS
-from .recipe import Columns,Folder,RUN_FILES,Recipe,source_kind
+from .recipe import Columns,find_source,Folder,RUN_FILES,Recipe
 from .plan import plan_text
 from .compare.sweep import ARMS,BASELINE,LRS,Sweep,Engine
 
 # %% auto #0
-__all__ = ['Resuming', 'Showing', 'Comparing', 'RunOptions', 'ImageOptions', 'Evaluating', 'Predicting', 'Exporting',
-           'describe_flag', 'main', 'train_main', 'evaluate_main', 'predict_main', 'compare_main', 'plan_main',
-           'export_main']
+__all__ = ['train_main', 'evaluate_main', 'predict_main', 'compare_main', 'plan_main', 'export_main', 'RunOptions',
+           'ImageOptions', 'Evaluating', 'Predicting', 'Exporting', 'main']
 
 # %% ../nbs/90_cli.ipynb #eb06480b
 @dataclass(frozen=True)
@@ -35,8 +34,8 @@ class Showing:
     toml:bool=False # Write the schedule as TOML, to be changed and given to --progressive-strategy
 
 @dataclass(frozen=True)
-class Comparing:
-    "What a comparison asks beyond its sweep, and who carries it out"
+class Comparing(Sweep):
+    "A sweep as it is asked for at the shell, and who carries it out"
     # Arms, each with what is added to it, as in balanced+mixup or mine.toml+cbam
     strategies:tuple[str,...]=ARMS
     # Each of these alone, added to full fine-tuning, is an arm too: mixup, cutmix, smoothing, resizing, cbam, medical,
@@ -49,7 +48,11 @@ class Comparing:
     address:str|None=None # Address of a Ray cluster; by default one is started here
     keep_models:bool=False # Keep the network of each run
 
-    def __post_init__(self): check_rules(self)
+    def __post_init__(self):
+        added = [f'{BASELINE}+{o}' for o in self.add]
+        object.__setattr__(self, 'arms', (*self.strategies, *added))
+        if self.recipe.lr and self.lrs==LRS: object.__setattr__(self, 'lrs', ())     # --lr is for all arms
+        super().__post_init__()
 
 # %% ../nbs/90_cli.ipynb #8b24c73c
 @dataclass(frozen=True)
@@ -100,7 +103,15 @@ class Exporting(RunOptions):
 # %% ../nbs/90_cli.ipynb #289498df
 def _made(cls, given, **more):
     "Options of a dataclass, of the flags that were given"
-    return cls(**{k: v for k,v in given.items() if k in rules_of(cls)}, **more)
+    return cls(**{k: given[k] for k in given.keys()&rules_of(cls)}, **more)
+
+_ELSEWHERE = dict(batch_size='bs', jobs='n', run='', logdir='', arms='')
+
+def _asked(options):
+    "Options as the functions that do the work call them"
+    named = {_ELSEWHERE.get(k, k): v for k,v in vars(options).items()}
+    named.pop('')
+    return named
 
 def _run_of(options):
     "The run that was named, or the newest that has come to its end"
@@ -108,32 +119,25 @@ def _run_of(options):
         if not os.path.exists(run): raise InputError(f"run: {run}: no such folder or file")
         return run
     finished = Path(options.logdir).glob(f"*/{RUN_FILES['metrics']}")
-    newest = max(finished, key=lambda o: o.stat().st_mtime, default=None)
-    if newest is None: raise InputError(f"run: no finished run in {options.logdir}; give --run FOLDER")
+    newest = max(finished, key=os.path.getmtime, default=None)
+    if not newest: raise InputError(f"run: no finished run in {options.logdir}; give --run FOLDER")
     print(f"run: {newest.parent}, the newest")
     return str(newest.parent)
-
-def _asked(options):
-    "Options as the functions that use a run call them"
-    kwargs = dict(vars(options))
-    for k in ('run', 'logdir'): kwargs.pop(k)
-    if 'batch_size' in kwargs: kwargs['bs'] = kwargs.pop('batch_size')
-    return kwargs
 
 # %% ../nbs/90_cli.ipynb #3238558a
 def _train(given):
     "Progressive fine-tuning of ImageNet-pretrained ResNets on medical images."
-    recipe,options = _made(Recipe, given),_made(Resuming, given)
+    recipe,resume = _made(Recipe, given),'resume' in given
     recipe.check_batch()                    # mistakes are said before torch is imported, which takes seconds
-    recipe.check_there(options.resume)
+    recipe.check_there(resume)
     from medprog.train import train
-    train(recipe, resume=options.resume)
+    train(recipe, resume=resume)
 
 def _plan(given):
     "What a training with the same flags would do, phase by phase."
     recipe = _made(Recipe, given)
     s = recipe.started(recipe.weights=='none').schedule
-    if _made(Showing, given).toml: return print(s.to_toml(), end='')
+    if 'toml' in given: return print(s.to_toml(), end='')
     is_open = recipe.weights=='auto' and recipe.statistics is None and s.statistics=='kept'
     unless = ' (batch, if ImageNet weights can not be had)' if is_open else ''
     print(f"{s.name}, {s.epochs} epochs, base learning rate {s.lr:g}, {s.curve}, "
@@ -145,21 +149,16 @@ def _plan(given):
 def _compare(given):
     """Strategies beside each other: each with the same seeds and learning rates to choose from, paired statistics,
     and a report. The other flags are what all runs have in common."""
-    recipe,options = _made(Recipe, given),_made(Comparing, given)
-    if 'lr' in given and given.get('lrs', LRS)==LRS: given['lrs'] = ()        # --lr is for all arms
-    added = [f'{BASELINE}+{o}' for o in options.add]
-    sweep = _made(Sweep, given, recipe=recipe, arms=(*options.strategies, *added))
-    recipe.check_there(resume=True)
+    options = _made(Comparing, given, recipe=_made(Recipe, given))
+    options.recipe.check_there(resume=True)
     from medprog.compare.run import compare
-    asked = vars(sweep) | vars(options) | dict(n=options.jobs)
-    for k in ('recipe', 'arms', 'jobs'): asked.pop(k)
-    compare(recipe, **asked)
+    compare(**_asked(options))
 
 def _evaluate(given):
     "How good a run is on labelled images: figures with intervals, curves, tables, and the run's report with them."
     options = _made(Evaluating, given)
     run = _run_of(options)
-    if options.data: source_kind(options.data, options.label_cols)
+    if options.data: find_source(options.data, options.label_cols)
     from medprog.predict import evaluate
     evaluate(run, **_asked(options) | dict(groups=options.groups or None))
 
@@ -194,51 +193,39 @@ class Mode(NamedTuple):
 
 MODES = dict(
     train=Mode(_train, (Recipe, Resuming)),
-    compare=Mode(_compare, (Recipe, Sweep, Comparing), ('progressive_strategy', 'recipe', 'arms')),
+    compare=Mode(_compare, (Recipe, Comparing), ('progressive_strategy', 'recipe', 'arms')),
     evaluate=Mode(_evaluate, (Evaluating,)),
     predict=Mode(_predict, (Predicting,)),
     plan=Mode(_plan, (Recipe, Showing)),
     export=Mode(_export, (Exporting,)))
 
 # %% ../nbs/90_cli.ipynb #5885cc39
-def _texts(text): return tuple(o.strip() for o in text.split(',') if o.strip())
-
-def _numbers(text): return tuple(map(float, _texts(text)))
+_METAVARS = {float: ('X', 'X,Y,...'), int: ('N', 'N,M,...'), str: ('...', 'A,B,...')}
 
 def _reader(hint):
     "What reads the text of a flag of this type, and what stands for it in the help"
-    plain = {hint, *get_args(hint)}
-    if get_origin(hint) is tuple: return (_numbers, 'X,Y,...') if float in plain else (_texts, 'A,B,...')
-    if float in plain: return float,'X'
-    return (int, 'N') if int in plain else (str, '...')
-
-def _or_text(read, text):
-    try: return read(text)
-    except ValueError: return text          # the rule refuses it
+    if hint is bool: return dict(action='store_true')
+    is_list = get_origin(hint) is tuple
+    kind = next((o for o in (float, int)
+                 if o in {hint, *get_args(hint)}), str)
+    def read(text):
+        try: return tuple(kind(o.strip()) for o in text.split(',')
+                          if o.strip()) if is_list else kind(text)
+        except ValueError: return text          # the rule refuses it
+    return dict(type=read, metavar=_METAVARS[kind][is_list])
 
 def _flag(name): return '--'+name.replace('_', '-')
 
-def describe_flag(
-    name:str, # Of a field
-    cls:type, # The dataclass that declares it
-) -> dict[str,str]:
-    "A flag, its default, what is allowed, and what it does"
-    default = getattr(cls, name)
-    if isinstance(default, tuple): default = ','.join(map(str, default))
-    elif default is None: default = "the strategy's own" if name in SCHEDULE_KNOBS else ''
-    words,does = rules_of(cls)[name].words,sentences(cls).get(name, '')
-    return dict(flag=_flag(name), default=str(default), allowed=words, does=does)
-
 def _add_flag(parser, name, cls):
-    "A flag for a field of a dataclass"
-    about,hint = describe_flag(name, cls),get_type_hints(cls)[name]
-    read,metavar = _reader(hint)
-    kwargs = dict(metavar=metavar, type=partial(_or_text, read))
-    says = about['does']
-    if hint is bool: kwargs = dict(action='store_true')
-    elif about['allowed']!='text': says += f" [{about['allowed']}]"
-    if about['default'] not in ('', 'False'): says += f" (default: {about['default']})"
-    parser.add_argument(about['flag'], dest=name, default=argparse.SUPPRESS, help=says.replace('%', '%%'), **kwargs)
+    "A flag for a field of a dataclass, with what it does, what is allowed, and the default"
+    default,words = getattr(cls, name),rules_of(cls)[name].words
+    says = sentences(cls).get(name, '')
+    if words not in ('text', 'true or false'): says += f" [{words}]"
+    if default is None and name in SCHEDULE_KNOBS: default = "the strategy's own"
+    if isinstance(default, tuple): default = ','.join(map(str, default))
+    if str(default) not in ('', 'None', 'False'): says += f" (default: {default})"
+    kwargs = _reader(get_type_hints(cls)[name])
+    parser.add_argument(_flag(name), help=says.replace('%', '%%'), **kwargs)
 
 # %% ../nbs/90_cli.ipynb #c0cfe207
 class _Parser(argparse.ArgumentParser):
@@ -254,43 +241,30 @@ def _read_flags(argv, mode):
     others = f"{', '.join(MODES)} (default: train); --mode MODE --help shows the flags of another"
     if not mode: first.add_argument('--mode', default='train', metavar='MODE', help=others)
     chosen,rest = first.parse_known_args(argv)
-    mode = mode or chosen.mode
-    if mode not in MODES: raise not_allowed('mode', mode, tuple(MODES))
-    do,flags = MODES[mode].do,MODES[mode].flags
-    parser = _Parser(parents=[first], allow_abbrev=False, usage='%(prog)s [--flag value ...]', description=do.__doc__)
+    mode = check_value('mode', mode or chosen.mode, one_of(MODES))
+    flags = MODES[mode].flags
+    parser = _Parser(parents=[first], allow_abbrev=False, usage='%(prog)s [--flag value ...]',
+                     description=MODES[mode].do.__doc__, argument_default=argparse.SUPPRESS)
     for name,cls in flags.items(): _add_flag(parser, name, cls)
     given,unknown = parser.parse_known_args(rest)
-    if unknown: raise _unknown(unknown[0], flags, mode)
-    return mode,{k: v for k,v in vars(given).items() if k!='mode'}
-
-def _unknown(flag, flags, mode):
-    near = difflib.get_close_matches(flag.split('=')[0], map(_flag, flags), n=1)
+    if not unknown: return mode,vars(given)
+    near = difflib.get_close_matches(unknown[0].split('=')[0], map(_flag, flags), n=1)
     hint = f" (did you mean {near[0]}?)" if near else ''
-    return InputError(f"{flag}: there is no such flag for mode {mode}{hint}; see --help")
+    raise InputError(f"{unknown[0]}: there is no such flag for mode {mode}{hint}; see --help")
 
 # %% ../nbs/90_cli.ipynb #1f5f507e
-def _warn_in_a_line(message, category, filename, lineno, file=None, line=None):
+def _warn_in_a_line(message, category, filename, *args):
     if Path(filename).parent.name=='medprog': print(f"warning: {message}", file=sys.stderr)
-
-def _say_last(text):
-    "Why this process ends; of several the main one says it, as they end together, or one that has a reason of its own"
-    if rank := int(os.environ.get('RANK', 0)): time.sleep(3)
-    print(f"process {rank}: {text}" if rank else text, file=sys.stderr)
 
 def _reader_gone():
     "Has the reader of standard output gone? Then what is left to write goes nowhere, also when Python ends"
     try: print(flush=True)
-    except BrokenPipeError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        return True
-    return False
+    except BrokenPipeError: return os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 def _run_mode(argv, mode):
     "Read the flags, and do what they ask for"
     mode,given = _read_flags(argv, mode)
-    is_one_of_several = 'RANK' in os.environ and os.environ.get('WORLD_SIZE', '1')!='1'
-    if is_one_of_several and mode!='train':
+    if 'RANK' in os.environ and os.environ.get('WORLD_SIZE', '1')!='1' and mode!='train':
         raise InputError("only a training runs in several processes; start this without a launcher")
     MODES[mode].do(given)
     sys.stdout.flush()
@@ -302,22 +276,22 @@ def main(
 ) -> int: # The exit code
     "`run_task2.py`"
     warnings.showwarning = _warn_in_a_line
-    try: _run_mode(sys.argv[1:] if argv is None else argv, mode)
+    rank = int(os.environ.get('RANK', 0))
+    try: _run_mode(argv, mode)
     except InputError as e:
-        _say_last(f"medprog: {' '.join(str(e).split())}")
+        if rank: time.sleep(3)          # all end with the main process, which says why, unless this has its own reason
+        process = f"process {rank}: " if rank else ''
+        print(f"{process}medprog: {' '.join(str(e).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as e:      # a training that was asked to stop says how to go on, and by which signal
-        if int(os.environ.get('RANK', 0)): time.sleep(1)        # the main process has said it
+        if rank: time.sleep(1)          # the main process has said it
         else: print(f"\nmedprog: {e}" if str(e) else "\nmedprog: interrupted; what was written stays", file=sys.stderr)
         return 128+getattr(e, 'signal', 2)
     except BrokenPipeError:
-        if not _reader_gone(): raise    # it was another pipe
+        if _reader_gone() is None: raise    # it was another pipe
         return 1
     return 0
 
-def train_main(): "`medprog_train`"; return main(mode='train')
-def evaluate_main(): "`medprog_evaluate`"; return main(mode='evaluate')
-def predict_main(): "`medprog_predict`"; return main(mode='predict')
-def compare_main(): "`medprog_compare`"; return main(mode='compare')
-def plan_main(): "`medprog_plan`"; return main(mode='plan')
-def export_main(): "`medprog_export`"; return main(mode='export')
+# What the console scripts call: `medprog_train` and so on
+train_main,evaluate_main,predict_main = (partial(main, mode=o) for o in ('train', 'evaluate', 'predict'))
+compare_main,plan_main,export_main = (partial(main, mode=o) for o in ('compare', 'plan', 'export'))

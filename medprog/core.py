@@ -80,13 +80,13 @@ def rule_of(
         return own._replace(holds=lambda o: plain.holds(o) and own.holds(o))
     if kind is tuple:
         each = rule_of(args[0])
-        def holds(value): return isinstance(value, tuple) and all(map(each.holds, value))
-        return Rule(each.words, holds)
+        return Rule(each.words,
+                    lambda o: isinstance(o, tuple) and all(map(each.holds, o)))
     if kind in (Union, UnionType):
         rules = [rule_of(o) for o in args]
         told = [o for o in rules if o.words]
-        choices = told[0].choices if len(told)==1 else ()
         words = ', or '.join(o.words for o in told)
+        choices = told[0].choices if len(told)==1 else ()
         return Rule(words, lambda o: any(rule.holds(o) for rule in rules), choices)
     return _PLAIN.get(hint) or Rule('', lambda o: isinstance(o, hint))
 
@@ -98,16 +98,25 @@ def rules_of(
     return {k: rule_of(o) for k,o in get_type_hints(cls, include_extras=True).items()}
 
 # %% ../nbs/00_core.ipynb #3a6cfcce
+def check_value(
+    what:str, # The name of the setting
+    value:object, # What was given
+    rule:Rule, # What it has to be
+) -> object: # The value
+    "A value that keeps its rule; an `InputError` if it doesn't"
+    if rule.holds(value): return value
+    if rule.choices: raise not_allowed(what, value, rule.choices)
+    raise InputError(f"{what}: {value!r} is not allowed; give {rule.words}")
+
 def check_rules(
     obj:object, # With annotated fields
     what:str='', # Said before the name of a field
 ):
-    "Raise an `InputError` for the first field of `obj` that is not as it is declared"
+    "Raise an `InputError` for the first field of `obj` that is not as it is declared; lists become tuples"
     for name,rule in rules_of(type(obj)).items():
         value = getattr(obj, name)
-        if rule.holds(value): continue
-        if rule.choices: raise not_allowed(what+name, value, rule.choices)
-        raise InputError(f"{what}{name}: {value!r} is not allowed; give {rule.words}")
+        if isinstance(value, list): object.__setattr__(obj, name, value := tuple(value))
+        check_value(what+name, value, rule)
 
 # %% ../nbs/00_core.ipynb #551a79db
 @cache
@@ -136,8 +145,7 @@ def check_keys(
     "Raise an `InputError` if a key of `d` is none of the `allowed`"
     if not isinstance(d, dict):
         raise InputError(f"{name}: {d!r} is not allowed; give a table of {', '.join(allowed)}")
-    for k in d:
-        if k not in allowed: raise not_allowed(f"{name}: key", k, allowed)
+    for k in d: check_value(f"{name}: key", k, one_of(allowed))
 
 # %% ../nbs/00_core.ipynb #c0ffee01
 ClassWeights = Literal['none','balanced']
@@ -161,14 +169,13 @@ def check_weights(
 def writing(
     path:str|Path, # Has the old content or the new one at any moment
     previous:str|Path|None=None, # Where to keep the old content
-    suffix:str|None=None, # Of the file to write, which libraries choose a format by; by default that of `path`
+    suffix:str='', # Of the file to write, which libraries choose a format by; by default that of `path`
     sync:bool=True, # The content survives a crash of the machine, too; takes some milliseconds
 ):
     """Write a file whole or not at all: gives the path to write to, which takes the place of `path` at the end.
     After an error `path` is as it was, and nothing else is left"""
     path = Path(path)
-    suffix = path.suffix if suffix is None else suffix
-    part = path.with_name(f'.{path.name}.part{suffix}')
+    part = path.with_name(f'.{path.name}.part{suffix or path.suffix}')
     try:
         yield part
         if sync: _flush(part)

@@ -5,20 +5,20 @@
 # %% ../nbs/02_recipe.ipynb #25bbf345
 from __future__ import annotations
 import os,re
-from dataclasses import asdict,dataclass,fields,replace
+from dataclasses import asdict,dataclass,replace
 from pathlib import Path
 from typing import Annotated,Literal,get_args
 import tomlkit
 from fastcore.basics import patch
 from .core import (
     ATTENTION_TYPES, check_keys, check_rules, check_weights, ClassWeights, Count, InputError, Natural, NotNegative,
-    one_of, Positive, PrecisionName, read_toml, Rule)
+    one_of, Positive, PrecisionName, read_toml, Rule, rules_of)
 from .schedule import (
     Advance, Curve, EpochShare, Fit, FrozenBN, get_schedule, LabelShare, MixingName, Patience, ProfileName,
     resolve_schedule, Schedule, SCHEDULE_KNOBS, Side, StartSize, Statistics)
 
 # %% auto #0
-__all__ = ['Arch', 'ARCHS', 'Columns', 'Folder', 'StageName', 'SourceKind', 'RUN_FILES', 'Recipe', 'source_kind']
+__all__ = ['Arch', 'ARCHS', 'Columns', 'Folder', 'StageName', 'SourceKind', 'RUN_FILES', 'Recipe', 'find_source']
 
 # %% ../nbs/02_recipe.ipynb #16f41371
 Arch = Literal['resnet18','resnet34','resnet50','resnet101','resnet152','resnext50_32x4d','resnext101_32x8d',
@@ -106,10 +106,7 @@ class Recipe:
 
     like = (Schedule,)
 
-    def __post_init__(self):
-        for k in ('label_cols','attention_after'):
-            if isinstance(v := getattr(self, k), list): object.__setattr__(self, k, tuple(v))
-        check_rules(self)
+    def __post_init__(self): check_rules(self)
 
 # %% ../nbs/02_recipe.ipynb #b0c53145
 @patch
@@ -161,26 +158,26 @@ def from_toml(cls:Recipe,
     "Read a recipe from TOML; the table `made` is left out"
     d = read_toml(text, name)
     d.pop('made', None)
-    check_keys(d, tuple(o.name for o in fields(Recipe)), name)
+    check_keys(d, tuple(rules_of(Recipe)), name)
     try: return Recipe(**d)
     except InputError as e: raise InputError(f"{name}: {e}") from e
 
 # %% ../nbs/02_recipe.ipynb #81c9f064
 SourceKind = Literal['csv','phantom','medmnist','folder','npz']
 
-def source_kind(
+def find_source(
     data:str|Path, # As in a recipe
     label_cols:tuple[str,...]=(), # Only a CSV has them
-) -> SourceKind:
+) -> tuple[SourceKind,str|Path]: # And its path, or what follows the colon of one that has none
     "What kind of source `data` is; `InputError` if it is none. Who reads data decides by this"
     path = Path(os.path.expanduser(data)).absolute()        # unlike Path's, never raises
-    suffix = path.suffix.lower() if os.path.isfile(path) else None
-    if suffix=='.csv': return 'csv'
+    suffix = path.suffix.lower() if os.path.isfile(path) else ''
+    if suffix=='.csv': return 'csv',path
     if label_cols: raise InputError(f"label_cols: {', '.join(label_cols)}, but {data} is not a CSV")
-    made = str(data).partition(':')[0]
-    if made in ('phantom', 'medmnist'): return made
-    if os.path.isdir(path): return 'folder'
-    if suffix=='.npz': return 'npz'
+    made,_,name = str(data).partition(':')
+    if made in ('phantom', 'medmnist'): return made,name
+    if os.path.isdir(path): return 'folder',path
+    if suffix=='.npz': return 'npz',path
     wrong = 'a source' if os.path.exists(path) else 'there'
     raise InputError(f"data: {str(data)!r} is not {wrong}; give phantom, "
                      "a folder of class folders, a CSV, an .npz file, or medmnist:NAME")
@@ -201,7 +198,7 @@ def check_there(self:Recipe,
 ):
     "`InputError` if something that this recipe names isn't there, or the name of its run is taken"
     if not resume: check_free(self)
-    source_kind(self.data, self.label_cols)
+    find_source(self.data, self.label_cols)
     check_weights(self.weights)
 
 @patch

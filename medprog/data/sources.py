@@ -4,23 +4,24 @@
 
 # %% ../../nbs/23_data.sources.ipynb #b7c6c021
 from __future__ import annotations
-import csv,os,re,warnings,zlib
+import os,re,warnings,zlib
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache,partial
 from pathlib import Path
 from collections.abc import Callable, Sequence
 from zipfile import BadZipFile
 import numpy as np
 import pandas as pd
 from PIL import Image
-from ..core import InputError,not_allowed
-from ..recipe import source_kind
+from ..core import check_value,InputError,one_of
+from ..recipe import find_source
 from .phantom import CLASSES,phantom_image,phantom_table
 from .images import is_dicom,library_errors,open_image,reading_file,to_rgb
 
 # %% auto #0
-__all__ = ['FileOpener', 'PhantomOpener', 'ArrayOpener', 'Source', 'first_few', 'list_images', 'read_csv', 'get_source']
+__all__ = ['FileOpener', 'PhantomOpener', 'ArrayOpener', 'ImageTable', 'list_images', 'read_csv', 'read_source']
 
 # %% ../../nbs/23_data.sources.ipynb #114aed3f
 @dataclass(frozen=True)
@@ -45,11 +46,11 @@ def read_arrays(
     path:Path, # An `.npz` file
 ) -> dict[str,np.ndarray]:
     "All arrays of an `.npz` file; the last one's stay in memory"
-    with reading_file(path, 'an .npz file'):
-        with library_errors(BadZipFile, zlib.error): arrays = np.load(path, allow_pickle=False)
+    with reading_file(path, 'an .npz file'), library_errors(BadZipFile, zlib.error):
+        arrays = np.load(path, allow_pickle=False)
         if isinstance(arrays, np.ndarray):
             raise InputError("it holds one array without a name; give what np.savez writes")
-        with library_errors(BadZipFile, zlib.error), arrays: return dict(arrays)
+        with arrays: return dict(arrays)
 
 # %% ../../nbs/23_data.sources.ipynb #9c73c2cf
 @dataclass(frozen=True)
@@ -60,10 +61,10 @@ class ArrayOpener:
         key:str, # Such as `train/12`
     ) -> np.ndarray:
         "The array of an image"
-        split,_,i = key.partition('/')
-        images = read_arrays(self.path).get(f'{_NPZ.get(split)}_images', ())
-        if i.isdecimal() and int(i)<len(images): return images[int(i)]
-        raise InputError(f"{key}: no such file, and no image of {self.path}")
+        arrays,(split,_,i) = read_arrays(self.path),key.partition('/')
+        try: return arrays[f'{_NPZ[split]}_images'][int(i)]
+        except (LookupError, ValueError) as e:
+            raise InputError(f"{key}: no such file, and no image of {self.path}") from e
 
     def __call__(self, key, size=None):
         pixels = self.pixels(key)
@@ -73,14 +74,14 @@ class ArrayOpener:
 
 # %% ../../nbs/23_data.sources.ipynb #6be78969
 @dataclass(frozen=True)
-class Source:
-    "What a source knows of its images"
+class ImageTable:
+    "One table of images, whatever the source is"
     df:pd.DataFrame # A row an image: `image` (its key), `label` or a 0/1 column a class; perhaps `patient` and `split`
     classes:tuple[str,...] # In the order of the network's outputs
     multilabel:bool # Any number of classes an image, instead of one
     open:Callable # `open(key, size)` is an 8-bit RGB image
-    size:int # Side of the images in pixels where none is asked for
-    name:str # Short, for the run's folder
+    size:int=224 # Side of the images in pixels where none is asked for
+    name:str='' # Short, for the run's folder
     notes:tuple[str,...]=() # What the user should be told
 
 # %% ../../nbs/23_data.sources.ipynb #234088fc
@@ -90,56 +91,50 @@ def first_few(
     sep:str='; ', # What stands between them
 ) -> str:
     "The first few of `names`, and how many more there are"
-    told = [str(name) for name in names[:n]]
-    if len(names)>n: told.append(f'and {len(names)-n} more')
-    return sep.join(told)
+    told = sep.join(map(str, names[:n]))
+    return told if len(names)<=n else f'{told}{sep}and {len(names)-n} more'
 
 # %% ../../nbs/23_data.sources.ipynb #0a220e35
 def _phantom(kind):
-    "The source of phantom images of a `kind`, which may be empty"
-    kind = kind or 'binary'
-    df = phantom_table(kind)
-    name = 'phantom' if kind=='binary' else f'phantom-{kind}'
-    return Source(df, CLASSES[kind], 'label' not in df, PhantomOpener(), size=64, name=name)
+    "The table of phantom images of a `kind`, which may be empty"
+    df = phantom_table(kind or 'binary')
+    name = 'phantom-'+kind if kind not in ('', 'binary') else 'phantom'
+    return ImageTable(df, CLASSES[kind or 'binary'], 'label' not in df, PhantomOpener(),
+                      size=64, name=name)
 
 # %% ../../nbs/23_data.sources.ipynb #a5d4696e
 _SPLITS = dict(train='train', valid='valid', val='valid', validation='valid', test='test')
 
 def _in_order(names):
     "Each of the `names` once; numbers come first, in their own order"
-    def place(name):
-        is_number = name.isdecimal()
-        return not is_number,is_number and int(name),name
+    def place(name): return int(name) if name.isdecimal() else float('inf'),name
     return tuple(sorted(set(names), key=place))
 
 def _folders(path):
     "The folders in `path`, in order, without hidden ones and links back"
-    def is_loop(folder): return folder.is_symlink() and path.resolve().is_relative_to(folder.resolve())
-    def is_meant(folder): return folder.is_dir() and folder.name[0]!='.' and folder.name!='__MACOSX'
-    with reading_file(path, 'a folder'):
-        folders = [folder for folder in path.iterdir() if is_meant(folder)]
-        return sorted(folder for folder in folders if not is_loop(folder))
+    def is_meant(folder):
+        if not folder.is_dir() or folder.name[0]=='.' or folder.name=='__MACOSX': return False
+        return not path.resolve().is_relative_to(folder.resolve())
+    with reading_file(path, 'a folder'): return sorted(filter(is_meant, path.iterdir()))
 
 # %% ../../nbs/23_data.sources.ipynb #186a4d2f
 def _walk(folder):
     "The files below `folder` in order, without hidden ones"
     def fail(e): raise e
-    with reading_file(folder, 'a folder'): tree = list(os.walk(folder, onerror=fail))
-    files = sorted(Path(top)/name
-                   for top,_,names in tree for name in names)
+    with reading_file(folder, 'a folder'):
+        files = sorted(Path(top)/name
+                       for top,_,names in os.walk(folder, onerror=fail) for name in names)
     for path in files:
         if re.search('[\ud800-\udfff]', str(path)):                               # bytes that are no text
             raise InputError(f"{folder}: the name {os.fsencode(path.name)} is not UTF-8; rename that file")
     return [path for path in files if '/.' not in f'/{path.relative_to(folder).as_posix()}']
 
-@lru_cache
-def _suffixes(): return {ext for ext,kind in Image.registered_extensions().items() if kind in Image.OPEN}
-
 def _is_image(path):
     "By its suffix or its first bytes; a file that is not there or can't be read may be one"
     try:
         if path.exists() and not path.is_file(): return False
-        return path.suffix.lower() in _suffixes() or is_dicom(path)
+        kind = Image.registered_extensions().get(path.suffix.lower())
+        return kind in Image.OPEN or is_dicom(path)
     except OSError: return True
 
 def list_images(
@@ -147,7 +142,7 @@ def list_images(
 ) -> tuple[list[Path],int]: # The image files in order, and how many other files are there
     "The image files in a folder, without masks of others"
     files = _walk(folder)
-    images = [path for path in files if _is_image(path)]
+    images = list(filter(_is_image, files))
     stems = {path.with_suffix('') for path in images}
     def is_mask(path):
         masked = re.fullmatch(r'(.+)_mask(_\d+)?', path.stem)
@@ -159,40 +154,39 @@ def list_images(
 def _splits_of(root):
     "The folders of splits in `root`, and which; `root` itself if it has none"
     folders = _folders(root)
-    splits = {folder: _SPLITS.get(folder.name.lower()) for folder in folders}
-    tops = {folder: split for folder,split in splits.items() if split}
+    tops = {folder: _SPLITS[folder.name.lower()] for folder in folders
+            if folder.name.lower() in _SPLITS}
     are_splits = 'train' in tops.values() or len(tops)==len(folders)
     return tops if are_splits else {root: None}
 
 def _folder(root):
-    "The source that a folder of class folders is"
+    "The table of a folder of class folders"
     tops = _splits_of(root)
-    found = [(split, folder, *list_images(folder))
-             for top,split in tops.items() for folder in _folders(top)]
-    rows = [(path.relative_to(root).as_posix(), folder.name, split)
-            for split,folder,images,_ in found for path in images]
-    if not rows: raise InputError(f"data: no images in class folders; give {root}/CLASS/* or {root}/train/CLASS/*")
-    filled = {split for *_,split in rows}
+    classes,rows,others = [],[],0
     for top,split in tops.items():
-        if split not in filled:
+        for folder in _folders(top):
+            images,n = list_images(folder)
+            classes.append(folder.name)
+            rows += [(path.relative_to(root).as_posix(), folder.name, split)
+                     for path in images]
+            others += n
+    if not rows: raise InputError(f"data: no images in class folders; give {root}/CLASS/* or {root}/train/CLASS/*")
+    df = pd.DataFrame(rows, columns=['image', 'label', 'split']).dropna(axis=1)
+    for top,split in tops.items():
+        if split and split not in set(df.split):
             raise InputError(f"split {split!r} is empty: no images in class folders of {top}; "
                              "fill it, or remove it to have one carved out of train")
-    df = pd.DataFrame(rows, columns=['image', 'label', 'split']).dropna(axis=1)
-    classes = _in_order(folder.name for _,folder,*_ in found)
-    others = sum(n for *_,n in found)
     notes = (f"{others} files are left out: masks, or no images",) if others else ()
-    return Source(df, classes, False, FileOpener(root), size=224, name=root.name, notes=notes)
+    return ImageTable(df, _in_order(classes), False, FileOpener(root), name=root.name, notes=notes)
 
 # %% ../../nbs/23_data.sources.ipynb #f17e9275
-def _header(path):
-    "The names of the columns of a CSV"
-    with library_errors(csv.Error), path.open(encoding='utf-8-sig', newline='') as f:
-        head = next(filter(None, csv.reader(f, skipinitialspace=True)), [])
+def _column_names(head):
+    "The names of the columns of a CSV, of the cells of its first row"
     if len(head)==1 and (sep := re.search('[;\t|]', head[0])):
         raise InputError(f"its columns are separated by {sep[0]!r}; separate them by commas")
     names = [name.strip() or f'Unnamed: {i}' for i,name in enumerate(head)]
-    for name,n in Counter(names).items():
-        if n>1: raise InputError(f"column {name!r} is there {n} times; give it once")
+    (name,n), = Counter(names).most_common(1)
+    if n>1: raise InputError(f"column {name!r} is there {n} times; give it once")
     return names
 
 def read_csv(
@@ -200,149 +194,131 @@ def read_csv(
     dtype:dict|type, # As for pandas
 ) -> pd.DataFrame:
     "The rows of a CSV as they are written; Windows paths of images become those of this machine"
-    with reading_file(path, 'a CSV'):
-        names = _header(path)
-        with library_errors(pd.errors.ParserWarning), warnings.catch_warnings():
-            warnings.simplefilter('error', pd.errors.ParserWarning)      # pandas would drop what is too long
-            df = pd.read_csv(path, dtype=dtype, keep_default_na=False, na_values=[''], skipinitialspace=True,
-                             encoding='utf-8-sig', index_col=False, names=names, header=0)
-        if not len(df): raise InputError("it has no rows")
+    read = partial(pd.read_csv, path, keep_default_na=False, na_values=[''], skipinitialspace=True,
+                   encoding='utf-8-sig', index_col=False)
+    with reading_file(path, 'a CSV'), library_errors(pd.errors.ParserWarning), warnings.catch_warnings():
+        warnings.simplefilter('error', pd.errors.ParserWarning)          # pandas would drop what is too long
+        head = read(header=None, nrows=1, dtype=str).fillna('').iloc[0]
+        df = read(dtype=dtype, names=_column_names(head), header=0)
+        if df.empty: raise InputError("it has no rows")
     def own(name):
-        if '\\' not in name or os.path.exists(path.parent/name): return name
-        return name.replace('\\', '/')
-    if os.sep=='/' and 'image' in df: df['image'] = df.image.map(own, na_action='ignore')
+        is_own = '\\' not in name or os.path.exists(path.parent/name)
+        return name if is_own else name.replace('\\', '/')
+    if 'image' in df: df['image'] = df.image.map(own, na_action='ignore')
     return df
 
 # %% ../../nbs/23_data.sources.ipynb #0edf28b6
-def _refuse(path, values, bad, allowed):
-    "Raise an `InputError` that names the rows of a column that are `bad`, as a spreadsheet counts them"
-    if not bad.any(): return
-    rows = np.flatnonzero(bad)
-    value = values.iloc[rows[0]]
-    given = 'nothing' if pd.isna(value) else repr(str(value))
-    told = first_few(rows+2, sep=', ')
-    raise InputError(f"{path}: column {values.name!r} holds {given} in row {told}; give {allowed}")
+def _checked(path, given, read, allowed):
+    "`read`, the cells of a column as they are meant; where it has nothing, what is `given` in these rows is refused"
+    bad = given[read.isna()]
+    if bad.empty: return read
+    holds = 'nothing' if pd.isna(bad.iloc[0]) else repr(str(bad.iloc[0]))
+    rows = first_few(bad.index+2, sep=', ')                                       # as a spreadsheet counts them
+    raise InputError(f"{path}: column {given.name!r} holds {holds} in row {rows}; give {allowed}")
 
 # %% ../../nbs/23_data.sources.ipynb #ad91bcbd
 _TEXT = dict.fromkeys(('image', 'label', 'patient', 'split'), str)
 
-def _csv(path, label_cols=()):
-    "The source that a CSV is"
-    cols = tuple(label_cols) or ('label',)
-    if len(set(cols))<len(cols) or _TEXT.keys()&set(label_cols):
+def _csv(path, *label_cols):
+    "The table of a CSV"
+    cols = label_cols or ('label',)
+    if len({*_TEXT, *label_cols})<len(_TEXT)+len(label_cols):
         raise InputError(f"label_cols: {', '.join(cols)} is not allowed; give columns of zeros and ones, each once")
     df = read_csv(path, _TEXT)
     for col in ('image', *cols):
         hint = "; name 0/1 columns with --label-cols" if col=='label' else ''
-        if col not in df: raise InputError(f"{path}: no column {col!r}; there are {', '.join(df.columns)}{hint}")
+        if col not in df: raise InputError(f"{path}: no column {col!r}; there are {', '.join(df)}{hint}")
     for col in ('image', *cols, 'patient', 'split'):
-        if col in df: _refuse(path, df[col], df[col].isna(), "something in every row")
+        if col in df: _checked(path, df[col], df[col], "something in every row")
     for col in _TEXT.keys()&set(df): df[col] = df[col].str.strip()
-    _refuse(path, df.image, df.image.duplicated(), "each image once")
+    _checked(path, df.image, df.image.mask(df.image.duplicated()), "each image once")
     if 'split' in df:
         split = df.split.str.lower().map(_SPLITS)
-        _refuse(path, df.split, split.isna(), "train, valid or test")
-        df['split'] = split
-    for col in label_cols: df[col] = _zeros_and_ones(path, df[col])
-    classes = tuple(label_cols) or _in_order(df.label)
+        df['split'] = _checked(path, df.split, split, "train, valid or test")
+    for col in label_cols:
+        numbers = pd.to_numeric(df[col], errors='coerce')
+        zeros_and_ones = numbers.where(numbers.isin([0, 1]))
+        df[col] = _checked(path, df[col], zeros_and_ones, "0 or 1").astype(int)
     name = f'{path.absolute().parent.name}-{path.stem}'
-    return Source(df, classes, bool(label_cols), FileOpener(path.parent),
-                  size=224, name=name)
-
-def _zeros_and_ones(path, values):
-    "A column of a CSV as whole numbers"
-    numbers = pd.to_numeric(values, errors='coerce')
-    _refuse(path, values, ~numbers.isin([0, 1]), "0 or 1")
-    return numbers.astype(int)
+    classes = label_cols or _in_order(df.label)
+    return ImageTable(df, classes, bool(label_cols), FileOpener(path.parent), name=name)
 
 # %% ../../nbs/23_data.sources.ipynb #bad3cabf
-def _npz_split(path, split):
-    "Images and labels `(n, columns)` of a split"
-    arrays = read_arrays(path)
-    k = _NPZ[split]
-    x = arrays[f'{k}_images']
-    y = np.atleast_1d(arrays[f'{k}_labels'])
-    is_grey = x.ndim==3
-    is_colour = x.ndim==4 and x.shape[-1]==3
-    if x.dtype!=np.uint8 or not (is_grey or is_colour) or 0 in x.shape:
+def _npz_labels(path, split, x, y):
+    "A row for each image `x` of a split, with its labels `y` in columns 0, 1, ..."
+    is_image = x.ndim>2 and x.shape[3:] in ((), (3,))
+    if not is_image or x.dtype!=np.uint8 or not x.size:
         raise InputError(f"{path}: {split} images are {x.dtype} of shape {x.shape}; "
                          "give uint8 of (n,h,w) or (n,h,w,3)")
+    y = np.atleast_1d(y)
     if len(y)!=len(x) or y.dtype.kind not in 'biuf':
         raise InputError(f"{path}: {len(y)} {split} labels of type {y.dtype}; "
                          f"give {len(x)} numbers, one an image")
-    return x,y.reshape(len(y), -1)
+    return pd.DataFrame(y.reshape(len(y), -1))
 
-def _npz_labels(path, labels):
-    "The labels of all splits as whole numbers `(n, columns)`"
-    if len(widths := {y.shape[1] for y in labels})>1:
-        raise InputError(f"{path}: labels of {widths} columns in its splits")
-    y = np.concatenate(labels)
-    multilabel = y.shape[1]>1
-    is_whole = (y>=0) & (y<2**31) & (y%1==0)
-    bad = y[~(np.isin(y, (0, 1)) if multilabel else is_whole)]
-    allowed = "0 or 1" if multilabel else "whole numbers from 0"
+def _whole(path, y):
+    "Labels `(n, columns)` as whole numbers"
+    allowed,most = "whole numbers from 0",2**31-1
+    if y.shape[1]>1: allowed,most = "0 or 1",1
+    is_good = (y>=0) & (y<=most) & (y%1==0)
+    bad = y[~is_good]
     if len(bad): raise InputError(f"{path}: a label is {bad[0]}; give {allowed}")
     return y.astype(int)
 
 # %% ../../nbs/23_data.sources.ipynb #14555fd9
 def _npz(path, names=None, name=None):
-    "The source that an `.npz` file is; `names` has a name for each class number, as text"
+    "The table of an `.npz` file; `names` has a name for each class number, as text"
     arrays = read_arrays(path)
-    given = [split for split,k in _NPZ.items()
-             if {f'{k}_images', f'{k}_labels'}<=arrays.keys()]
-    if 'train' not in given:
+    labels = {split: _npz_labels(path, split, arrays[f'{k}_images'], arrays[f'{k}_labels'])
+              for split,k in _NPZ.items()
+              if {f'{k}_images', f'{k}_labels'}<=arrays.keys()}
+    if 'train' not in labels:
         raise InputError(f"{path}: no train_images and train_labels; there are {', '.join(arrays) or 'none'}")
-    xs,ys = zip(*(_npz_split(path, split) for split in given))
-    y = _npz_labels(path, ys)
-    keys = [(f'{split}/{i}', split)
-            for split,x in zip(given, xs) for i in range(len(x))]
-    df = pd.DataFrame(keys, columns=['image', 'split'])
-    def name_of(i): return (names or {}).get(str(i), str(i))
-    multilabel = y.shape[1]>1
-    numbers = range(y.shape[1]) if multilabel else np.unique(y)
-    classes = [name_of(i) for i in numbers]
-    if multilabel: df[classes] = y
-    else: df['label'] = [name_of(i) for i in y[:,0]]
-    side = max(xs[0].shape[1:3])
-    size = min(max(side, 64), 224)
-    return Source(df, tuple(classes), multilabel, ArrayOpener(path),
-                  size=size, name=name or path.stem)
+    if len(widths := {o.shape[1] for o in labels.values()})>1:
+        raise InputError(f"{path}: labels of {widths} columns in its splits")
+    rows = pd.concat(labels)
+    df = pd.DataFrame([(f'{split}/{i}', split) for split,i in rows.index],
+                      columns=['image', 'split'])
+    y = _whole(path, rows.to_numpy())
+    multilabel = len(rows.columns)>1
+    numbers = rows.columns if multilabel else np.unique(y)
+    classes = {i: (names or {}).get(str(i), str(i)) for i in numbers}
+    if multilabel: df[list(classes.values())] = y
+    else: df['label'] = [classes[i] for i in y[:,0]]
+    side = max(arrays['train_images'].shape[1:3])
+    return ImageTable(df, tuple(classes.values()), multilabel, ArrayOpener(path),
+                      size=min(max(side, 64), 224), name=name or path.stem)
 
 # %% ../../nbs/23_data.sources.ipynb #83746871
-def _download(medmnist, name, size, folder):
-    "Have the package put a data set of a size into `folder`"
-    if not medmnist: raise InputError("pip install medmnist downloads it")
-    with library_errors(OSError, AssertionError):
-        data_set = getattr(medmnist, medmnist.INFO[name]['python_class'])
-        data_set('train', download=True, size=int(size), root=str(folder))
-
 def _medmnist(spec):
-    "The source `NAME` or `NAME@SIZE`"
+    "The table of a data set `NAME` or `NAME@SIZE`"
     name,_,size = spec.partition('@')
     folder = Path(os.environ.get('MEDMNIST_ROOT', '~/.medmnist')).expanduser()
-    stem = name if size in ('', '28') else f'{name}_{size}'
+    stem = spec.removesuffix('@28').replace('@', '_')
     path = folder/f'{stem}.npz'
-    try: import medmnist
-    except ImportError: medmnist = None
-    if medmnist and name not in medmnist.INFO: raise not_allowed('medmnist', name, tuple(medmnist.INFO))
+    info = {}
+    with suppress(ImportError):
+        import medmnist
+        check_value('medmnist', name, one_of(medmnist.INFO))
+        info = medmnist.INFO[name]
     if not path.is_file():
-        try: _download(medmnist, name, size or '28', folder)
+        try:
+            with library_errors(OSError, AssertionError):
+                if not info: raise InputError("pip install medmnist downloads it")
+                data_set = getattr(medmnist, info['python_class'])
+                data_set('train', download=True, size=int(size or 28), root=str(folder))
         except InputError as e:
             why = ' '.join(str(e).split())[:200]
             raise InputError(f"medmnist:{spec}: no file {path} ({why})") from e
-    return _npz(path, medmnist.INFO[name]['label'] if medmnist else None, name)
+    return _npz(path, info.get('label'), name)
 
 # %% ../../nbs/23_data.sources.ipynb #88fe7fdb
-_READERS = dict(phantom=(_phantom, True), medmnist=(_medmnist, True),             # what follows the colon
-                folder=(_folder, False), csv=(_csv, False), npz=(_npz, False))    # a path
+_READERS = dict(phantom=_phantom, medmnist=_medmnist, folder=_folder, csv=_csv, npz=_npz)
 
-def get_source(
+def read_source(
     data:str|Path, # phantom, phantom:multiclass, phantom:multilabel, a folder, CSV or .npz file, medmnist:NAME[@SIZE]
     label_cols:tuple[str,...]=(), # The 0/1 columns of a multi-label CSV
-) -> Source:
-    "What the source `data` knows of its images"
-    reader,is_named = _READERS[source_kind(data, label_cols)]
-    _,_,name = str(data).partition(':')
-    path = Path(os.path.expanduser(data)).absolute()        # unlike Path's, never raises
-    where = name if is_named else path
-    return reader(where, label_cols) if label_cols else reader(where)
+) -> ImageTable: # May lack patients and splits
+    "The table of `data` as far as its source knows it"
+    kind,where = find_source(data, label_cols)
+    return _READERS[kind](where, *label_cols)

@@ -12,36 +12,33 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 from fastcore.basics import patch
-from ..core import InputError
-from ..schedule import MIN_SIZE
+from ..core import check_value,InputError,rule_of
+from ..schedule import Side
 from ..recipe import Recipe
 from .cache import map_by_threads,scan_images
-from .sources import FileOpener,first_few,get_source,PhantomOpener,Source
+from .sources import FileOpener,first_few,ImageTable,PhantomOpener,read_source
 
 # %% auto #0
-__all__ = ['SPLITS', 'ImageTable', 'read_source', 'check_files', 'check_size', 'read_table', 'recipe_table']
+__all__ = ['SPLITS', 'check_files', 'check_size', 'read_table', 'recipe_table']
 
 # %% ../../nbs/24_data.table.ipynb #a7061289
 SPLITS = ('train', 'valid', 'test')
 
-class ImageTable(Source):
-    "One table of images, whatever the source was: each has a `patient` and a `split`"
-
 # %% ../../nbs/24_data.table.ipynb #89585214
-def read_source(
-    data:str|Path, # As for `read_table`
-    label_cols:tuple[str,...]=(), # The 0/1 columns of a multi-label CSV
-) -> ImageTable: # May lack patients and splits
-    "The table of `data` as far as its source knows it"
-    return ImageTable(**vars(get_source(data, label_cols)))
+@patch
+def noted(self:ImageTable,
+    *notes:str, # What the user should be told, too
+    **changes, # As for `replace`
+) -> ImageTable:
+    "This table with some changes, and notes about them"
+    return replace(self, notes=(*self.notes, *notes), **changes)
 
 # %% ../../nbs/24_data.table.ipynb #8a62e5bc
 @patch
 def hot(self:ImageTable) -> np.ndarray: # Boolean `(n, classes)`
     "Which image is of which class"
     if self.multilabel: return self.df[list(self.classes)].to_numpy(bool)
-    labels = self.df.label.to_numpy(object)
-    return labels[:,None]==np.array(self.classes, dtype=object)
+    return pd.get_dummies(self.df.label).reindex(columns=self.classes, fill_value=False).to_numpy()
 
 # %% ../../nbs/24_data.table.ipynb #82ec3f34
 @patch
@@ -49,7 +46,7 @@ def targets(self:ImageTable,
     split:str, # train, valid or test
 ) -> np.ndarray: # Class indices (n,); for multi-label zeros and ones (n, classes)
     "The labels of a split as numbers, in the order of the table"
-    hot = self.hot()[(self.df.split==split).to_numpy()]
+    hot = self.hot()[self.df.split==split]
     return hot.astype(int) if self.multilabel else hot.argmax(1)
 
 # %% ../../nbs/24_data.table.ipynb #a71173c2
@@ -58,55 +55,47 @@ def counts(self:ImageTable) -> pd.DataFrame: # A row a split
     "Images of each class, images and patients of each split"
     hot = pd.DataFrame(self.hot(), columns=list(self.classes))
     per_class = hot.groupby(self.df.split.to_numpy()).sum()
-    splits = self.df.groupby('split')
-    totals = pd.DataFrame(dict(images=splits.size(), patients=splits.patient.nunique()))
+    totals = self.df.groupby('split').patient.agg(images='size', patients='nunique')
     return pd.concat([per_class, totals], axis=1).reindex(list(SPLITS), fill_value=0)
 
 # %% ../../nbs/24_data.table.ipynb #660a0ee1
 def _carve(t, seed, pcts):
     "The split of each image after whole patients moved out of train; `pcts` has the share of each new split"
-    train = t.df[t.df.split=='train']
+    patient = t.df.patient[t.df.split=='train']
     hot = pd.DataFrame(t.hot(), index=t.df.index)
-    has = hot.loc[train.index].groupby(train.patient).any()
+    has = hot.loc[patient.index].groupby(patient).any()
     has[-1] = ~has.any(axis=1)                                    # multi-label patients who have no class
-    rarity = 1/has.sum().clip(lower=1)
-    stratum = has.mul(rarity).idxmax(axis=1)                      # the rarest of a patient's classes
+    stratum = (has/has.sum()).idxmax(axis=1)                      # the rarest of a patient's classes
     def by_hash(patient): return hashlib.sha256(f'{seed}/{patient}'.encode()).digest()
-    moved = {}
+    moved = dict.fromkeys(stratum.index, 'train')
     for _,patients in stratum.groupby(stratum):
-        queue = sorted(patients.index, key=by_hash)[:-1]          # the last one stays in train
-        least = int(len(patients)>len(pcts))
-        for split,pct in pcts.items():
-            n = max(round(pct*len(patients)), least)
-            moved.update(dict.fromkeys(queue[:n], split))
-            queue = queue[n:]
-    carved = t.df.patient.map(moved).fillna('train')
-    return t.df.split.mask(t.df.split=='train', carved)
+        n,queue = len(patients),sorted(patients.index, key=by_hash)
+        least = int(n>len(pcts))
+        places = [split for split,pct in pcts.items()
+                  for _ in range(max(round(pct*n), least))]
+        moved.update(zip(queue[:-1], places))                     # the last one stays in train
+    return t.df.split.mask(t.df.split=='train', t.df.patient.map(moved))
 
 # %% ../../nbs/24_data.table.ipynb #94c58cc7
 def check_files(
     table:ImageTable, # Its images are files
     skip_bad:bool=False, # Leave out files that can't be read, instead of complaining
     cache_gb:float=0., # Gigabytes of disk for the decoded images; 0 keeps none
-) -> tuple[ImageTable,list[str]]: # The table of the files that can be read, and the hashes of their content
+    check:bool=True, # Open them; if not, only those that are kept already are looked up
+) -> tuple[ImageTable,np.ndarray]: # The table of the files that can be read, and the hashes of their content
     "Open every file of a table once; `InputError` if some can't be read"
-    seen = scan_images(table.open, table.df.image, table.size, cache_gb)
-    notes = list(table.notes)
-    files = seen.files
-    sides = files[['width','height']]
-    strips = files.index[sides.max(axis=1)>10*sides.min(axis=1)].tolist()
-    if strips:
-        notes.append(f"{len(strips)} images are strips, and squeezed to a square like all others: {first_few(strips)}")
-    problems = files.problem.dropna().tolist()
-    if problems:
-        told = f"{len(problems)} of {len(files)} images can't be read: {first_few(problems)}"
-        if not skip_bad: raise InputError(f"{told}; --skip-bad goes on without them")
-        notes.append(f"left out: {told}")
-    if seen.note: notes.append(seen.note)
-    good = files.problem.isna().to_numpy()
-    df = table.df[good].reset_index(drop=True)
-    table = replace(table, df=df, notes=tuple(notes), open=seen.open)
-    return table,files.digest[good].tolist()
+    seen = scan_images(table.open, table.df.image, table.size, cache_gb, check)
+    width,height = seen.places['width'],seen.places['height']
+    is_strip = (width>10*height) | (height>10*width)
+    strips = table.df.image[is_strip].tolist()
+    bad = list(seen.problems.values())
+    told = f"{len(bad)} of {len(table.df)} images can't be read: {first_few(bad)}"
+    if bad and not skip_bad: raise InputError(f"{told}; --skip-bad goes on without them")
+    squeezed = f"{len(strips)} images are strips, and squeezed to a square like all others: {first_few(strips)}"
+    notes = (check and strips and squeezed, bad and f"left out: {told}", seen.note)
+    df = table.df[seen.good].reset_index(drop=True)
+    table = table.noted(*filter(None, notes), df=df, open=seen.open)
+    return table,seen.places['digest'][seen.good]
 
 # %% ../../nbs/24_data.table.ipynb #7c9e866f
 def _check_names(classes):
@@ -135,66 +124,62 @@ def _check_given(t):
 # %% ../../nbs/24_data.table.ipynb #8f80514e
 def _check_splits(t):
     "Complain of empty splits and of classes that are not in train; note those that are not in the others"
-    counts = t.counts()
-    notes = []
+    notes,hot = [],t.hot()
     for split in SPLITS:
-        if (t.df.split==split).any(): continue
-        raise InputError(f"split {split!r} is empty; give more patients, or your own split")
-    for split in SPLITS:
-        absent = [name for name,n in zip(t.classes, counts.loc[split]) if not n]
+        rows = hot[t.df.split==split]
+        if not len(rows): raise InputError(f"split {split!r} is empty; give more patients, or your own split")
+        absent = [name for name,there in zip(t.classes, rows.any(0))
+                  if not there]
         if absent and split=='train':
             raise InputError(f"class {absent[0]!r} is outside the classes of train; give train some")
         if absent: notes.append(f"{split} has no image of {', '.join(absent)}")
     return notes
 
 # %% ../../nbs/24_data.table.ipynb #d3436853
+_OF_COPIES = dict(split="images are in more than one split, as copies, which flatters the test",
+                  labels="images have copies with another label")
+
 def _note_copies(t, digests=None):
     "Notes about images of `t` that are copies of others; `digests` are the hashes of files"
     def digest(key): return hashlib.sha256(t.open.pixels(key).tobytes()).digest()
-    if digests is None: digests = [digest(key) for key in t.df.image]
-    content = pd.Series(digests, index=t.df.index)
-    copies = t.df[content.duplicated(keep=False)]
-    labels = t.hot()[copies.index]
-    copies = copies.assign(labels=[row.tobytes() for row in labels])
-    groups = [group for _,group in copies.groupby(content[copies.index], sort=False)]
-    def that_differ(col):
-        some = [group for group in groups if group[col].nunique()>1]
-        return [' = '.join(group.image+' ('+group.split+')') for group in some]
+    df = t.df[['split']].assign(
+        told=t.df.image+' ('+t.df.split+')',
+        labels=[row.tobytes() for row in t.hot()],
+        content=list(map(digest, t.df.image)) if digests is None else digests)
+    copies = df[df.content.duplicated(keep=False)].groupby('content', sort=False)
+    told,kinds = copies.told.agg(' = '.join),copies.nunique()
     notes = []
-    if across := that_differ('split'):
-        notes.append(f"{len(across)} images are in more than one split, as copies, "
-                     f"which flatters the test: {first_few(across, 3)}")
-    if unsure := that_differ('labels'):
-        notes.append(f"{len(unsure)} images have copies with another label: {first_few(unsure, 3)}")
+    for col,says in _OF_COPIES.items():
+        some = told[kinds[col]>1]
+        if len(some): notes.append(f"{len(some)} {says}: {first_few(some, 3)}")
     return notes
 
 # %% ../../nbs/24_data.table.ipynb #9a1b6584
-_BITS = 256
 _NEAR = 12
 
 def _dhash(im):
     "Where an image gets brighter from left to right: 256 values of 1 or -1"
     small = im.convert('L').resize((17, 16), Image.Resampling.BOX)
-    a = np.asarray(small)
-    brighter = a[:,1:]>a[:,:-1]
+    brighter = np.diff(np.asarray(small, dtype=int))>0
     return np.where(brighter, 1, -1).astype(np.float32).ravel()
 
 def _near_pairs(a, b, chunk=2048):
     "Pairs of rows of the hashes `a` and `b` that differ in a few bits, and in how many"
     for start in range(0, len(a), chunk):
-        differ = (_BITS-a[start:start+chunk]@b.T)/2
-        for i,j in np.argwhere(differ<=_NEAR).tolist(): yield start+i,j,int(differ[i,j])
+        bits = (a.shape[1]-a[start:start+chunk]@b.T)/2
+        for i,j in np.argwhere(bits<=_NEAR).tolist(): yield start+i,j,int(bits[i,j])
 
 def _note_near(t):
     "Notes about images of `t` in different splits that look alike"
     def hashed(key): return _dhash(t.open(key, t.size))
     hashes = np.stack(map_by_threads(hashed, t.df.image))
-    names = (t.df.image+' ('+t.df.split+')').to_numpy()
+    names = t.df.image+' ('+t.df.split+')'
     pairs = []
     for splits in combinations(SPLITS, 2):
         a,b = (np.flatnonzero(t.df.split==split) for split in splits)
-        for i,j,bits in _near_pairs(hashes[a], hashes[b]):
-            pairs.append((bits, f'{names[a[i]]} ~ {names[b[j]]}'))
+        near = _near_pairs(hashes[a], hashes[b])
+        pairs += [(bits, f'{names[a[i]]} ~ {names[b[j]]}')
+                  for i,j,bits in near]
     told = first_few([text for _,text in sorted(pairs)])
     return [f"{len(pairs)} pairs of images in different splits look alike: {told}"] if pairs else []
 
@@ -203,26 +188,25 @@ def check_size(
     size:int, # Side of the images in pixels
 ) -> int: # The same
     "Below 32 pixels nothing is left for a ResNet's last layers, which see a 32nd of it"
-    if type(size) is int and size>=MIN_SIZE: return size
-    raise InputError(f"size: {size!r} is not allowed; give a whole number, {MIN_SIZE} or more")
-
-def _known(t, cache_gb):
-    "Table `t` with the images that the cache has already; no file is opened"
-    seen = scan_images(t.open, t.df.image, t.size, cache_gb, check=False)
-    return replace(t, open=seen.open)
+    return check_value('size', size, rule_of(Side))
 
 def _complete(t, resplit):
     "Table `t` with a patient and a split for each image; a split that was not given is train"
-    df = t.df
-    notes = list(t.notes)
-    if 'patient' not in df:
-        df = df.assign(patient=df.image)
-        notes.append("no patients given: every image counts as a patient of its own")
-    if resplit and 'split' in df:
-        df = df.drop(columns='split')
-        notes.append("the splits of the source are left out")
-    if 'split' not in df: df = df.assign(split='train')
-    return replace(t, df=df, notes=tuple(notes))
+    if 'patient' not in t.df:
+        t = t.noted("no patients given: every image counts as a patient of its own",
+                    df=t.df.assign(patient=t.df.image))
+    if resplit and 'split' in t.df:
+        t = t.noted("the splits of the source are left out",
+                    df=t.df.drop(columns='split'))
+    return t if 'split' in t.df else replace(t, df=t.df.assign(split='train'))
+
+def _dealt(t, seed, **pcts):
+    "Table `t` with the splits that it lacks; `pcts` has the share of each that may be made"
+    pcts = {split: pct for split,pct in pcts.items()
+            if split not in set(t.df.split)}
+    if not pcts: return t
+    note = f"{' and '.join(pcts)} carved out of train by patient, with seed {seed}"
+    return t.noted(note, df=t.df.assign(split=_carve(t, seed, pcts)))
 
 # %% ../../nbs/24_data.table.ipynb #ed4903b8
 def read_table(
@@ -239,32 +223,24 @@ def read_table(
     cache_gb:float=0., # Gigabytes of disk for decoded images of files, of all tables together; 0 decodes in every epoch
 ) -> ImageTable:
     "One table of images, whatever the source is"
-    t = read_source(data, label_cols)
+    t,digests = read_source(data, label_cols),None
     t = replace(t, size=check_size(t.size if size is None else size))
-    is_files = isinstance(t.open, FileOpener)
-    t,digests = check_files(t, skip_bad, cache_gb) if is_files and check else (t, None)
-    if is_files and not check and cache_gb>0: t = _known(t, cache_gb)
+    if isinstance(t.open, FileOpener) and (check or cache_gb>0):
+        t,digests = check_files(t, skip_bad, cache_gb, check)
     t = _complete(t, resplit)
     _check_given(t)
-    notes = list(t.notes)
-    pcts = dict(valid=valid_pct, test=test_pct)
-    pcts = {split: pct for split,pct in pcts.items()
-            if split not in set(t.df.split)}
-    if pcts:
-        t = replace(t, df=t.df.assign(split=_carve(t, seed, pcts)))
-        notes.append(f"{' and '.join(pcts)} carved out of train by patient, with seed {seed}")
-    notes += _check_splits(t)
-    if check and not isinstance(t.open, PhantomOpener): notes += _note_copies(t, digests)
-    if near_duplicates: notes += _note_near(t)
-    return replace(t, notes=tuple(notes))
+    t = _dealt(t, seed, valid=valid_pct, test=test_pct)
+    t = t.noted(*_check_splits(t))
+    is_drawn = isinstance(t.open, PhantomOpener)
+    if check and not is_drawn: t = t.noted(*_note_copies(t, digests))
+    return t.noted(*_note_near(t)) if near_duplicates else t
 
 # %% ../../nbs/24_data.table.ipynb #96c40136
-_OF_RECIPE = 'label_cols', 'size', 'resplit', 'skip_bad', 'near_duplicates', 'cache_gb'
-
 def recipe_table(
     recipe:Recipe, # Says which data, how large, and how it is split
     **kwargs, # As for `read_table`, in place of what the recipe says
 ) -> ImageTable:
-    "The table of images of a recipe"
-    said = {name: getattr(recipe, name) for name in _OF_RECIPE}
-    return read_table(recipe.data, **{**said, 'seed': recipe.seed_of_splits, **kwargs})
+    "The table of images of a recipe: knobs are called as the parameters of `read_table`"
+    said = {k: v for k,v in vars(recipe).items()
+            if k in read_table.__annotations__}
+    return read_table(**{**said, 'seed': recipe.seed_of_splits, **kwargs})
