@@ -413,8 +413,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                      'medprog.compare.run.run_job': ('compare.run.html#run_job', 'medprog/compare/run.py')},
             'medprog.compare.statistics': { 'medprog.compare.statistics.Interval': ( 'compare.statistics.html#interval',
                                                                                      'medprog/compare/statistics.py'),
-                                            'medprog.compare.statistics._arm_row': ( 'compare.statistics.html#_arm_row',
-                                                                                     'medprog/compare/statistics.py'),
                                             'medprog.compare.statistics._check_pairs': ( 'compare.statistics.html#_check_pairs',
                                                                                          'medprog/compare/statistics.py'),
                                             'medprog.compare.statistics._check_runs': ( 'compare.statistics.html#_check_runs',

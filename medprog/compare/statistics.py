@@ -111,7 +111,7 @@ def verdicts(
     base:pd.Series, # The same of the baseline, by seed
     margin:float=.005, # A loss below this one is none
     test_train:float=0., # For resampled splits: images of the test set for one of the training set
-) -> pd.DataFrame: # A row an arm, with the columns of `Interval`, `p_holm`, `p_margin` and `verdict`
+) -> pd.DataFrame: # A row an arm, with the columns of `Interval`, `p_holm`, `p_margin`, `visible` and `verdict`
     "Each arm against the baseline, paired by seed, with p values adjusted for the number of arms"
     if not margin>=0: raise InputError(f"margin: {margin} is not allowed; at least 0")
     runs = arms.to_numpy(float).T
@@ -122,6 +122,9 @@ def verdicts(
     losses = [_one_sided(a+margin-b, test_train) for a in runs]
     losses = pd.Series(losses, arms.columns, float)
     df = df.assign(p_holm=holm(df.p), p_margin=holm(losses))
+    n_tests = max(1, df.p.notna().sum())
+    df['visible'] = [smallest_visible(o.diff_sd or np.nan, o.pairs, n_tests, test_train)    # no spread, nothing known
+        for o in df.itertuples()]
     return df.assign(verdict=_verdict(df.difference, df.p_holm, df.p_margin))
 
 # %% ../../nbs/82_compare.statistics.ipynb #73c39660
@@ -170,17 +173,9 @@ def _check_runs(runs, baseline, columns):
     for arm,seed in zip(twice.arm, twice.seed):
         raise InputError(f"runs: arm {arm!r} has seed {seed} more than once; once is allowed")
 
-# %% ../../nbs/82_compare.statistics.ipynb #8b49edb1
+# %% ../../nbs/82_compare.statistics.ipynb #57957f9b
 _OWN = 'n mean sd low high f1_n f1_mean f1_sd f1_low f1_high time time_low time_high'.split()
 
-def _arm_row(values, arm, baseline, metric, test_train):
-    "The columns `_OWN`; `values`: a row a seed, a column a metric and arm"
-    own,f1s = (mean_interval(values[k,arm], test_train)[:5]
-        for k in (metric, 'f1'))
-    ratio = time_ratio(values['seconds',arm], values['seconds',baseline])
-    return *own,*f1s,ratio.mean,ratio.low,ratio.high
-
-# %% ../../nbs/82_compare.statistics.ipynb #57957f9b
 def compare_arms(
     runs:pd.DataFrame, # A row a run: `arm`, `seed`, the column of `metric`, `f1`, `seconds`
     baseline:str='none', # The arm that the others are compared with
@@ -194,12 +189,12 @@ def compare_arms(
     values = runs.pivot(index='seed', columns='arm', values=columns)
     values = values.loc[runs.seed.unique()]
     arms = sorted(runs.arm.unique(), key=lambda arm: arm!=baseline)
-    rows = {arm: _arm_row(values, arm, baseline, metric, test_train) for arm in arms}
+    def own(arm):
+        alone,f1s = (mean_interval(values[k,arm], test_train)[:5]
+            for k in (metric, 'f1'))
+        ratio = time_ratio(values['seconds',arm], values['seconds',baseline])
+        return *alone,*f1s,ratio.mean,ratio.low,ratio.high
     judge_by = values[metric]
     judged = verdicts(judge_by[arms[1:]], judge_by[baseline], margin, test_train)
-    n_tests = max(1, judged.p.notna().sum())
-    seen = zip(judged.diff_sd.replace(0, np.nan), judged.pairs)         # without a spread nothing is known
-    visible = [smallest_visible(sd, n, n_tests, test_train=test_train) for sd,n in seen]
-    judged.insert(len(judged.columns)-1, 'visible', visible)
-    table = pd.DataFrame(rows, _OWN).T.join(judged)
+    table = pd.DataFrame({arm: own(arm) for arm in arms}, _OWN).T.join(judged)
     return table.rename_axis('arm').fillna(dict(verdict=''))

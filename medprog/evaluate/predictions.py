@@ -69,9 +69,8 @@ def make_predictions(
         if c not in ours and not c.startswith('p_')]
     df = rows[['image', 'patient', *others]].reset_index(drop=True)
     df.insert(2, 'target', [named(t) for t in targs])
-    preds = Predictions(df, tuple(classes), multilabel)
-    df[preds.p_columns] = probs
-    return preds
+    by_class = pd.DataFrame(probs, columns=classes).add_prefix('p_')
+    return Predictions(df.join(by_class), tuple(classes), multilabel)
 
 # %% ../../nbs/42_evaluate.predictions.ipynb #f8c00aa7
 def read_predictions(
@@ -222,8 +221,8 @@ def reliability(
     p,true = (o[:,_positive(preds)]
         for o in confidences(probs, preds.targs))
     who = np.repeat(preds.patients, p.shape[1])
-    used,which = np.unique(confidence_bins(p.ravel()), return_inverse=True)
-    hot = np.eye(len(used))[which]
+    used,which = np.unique(confidence_bins(p), return_inverse=True)
+    hot = np.eye(len(used))[which.ravel()]
     right = hot*true.reshape(-1, 1)
     def shares(w): return dict(seen=w@right/(w@hot))
     seen = bootstrap(shares, who, n_boot)['seen']
