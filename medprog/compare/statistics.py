@@ -69,7 +69,7 @@ def holm(
     ps:pd.Series, # p value of each arm
 ) -> pd.Series: # Adjusted; `nan` stays
     "p values adjusted for their number; [Holm 1979](https://www.jstor.org/stable/4615733)"
-    ordered = ps.dropna().sort_values()
+    ordered = ps.dropna().astype(float).sort_values()
     counted = ordered*np.arange(len(ordered), 0, -1)
     return counted.cummax().clip(upper=1).reindex(ps.index)
 

@@ -52,7 +52,8 @@ class Predictions:
         "Class indices; for multi-label zeros and ones, images x classes"
         if not self.multilabel: return pd.Index(self.classes).get_indexer(self.df.target)
         found = self.df.target.str.get_dummies(';')
-        return found.reindex(columns=self.classes, fill_value=0).to_numpy(int)
+        found = found.reindex(columns=self.classes, fill_value=0)
+        return np.array(found, int, order='C')     # an image after the other: the last digits of sums hang on it
 
 # %% ../../nbs/42_evaluate.predictions.ipynb #3d5f65fa
 def make_predictions(
