@@ -29,7 +29,7 @@ from .data.cache import read_ahead
 from .data.loaders import n_workers
 from .callback.precision import autocasting,find_precision
 from .run.folder import RunFacts,RunFolder
-from .evaluate.predictions import decide as decide_each
+from .evaluate.metrics import predicted_onehot
 
 # %% auto #0
 __all__ = ['Predictor', 'load_predictor', 'existing_path', 'read_metrics']
@@ -287,5 +287,5 @@ def decide(self:Predictor,
 ) -> list[str]: # Class names, joined by `;` where there are several
     "The classes that are predicted"
     at = np.array([self.thresholds.get(c) for c in self.classes], float)
-    hot = decide_each(probs, self.multilabel, at)
+    hot = predicted_onehot(probs, self.multilabel, np.nan_to_num(at, nan=.5))
     return [';'.join(np.compress(row, self.classes)) for row in hot]

@@ -4,8 +4,7 @@
 
 # %% ../../nbs/82_compare.statistics.ipynb #fa7505aa
 from __future__ import annotations
-from itertools import compress,repeat
-from typing import Literal,NamedTuple
+from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from numpy import ndarray
@@ -13,78 +12,45 @@ from scipy.optimize import brentq
 from scipy.special import nctdtr
 from scipy.stats import t
 from ..core import InputError
-from ..evaluate.metrics import accuracy,auroc,f1
-from ..evaluate.intervals import auprc,resample_patients
+from ..evaluate.metrics import auroc
+from ..evaluate.intervals import bootstrap
 from ..evaluate.predictions import Predictions
 
 # %% auto #0
-__all__ = ['Interval', 'mean_interval', 'Difference', 'time_ratio', 'holm', 'smallest_visible', 'verdict', 'verdicts',
-           'patient_difference', 'compare_arms']
+__all__ = ['Interval', 'mean_interval', 'time_ratio', 'holm', 'smallest_visible', 'verdicts', 'patient_difference',
+           'compare_arms']
 
 # %% ../../nbs/82_compare.statistics.ipynb #0ee9270d
 class Interval(NamedTuple):
-    "A mean and where it may lie"
+    "A mean, where it may lie, and whether it may be zero"
     n:int # Values that are not `nan`
     mean:float # `nan` without values
     sd:float # Standard deviation of the values; `nan` for fewer than two
     low:float # Lower limit; `nan` for fewer than two values, and if all are equal
     high:float # Upper limit
+    p:float # Two-sided p value of a true mean of 0; `nan` for fewer than two values
 
 # %% ../../nbs/82_compare.statistics.ipynb #4c48debf
 def mean_interval(
-    x:ndarray, # A metric of each run
+    x:ndarray, # A metric of each run, or differences of it
     test_train:float=0., # For resampled splits: images of the test set for one of the training set
-    conf:float=.95, # Confidence
 ) -> Interval: # Over seeds
-    "Mean with Student's interval; `nan` is left out"
+    "Mean with Student's 95 % interval and test; [Nadeau and Bengio 2003](https://doi.org/10.1023/A:1024068626366)"
     if not test_train>=0: raise InputError(f"test_train: {test_train} is not allowed; at least 0")
-    if not 0<conf<1: raise InputError(f"conf: {conf} is not allowed; between 0 and 1")
     x = np.asarray(x, float)
     x = x[~np.isnan(x)]
     n = len(x)
-    mean = float(x.mean()) if n else np.nan
-    sd = half = np.nan
-    if n>1: sd = float(x.std(ddof=1)) if np.ptp(x)>1e-12 else 0.      # equal up to rounding
-    if sd>0:
-        quantile = float(t.ppf((1+conf)/2, n-1))
-        half = quantile*sd*(1/n+test_train)**.5
-    return Interval(n, mean, sd, mean-half, mean+half)
-
-# %% ../../nbs/82_compare.statistics.ipynb #af746f53
-class Difference(NamedTuple):
-    "The mean of paired differences, where it may lie, and whether it may be zero"
-    n:int # Pairs without `nan`
-    mean:float # `nan` without pairs
-    sd:float # Standard deviation of the differences; `nan` for fewer than two pairs
-    low:float # Lower limit; `nan` for fewer than two pairs, and if all differences are equal
-    high:float # Upper limit
-    p:float # Two-sided p value; `nan` for fewer than two pairs
-
-def _p_value(i:Interval, test_train):
-    "Two-sided p value of a true mean of 0"
-    if i.n<2: return np.nan
-    share = 1/i.n+test_train
-    if i.sd:
-        z = abs(i.mean)/(i.sd*share**.5)
-        return float(2*t.sf(z, i.n-1))
-    return min(1., 2**(1-1/share)) if abs(i.mean)>1e-12 else 1.
-
-# %% ../../nbs/82_compare.statistics.ipynb #c31c3809
-def paired_difference(
-    a:ndarray, # A metric of each run of the arm
-    b:ndarray, # The same of the baseline's runs with the same seeds, in the same order
-    test_train:float=0., # For resampled splits: images of the test set for one of the training set
-    conf:float=.95, # Confidence of the interval
-) -> Difference: # Of the pairs without `nan`
-    "Mean of `a-b`, interval and test; [Nadeau and Bengio 2003](https://doi.org/10.1023/A:1024068626366)"
-    a,b = _floats(a, b)
-    if a.ndim!=1 or a.shape!=b.shape:
-        raise InputError(f"runs of shape {a.shape} and {b.shape} are no pairs; "
-            "one dimension and one length are allowed")
-    i = mean_interval(a-b, test_train, conf)
-    return Difference(*i, _p_value(i, test_train))
-
-def _floats(*xs): return [np.asarray(o, float) for o in xs]
+    if n<2: return Interval(n, *x, *[np.nan]*(5-n))
+    mean = x.mean()
+    share = 1/n+test_train
+    if np.ptp(x)<=1e-12:                                              # equal up to rounding
+        p = min(1, 2**(1-1/share)) if abs(mean)>1e-12 else 1
+        return Interval(n, mean, 0, np.nan, np.nan, p)
+    sd = x.std(ddof=1)
+    half = t.ppf(.975, n-1)*sd*share**.5
+    z = abs(mean)/(sd*share**.5)
+    p = 2*t.sf(z, n-1)
+    return Interval(n, mean, sd, mean-half, mean+half, p)
 
 # %% ../../nbs/82_compare.statistics.ipynb #19a3ca7f
 def time_ratio(
@@ -92,60 +58,50 @@ def time_ratio(
     b:ndarray, # Seconds of the baseline's runs with the same seeds
 ) -> Interval: # Of the ratio; `sd` is a factor, too
     "Geometric mean of the paired ratios, with Student's interval of the logarithms"
-    a,b = _floats(a, b)
+    a,b = np.asarray([a, b], float)
     least = np.nanmin([*a, *b, np.inf])
     if least<=0: raise InputError(f"seconds: {least} is not allowed; a number above 0")
-    logs = paired_difference(np.log(a), np.log(b))
-    return Interval(logs.n, *np.exp(logs[1:5]).tolist())
+    logs = mean_interval(np.log(a)-np.log(b))
+    return Interval(logs.n, *np.exp(logs[1:5]), logs.p)
 
 # %% ../../nbs/82_compare.statistics.ipynb #98f9ba82
 def holm(
-    ps:ndarray, # p value of each arm
-) -> ndarray: # Adjusted; `nan` stays
+    ps:pd.Series, # p value of each arm
+) -> pd.Series: # Adjusted; `nan` stays
     "p values adjusted for their number; [Holm 1979](https://www.jstor.org/stable/4615733)"
-    ps = np.array(ps, float)
-    order = np.argsort(ps)[:np.isfinite(ps).sum()]      # nan is sorted to the end
-    counted = ps[order]*np.arange(len(order), 0, -1)
-    ps[order] = np.maximum.accumulate(counted).clip(max=1)
-    return ps
+    ordered = ps.dropna().astype(float).sort_values()
+    counted = ordered*np.arange(len(ordered), 0, -1)
+    return counted.cummax().clip(upper=1).reindex(ps.index)
 
 # %% ../../nbs/82_compare.statistics.ipynb #fba431df
 def smallest_visible(
     sd:float, # Standard deviation of the differences
     n:int, # Pairs
     n_tests:int=1, # Arms that are compared with the baseline
-    power:float=.8, # Share of comparisons that should find it
-    alpha:float=.05, # Chance of a false finding in all tests together, two-sided
     test_train:float=0., # For resampled splits: images of the test set for one of the training set
 ) -> float: # In the unit of `sd`; `nan` for fewer than two pairs
-    "The smallest true difference that paired t-tests find with that power"
-    if not (0<alpha<power<1 and n_tests>=1):
-        raise InputError(f"alpha {alpha}, power {power}, n_tests {n_tests}: "
-            "0 < alpha < power < 1 and n_tests >= 1 are allowed")
+    "The smallest true difference that paired t-tests find in four comparisons of five"
     if n<2 or np.isnan(sd): return np.nan
-    limit = t.isf(alpha/2/n_tests, n-1)
+    limit = t.isf(.05/2/n_tests, n-1)
     def surplus(effect):
         found = 1-nctdtr(n-1, effect*n**.5, limit)
-        return np.nan_to_num(found-power, nan=np.inf)           # scipy's tails end in nan
+        return np.nan_to_num(found-.8, nan=np.inf)           # scipy's tails end in nan
     low,high = -1,1
     while surplus(high)<0: low,high = high,10*high
     effect = brentq(surplus, low, high, xtol=1e-5)
     return float(effect*sd*(1+n*test_train)**.5)
 
 # %% ../../nbs/82_compare.statistics.ipynb #c617be6a
-def verdict(
-    difference:float, # Mean difference, arm minus baseline; higher is better
-    p:float, # Two-sided p value against no difference, after Holm
-    p_margin:float, # One-sided p value against a loss of the margin or more, after Holm
-) -> Literal['better','worse','not worse',"can't tell"]:
-    "What two tests say in a word; `nan` can't tell"
-    if p<.05: return 'better' if difference>0 else 'worse'
-    return 'not worse' if p_margin<.025 else "can't tell"
+def _verdict(difference, p, p_margin):
+    "What two p values say in a word; `nan` can't tell"
+    shown = p<.05
+    cases = shown & (difference>0),shown,p_margin<.025
+    return np.select(cases, ['better', 'worse', 'not worse'], "can't tell")
 
 # %% ../../nbs/82_compare.statistics.ipynb #27a7d0a0
-def _p_margin(a, b, margin, test_train):
-    "One-sided p value against a difference of `-margin` or less"
-    d = paired_difference(a+margin, b, test_train)
+def _one_sided(gains, test_train):
+    "p value against a mean of 0 or less"
+    d = mean_interval(gains, test_train)
     half = d.p/2
     return half if d.mean>0 else 1-half
 
@@ -155,27 +111,30 @@ def verdicts(
     base:pd.Series, # The same of the baseline, by seed
     margin:float=.005, # A loss below this one is none
     test_train:float=0., # For resampled splits: images of the test set for one of the training set
-) -> pd.DataFrame: # A row an arm, with the columns of `Difference`, `p_holm`, `p_margin` and `verdict`
+) -> pd.DataFrame: # A row an arm, with the columns of `Interval`, `p_holm`, `p_margin`, `visible` and `verdict`
     "Each arm against the baseline, paired by seed, with p values adjusted for the number of arms"
     if not margin>=0: raise InputError(f"margin: {margin} is not allowed; at least 0")
     runs = arms.to_numpy(float).T
     b = base.reindex(arms.index).to_numpy(float)
     names = ['pairs', 'difference', 'diff_sd', 'diff_low', 'diff_high', 'p']
-    rows = [paired_difference(a, b, test_train) for a in runs]
+    rows = [mean_interval(a-b, test_train) for a in runs]
     df = pd.DataFrame(rows, arms.columns, names)
-    losses = [_p_margin(a, b, margin, test_train) for a in runs]
+    losses = [_one_sided(a+margin-b, test_train) for a in runs]
+    losses = pd.Series(losses, arms.columns, float)
     df = df.assign(p_holm=holm(df.p), p_margin=holm(losses))
-    words = map(verdict, df.difference, df.p_holm, df.p_margin)
-    return df.assign(verdict=list(words))
+    n_tests = max(1, df.p.notna().sum())
+    df['visible'] = [smallest_visible(o.diff_sd or np.nan, o.pairs, n_tests, test_train)    # no spread, nothing known
+        for o in df.itertuples()]
+    return df.assign(verdict=_verdict(df.difference, df.p_holm, df.p_margin))
 
 # %% ../../nbs/82_compare.statistics.ipynb #73c39660
-_METRICS = dict(auroc=auroc, auprc=auprc, f1=f1, accuracy=accuracy)
-
 def _check_pairs(a, b):
     "Refuse lists of predictions that are no pairs"
     if len(a)!=len(b) or not a:
         raise InputError(f"{len(a)} and {len(b)} predictions: as many of both, at least one, are allowed")
-    def task(p): return p.classes,p.multilabel,[p.df[c].tolist() for c in ('image', 'patient', 'target')]
+    def task(p):
+        images = p.df[['image', 'patient', 'target']]
+        return p.classes,p.multilabel,images.to_dict('list')
     for i,(p,q) in enumerate(zip(a, b)):
         if task(p)!=task(q):
             raise InputError(f"pair {i}: other images, patients, targets or classes; "
@@ -187,29 +146,21 @@ def patient_difference(
     b:list[Predictions], # Runs of the baseline with the same seeds, on the same images
     n_boot:int=2000, # Resamples
     seed:int=0, # Seed of the resamples
-    metric:Literal['auroc','auprc','f1','accuracy']='auroc', # Decisions are made at one half
-) -> tuple[float,float,float]: # Mean difference and its 95 % limits; a pair whose metric is `nan` is left out
-    "`a-b` with its bootstrap interval over patients"
-    if metric not in _METRICS: raise InputError(f"metric: {metric!r} is not allowed; {', '.join(_METRICS)}")
+) -> tuple[float,float,float]: # Mean difference and its 95 % limits; a pair whose AUROC is `nan` is left out
+    "AUROC of `a` less that of `b`, with its bootstrap interval over patients"
     _check_pairs(a, b)
-    each = _differences(a, b, repeat(None), metric)
-    known = ~np.isnan(each)
-    a,b = list(compress(a, known)),list(compress(b, known))
-    if not a: return np.nan,np.nan,np.nan
-    who = np.unique(np.concatenate([p.patients for p in a]))
-    at = [np.searchsorted(who, p.patients) for p in a]
-    boots = [_differences(a, b, (w[:,o] for o in at), metric).mean(1)
-        for w in resample_patients(who, n_boot, seed)]
-    boots,limits = np.concatenate(boots),(np.nan, np.nan)
-    if not np.isnan(boots).all(): limits = np.nanpercentile(boots, (2.5, 97.5)).tolist()
-    return float(np.nanmean(each)),*limits
-
-def _differences(a, b, weights, metric):
-    "Differences of the pairs, one each or resamples x pairs; `weights`: those of each pair's images"
-    of = _METRICS[metric]
-    each = [of(p.probs, p.targs, w)-of(q.probs, q.targs, w)
-        for p,q,w in zip(a, b, weights)]
-    return np.stack(each, -1)
+    def gain(pair, w=None):
+        one,other = (auroc(p.probs, p.targs, w) for p in pair)
+        return one-other
+    pairs = [o for o in zip(a, b) if not np.isnan(gain(o))]
+    if not pairs: return (np.nan,)*3
+    patients = [p.patients for p,_ in pairs]
+    ends = np.cumsum([len(o) for o in patients])
+    def mean(w):
+        each = map(gain, pairs, np.split(w, ends[:-1], 1))
+        return dict(gain=np.stack(list(each), -1).mean(-1))
+    found = bootstrap(mean, np.concatenate(patients), n_boot, seed)
+    return tuple(o.item() for o in found['gain'])
 
 # %% ../../nbs/82_compare.statistics.ipynb #36124c2e
 def _check_runs(runs, baseline, columns):
@@ -222,16 +173,9 @@ def _check_runs(runs, baseline, columns):
     for arm,seed in zip(twice.arm, twice.seed):
         raise InputError(f"runs: arm {arm!r} has seed {seed} more than once; once is allowed")
 
-# %% ../../nbs/82_compare.statistics.ipynb #8b49edb1
-def _arm_row(values, arm, baseline, metric, test_train):
-    "The columns of an arm on its own; `values`: a row a seed, a column a metric and arm"
-    own,f1s = (mean_interval(values[k,arm], test_train)._asdict()
-        for k in (metric, 'f1'))
-    ratio = time_ratio(values['seconds',arm], values['seconds',baseline])
-    times = dict(time=ratio.mean, time_low=ratio.low, time_high=ratio.high)
-    return own | {f'f1_{k}': o for k,o in f1s.items()} | times
-
 # %% ../../nbs/82_compare.statistics.ipynb #57957f9b
+_OWN = 'n mean sd low high f1_n f1_mean f1_sd f1_low f1_high time time_low time_high'.split()
+
 def compare_arms(
     runs:pd.DataFrame, # A row a run: `arm`, `seed`, the column of `metric`, `f1`, `seconds`
     baseline:str='none', # The arm that the others are compared with
@@ -245,13 +189,12 @@ def compare_arms(
     values = runs.pivot(index='seed', columns='arm', values=columns)
     values = values.loc[runs.seed.unique()]
     arms = sorted(runs.arm.unique(), key=lambda arm: arm!=baseline)
-    rows = {arm: _arm_row(values, arm, baseline, metric, test_train) for arm in arms}
+    def own(arm):
+        alone,f1s = (mean_interval(values[k,arm], test_train)[:5]
+            for k in (metric, 'f1'))
+        ratio = time_ratio(values['seconds',arm], values['seconds',baseline])
+        return *alone,*f1s,ratio.mean,ratio.low,ratio.high
     judge_by = values[metric]
     judged = verdicts(judge_by[arms[1:]], judge_by[baseline], margin, test_train)
-    n_tests = max(1, judged.p.notna().sum())
-    seen = zip(judged.diff_sd.replace(0, np.nan), judged.pairs)         # without a spread nothing is known
-    visible = [smallest_visible(sd, n, n_tests, test_train=test_train) for sd,n in seen]
-    judged.insert(len(judged.columns)-1, 'visible', visible)
-    judged['verdict'] = judged.verdict.astype(object)               # also without a row
-    table = pd.DataFrame(rows).T.join(judged)
+    table = pd.DataFrame({arm: own(arm) for arm in arms}, _OWN).T.join(judged)
     return table.rename_axis('arm').fillna(dict(verdict=''))

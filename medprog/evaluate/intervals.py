@@ -4,19 +4,18 @@
 
 # %% ../../nbs/41_evaluate.intervals.ipynb #f7d49013
 from __future__ import annotations
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Callable,Iterator
 import numpy as np
+import pandas as pd
 from numpy import ndarray
 from scipy.optimize import minimize_scalar
 from scipy.stats import norm,rankdata
 from ..core import InputError
 from .metrics import (
-    at_threshold, image_weights, is_multiclass, onehot, overall_metric, rank_metrics, roc_area)
+    decision_metrics, image_weights, is_multiclass, onehot, overall_metric, rank_metrics, roc_area)
 
 # %% auto #0
-__all__ = ['auprc_per_class', 'choose_threshold', 'brier', 'ece', 'with_temperature', 'fit_temperature', 'delong',
-           'compute_metrics']
+__all__ = ['choose_threshold', 'with_temperature', 'fit_temperature', 'compute_metrics']
 
 # %% ../../nbs/41_evaluate.intervals.ipynb #c2fb67ee
 @np.errstate(invalid='ignore')
@@ -30,33 +29,17 @@ def pr_area(
     area = found.sum(-1)/tp[...,-1]
     return np.where(fp[...,-1]>0, area, np.nan)
 
-# %% ../../nbs/41_evaluate.intervals.ipynb #b399915c
-def auprc_per_class(
-    probs:ndarray, # Probabilities, images x classes
-    targs:ndarray, # Class indices, or 0/1 images x classes
-    weights:ndarray|None=None, # Weight of each image, or resamples x images
-)->ndarray: # A value a class; `nan` where a class has no positives or no negatives
-    "One-versus-rest AUPRC (average precision) of each class"
-    return rank_metrics(probs, targs, weights, pr_area)[0]
-
-# %% ../../nbs/41_evaluate.intervals.ipynb #da7627b0
-def auprc(
-    probs:ndarray, # Probabilities, images x classes
-    targs:ndarray, # Class indices, or 0/1 images x classes
-    weights:ndarray|None=None, # Weight of each image, or resamples x images
-)->float: # `nan` if it is undefined for every class
-    "AUPRC of the positive class (binary), else the mean of the one-versus-rest AUPRCs"
-    return overall_metric(auprc_per_class(probs, targs, weights), targs)
-
 # %% ../../nbs/41_evaluate.intervals.ipynb #d3b992a7
 def _threshold(score, is_pos, specificity):
     "Threshold of one class; `nan` if there is nothing to choose by"
-    levels,level = np.unique(score, return_inverse=True)
-    if is_pos.all() or not is_pos.any() or len(levels)<2 or np.isnan(score).any(): return np.nan
-    pos,neg = (np.bincount(level, o).cumsum() for o in (is_pos, ~is_pos))   # up to each level
+    levels,level = np.unique(score, return_inverse=True)             # nan is sorted to the end
+    pos,neg = (np.bincount(level, o).cumsum()      # up to each level
+        for o in (is_pos, ~is_pos))
     n_pos,n_neg = pos[-1],neg[-1]
+    if not n_pos*n_neg or len(levels)<2 or np.isnan(levels[-1]): return np.nan
     youden = neg*n_pos-pos*n_neg   # J n_pos n_neg, in whole numbers: equal ones are equal
-    best = np.argmax(youden if specificity is None else neg/n_neg>=specificity)
+    good = youden if specificity is None else neg/n_neg>=specificity
+    best = np.argmax(good)
     below,above = levels.take([best, best+1], mode='clip')
     half_way = (below+above)/2
     return half_way if half_way<above else below
@@ -68,47 +51,46 @@ def choose_threshold(
     specificity:float|None=None, # The least specificity to have; without, Youden's J is largest
 )->ndarray: # One a class; `nan` where a class has no positives, no negatives or only one score
     "The threshold of each class against the rest, to decide by `prob > threshold`"
-    true = onehot(targs, probs)
-    each = [_threshold(p, t, specificity) for p,t in zip(probs.T, true.T)]
-    return np.array(each)
-
-# %% ../../nbs/41_evaluate.intervals.ipynb #ca8e9d8c
-def brier(
-    probs:ndarray, # Probabilities, images x classes
-    targs:ndarray, # Class indices, or 0/1 images x classes
-    weights:ndarray|None=None, # Weight of each image, or resamples x images
-)->float:
-    "Brier score: mean squared error of the probabilities"
-    weights = image_weights(probs, weights)
-    errors = (probs-onehot(targs, probs))**2
-    per_class = weights@errors/weights.sum(-1, keepdims=True)
-    return per_class.sum(-1) if is_multiclass(probs, targs) else overall_metric(per_class, targs)
+    each = zip(probs.T, onehot(targs, probs).T)
+    return np.array([_threshold(p, t, specificity) for p,t in each])
 
 # %% ../../nbs/41_evaluate.intervals.ipynb #07363274
+N_BINS = 15
+
 def confidences(
     probs:ndarray, # Probabilities, images x classes
     targs:ndarray, # Class indices, or 0/1 images x classes
 )->tuple[ndarray,ndarray]: # Images x classes; more than two classes: images x 1, for the predicted one
     "Probabilities that are claimed, and whether they came true"
-    if not is_multiclass(probs, targs): return probs,onehot(targs, probs)
-    right = probs.argmax(1)==targs
-    return probs.max(1, keepdims=True),right[:,None]
+    true = onehot(targs, probs)
+    if not is_multiclass(probs, targs): return probs,true
+    said = probs.argmax(1)[:,None]
+    return tuple(np.take_along_axis(o, said, 1) for o in (probs, true))
+
+def confidence_bins(
+    conf:ndarray, # Probabilities
+)->ndarray: # In the form of `conf`
+    "Number of each one's bin, of `N_BINS` that are closed on the right"
+    return np.searchsorted(np.arange(1, N_BINS)/N_BINS, conf)
 
 # %% ../../nbs/41_evaluate.intervals.ipynb #904f03e2
-def ece(
+def calibration_metrics(
     probs:ndarray, # Probabilities, images x classes
     targs:ndarray, # Class indices, or 0/1 images x classes
-    weights:ndarray|None=None, # Weight of each image, or resamples x images
-    n_bins:int=15, # Bins of equal width
-)->float:
-    "Expected calibration error: of the predicted class, or of the probability of positive (binary, multi-label)"
+    weights:ndarray, # Weight of each image, or resamples x images
+)->dict: # A value a class; more than two classes have one together
+    "Expected calibration error and Brier score"
     weights = image_weights(probs, weights)
+    n = weights.sum(-1, keepdims=True)
     conf,right = confidences(probs, targs)
-    bins = np.searchsorted(np.arange(1, n_bins)/n_bins, conf)
-    in_bin = bins[...,None]==np.arange(n_bins)
+    bins = confidence_bins(conf)
+    in_bin = bins[...,None]==np.arange(N_BINS)
     gaps = np.where(in_bin, (right-conf)[...,None], 0)   # images x classes x bins
     total = np.abs(np.tensordot(weights, gaps, 1)).sum(-1)
-    return overall_metric(total/weights.sum(-1, keepdims=True), targs)
+    errors = (probs-onehot(targs, probs))**2
+    errors = weights@errors/n
+    if is_multiclass(probs, targs): errors = errors.sum(-1, keepdims=True)
+    return dict(ece=total/n, brier=errors)
 
 # %% ../../nbs/41_evaluate.intervals.ipynb #2310413f
 def with_temperature(
@@ -128,7 +110,7 @@ def fit_temperature(
 )->float: # `nan` if all targets or all probabilities are the same, one is `nan`, or there is no optimum in 1/20 to 20
     "The temperature at which the log loss is least"
     true,multilabel = onehot(targs, probs),targs.ndim==2
-    if np.isnan(probs).any() or any((o==o[:1]).all() for o in (true, probs)): return np.nan
+    if np.isnan(probs).any() or any((o==o[0]).all() for o in (true, probs)): return np.nan
     given,at = probs,true
     if multilabel: given,at = np.where(true, probs, 1-probs),...
     def loss(log_t):
@@ -146,33 +128,45 @@ def resample_patients(
 )->Iterator[ndarray]: # Chunks of resamples x images
     "Weights of the images when patients are drawn with replacement"
     rng = np.random.default_rng(seed)
-    _,image_patient = np.unique(patients, return_inverse=True)
-    n = image_patient.max()+1
-    chunk = max(1, max_size//len(patients))
-    for i in range(0, n_boot, chunk):
-        size = min(chunk, n_boot-i)
-        drawn = rng.multinomial(n, np.full(n, 1/n), size)
+    who,image_patient = np.unique(patients, return_inverse=True)
+    n,chunk = len(who),max(1, max_size//len(patients))
+    for left in range(n_boot, 0, -chunk):
+        drawn = rng.multinomial(n, np.full(n, 1/n), min(chunk, left))
         yield drawn[:,image_patient].astype(float)
 
+# %% ../../nbs/41_evaluate.intervals.ipynb #57ab47cb
+def bootstrap(
+    figures:Callable[[ndarray],dict], # From weights, resamples x images: arrays of resamples x any number of figures
+    patients:ndarray, # Patient of each image
+    n_boot:int, # Resamples
+    seed:int|np.random.Generator=0, # Seed of the resamples
+)->dict: # By name `(value, low, high)`, an array each; `nan` where a figure or all resamples of it are
+    "Figures and the limits of their 95 % intervals over patients"
+    boots = [figures(w) for w in resample_patients(patients, n_boot, seed)]
+    def limits(k): return pd.DataFrame(np.concatenate([o[k] for o in boots])).quantile([.025, .975])
+    whole = figures(np.ones((1, len(patients))))
+    return {k: (o[0], *limits(k).to_numpy()) for k,o in whole.items()}
+
 # %% ../../nbs/41_evaluate.intervals.ipynb #2cd0cf1d
+_BY_CLASS = 'sensitivity', 'specificity', 'auroc', 'auprc'
+
 def _all_metrics(probs, targs, weights, threshold=None, at=None, temperature=None):
-    "All metrics, those `_per_class` last; `at`: thresholds for a specificity"
+    "All metrics, resamples x 1, those `_per_class` resamples x classes; `at`: thresholds for a specificity"
     roc,prc = rank_metrics(probs, targs, weights, roc_area, pr_area)
-    res = dict(auroc=overall_metric(roc, targs), auprc=overall_metric(prc, targs))
-    res |= at_threshold(probs, targs, threshold, weights)
+    decided = decision_metrics(probs, targs, weights, threshold)
+    each = dict(auroc=roc, auprc=prc, **decided)
     if at is not None:
-        each = at_threshold(probs, onehot(targs, probs), at, weights)
-        res['sensitivity_at_specificity'] = overall_metric(each['sensitivity_per_class'], targs)
-        res['specificity_reached'] = overall_metric(each['specificity_per_class'], targs)
-    res['ece'] = ece(probs, targs, weights)
-    res['brier'] = brier(probs, targs, weights)
+        strict = decision_metrics(probs, onehot(targs, probs), weights, at)
+        each['sensitivity_at_specificity'] = strict['sensitivity']
+        each['specificity_reached'] = strict['specificity']
+    each |= calibration_metrics(probs, targs, weights)
     if temperature is not None:
         soft = with_temperature(probs, temperature, targs.ndim==2)
-        res['ece_calibrated'] = ece(soft, targs, weights)
-        res['brier_calibrated'] = brier(soft, targs, weights)
-    res |= dict(auroc_per_class=roc, auprc_per_class=prc)
-    names = sorted(res, key=lambda k: k.endswith('_per_class'))
-    return {k: res[k] for k in names}
+        again = calibration_metrics(soft, targs, weights)
+        each |= {f'{k}_calibrated': o for k,o in again.items()}
+    whole = {k: overall_metric(o, targs)[:,None]
+        for k,o in each.items()}
+    return whole | {f'{k}_per_class': each[k] for k in _BY_CLASS}
 
 # %% ../../nbs/41_evaluate.intervals.ipynb #1a58907d
 _REASONS = {
@@ -184,58 +178,43 @@ _REASONS = {
 
 # %% ../../nbs/41_evaluate.intervals.ipynb #4c135aaa
 def _reason(name, which, probs, threshold=None, at=None, temperature=None):
-    "Why metric `name` is missing, for class number `which` (`...`: for all)"
+    "Why metric `name` is missing; `which`: of `_per_class` the class's number"
     if np.isnan(probs).any(): return 'a probability is nan'
     if name.endswith('_calibrated'): return 'validation gives no temperature: one class, one score, nan, or no optimum'
     used = at if name in ('sensitivity_at_specificity', 'specificity_reached') else threshold
-    if not name.startswith('au') and used is not None and np.isnan(used[which]).all():
+    if name.endswith('_per_class') and used is not None: used = used[which]
+    if not name.startswith('au') and used is not None and np.isnan(used).all():
         return 'validation gives no threshold: no positives, no negatives, one score only, or nan'
-    why = [why for why,names in _REASONS.items() if name in names.split()]
-    return why[0] if why else ''
+    return next(why for why,names in _REASONS.items()
+        if name in names.split())
 
 # %% ../../nbs/41_evaluate.intervals.ipynb #3d5e5288
-def _interval(value, boots, reason):
-    "A metric with its interval, ready for JSON; a resample without the metric is left out"
-    if np.isnan(value): return _missing(reason)
-    value = float(value)
-    if np.isnan(boots).all(): return _missing('no resample has this figure', value)
-    low,high = np.nanpercentile(boots, (2.5, 97.5)).tolist()
-    return dict(value=value, low=low, high=high)
+def _number(x): return None if np.isnan(x) else float(x)
 
-def _missing(reason, value=None, **others): return dict(value=value, low=None, high=None, **others, reason=reason)
+def _interval(value, low, high, reason):
+    "A metric with its interval, ready for JSON, and why there is none"
+    numbers = dict(value=value, low=low, high=high)
+    res = {k: _number(o) for k,o in numbers.items()}
+    return res | (dict(reason=reason) if res['low'] is None else {})
 
 # %% ../../nbs/41_evaluate.intervals.ipynb #3490ba09
-def _arrays(probs, targs): return np.asarray(probs, float),np.asarray(targs)
-
 def delong(
     score:ndarray, # Score of each image, higher for positive
     is_pos:ndarray, # Is the image positive?
-)->dict: # `value`, `low`, `high`, `variance`; None, and a `reason`, where they can't be had
-    "AUROC with DeLong's variance and 95 % interval, for images that are independent"
-    score,is_pos = _arrays(score, is_pos)
-    is_pos = is_pos.astype(bool)
-    pos,neg = score[is_pos],score[~is_pos]
-    n_pos,n_neg = len(pos),len(neg)
-    if np.isnan(score).any(): return _missing('a score is nan', variance=None)
-    if not n_pos or not n_neg: return _missing('no positive or no negative image', variance=None)
-    ranks = rankdata(np.append(pos, neg))
-    below = (ranks[:n_pos]-rankdata(pos))/n_neg
-    above = 1-(ranks[n_pos:]-rankdata(neg))/n_pos
-    value = float(below.mean())
-    if min(n_pos, n_neg)<2:
-        return _missing('a single positive or a single negative image has no variance', value, variance=None)
-    variance = below.var(ddof=1)/n_pos+above.var(ddof=1)/n_neg
-    half = float(norm.ppf(.975)*variance**.5)
-    return dict(
-        value=value,
-        low=max(0., value-half),
-        high=min(1., value+half),
-        variance=float(variance))
+)->tuple[float,float]: # `nan` where there are too few images, or a score is
+    "AUROC and DeLong's variance of it, for images that are independent"
+    n_pos,n_neg = is_pos.sum(),(~is_pos).sum()
+    if not n_pos*n_neg: return np.nan,np.nan
+    ranks = rankdata(score)
+    below = (ranks[is_pos]-rankdata(score[is_pos]))/n_neg
+    above = 1-(ranks[~is_pos]-rankdata(score[~is_pos]))/n_pos
+    variances = [pd.Series(o).var()/len(o) for o in (below, above)]       # `nan` of a single one
+    return below.mean(),sum(variances)
 
 # %% ../../nbs/41_evaluate.intervals.ipynb #449d102c
 def _checked(probs, targs, classes, patients):
     "Probabilities, targets and patients as arrays that fit together"
-    probs,targs = _arrays(probs, targs)
+    probs,targs = np.asarray(probs, float),np.asarray(targs)
     n = len(targs)
     patients = np.asarray(patients, str) if patients is not None else np.arange(len(probs))
     if n and probs.shape==(n, len(classes)) and len(patients)==n: return probs,targs,patients
@@ -243,39 +222,44 @@ def _checked(probs, targs, classes, patients):
         f"{len(classes)} classes, a patient each, and at least one image")
 
 # %% ../../nbs/41_evaluate.intervals.ipynb #8b52f233
-def _from_valid(valid, probs, targs, specificity):
+_SPECIFICITY = .95
+
+def _from_valid(valid, probs, targs):
     "What the validation split decides, for `_all_metrics`"
-    v_probs,v_targs = _arrays(*valid)
+    v_probs,v_targs = map(np.asarray, valid)
     if v_probs.shape!=(len(v_targs), probs.shape[1]) or v_targs.ndim!=targs.ndim or not len(v_targs):
         raise InputError(f"valid: probabilities {v_probs.shape} and targets {v_targs.shape}: expected at least one "
             f"image and the form of the test set, {probs.shape} and {targs.shape}")
     return dict(
         threshold=None if is_multiclass(probs, targs) else choose_threshold(v_probs, v_targs),
-        at=choose_threshold(v_probs, v_targs, specificity),
+        at=choose_threshold(v_probs, v_targs, _SPECIFICITY),
         temperature=fit_temperature(v_probs, v_targs))
 
 # %% ../../nbs/41_evaluate.intervals.ipynb #fe6c0881
-def _decided(chosen, classes, binary, specificity):
+def _decided(chosen, classes):
     "What validation decided, ready for JSON; a binary task has one threshold, of the positive class"
-    def number(x): return None if np.isnan(x) else float(x)
     def by_class(thresholds):
         if thresholds is None: return None
-        named = zip(classes, map(number, thresholds))
-        return dict(list(named)[binary:])
+        last = thresholds[-len(classes):]
+        return dict(zip(classes, map(_number, last)))
     return dict(
         threshold=by_class(chosen['threshold']),
-        specificity=specificity,
+        specificity=_SPECIFICITY,
         threshold_at_specificity=by_class(chosen['at']),
-        temperature=number(chosen['temperature']))
+        temperature=_number(chosen['temperature']))
 
 # %% ../../nbs/41_evaluate.intervals.ipynb #09473cf7
 def _delong(probs, targs, n_patients):
     "DeLong's interval, if the images are independent"
     score = probs[:,1]+0*probs[:,0]          # nan if one of them is
-    res = delong(score, targs==1)
-    res.pop('variance')
-    if res['value'] is None or n_patients==len(targs): return res
-    return _missing('DeLong takes images as independent, and a patient has several', res['value'])
+    value,variance = delong(score, targs==1)
+    half = norm.ppf(.975)*variance**.5
+    reason = 'a single positive or a single negative image has no variance'
+    if n_patients<len(targs): half,reason = np.nan,'DeLong takes images as independent, and a patient has several'
+    if np.isnan(value): reason = 'no positive or no negative image'
+    if np.isnan(score).any(): reason = 'a score is nan'
+    low,high = np.clip((value-half, value+half), 0, 1)
+    return _interval(value, low, high, reason)
 
 # %% ../../nbs/41_evaluate.intervals.ipynb #47b80654
 def compute_metrics(
@@ -286,7 +270,6 @@ def compute_metrics(
     n_boot:int=2000, # Resamples
     seed:int=0, # Seed of the resamples
     valid:tuple[ndarray,ndarray]|None=None, # Probabilities and targets of the validation split
-    specificity:float=.95, # Specificity that the threshold for `sensitivity_at_specificity` is chosen for
 )->dict: # `n_images`, `n_patients`; `value`, `low`, `high` (`reason`) of each metric; `from_validation`
     "The metrics of a test set, each with its 95 % interval over patients"
     probs,targs,patients = _checked(probs, targs, classes, patients)
@@ -294,16 +277,15 @@ def compute_metrics(
     res = dict(n_images=len(targs), n_patients=n_patients)
     binary = targs.ndim==1 and len(classes)==2
     if valid is not None:
-        chosen = _from_valid(valid, probs, targs, specificity)
-        res['from_validation'] = _decided(chosen, classes, binary, specificity)
-    metrics = partial(_all_metrics, probs, targs, **chosen)
-    boots = [metrics(w) for w in resample_patients(patients, n_boot, seed)]
-    for name,v in metrics(np.ones(len(targs))).items():
-        b = np.concatenate([o[name] for o in boots])
-        why = partial(_reason, name, probs=probs, **chosen)
-        if v.ndim:
-            each = map(_interval, v, b.T, map(why, range(len(v))))
-            res[name] = dict(zip(classes, each))
-        else: res[name] = _interval(v, b, why(...))
+        chosen = _from_valid(valid, probs, targs)
+        res['from_validation'] = _decided(chosen, classes[binary:])
+    def metrics(w): return _all_metrics(probs, targs, w, **chosen)
+    for name,figures in bootstrap(metrics, patients, n_boot, seed).items():
+        each = []
+        for i,numbers in enumerate(zip(*figures)):
+            missing = np.isnan(numbers[0])
+            why = _reason(name, i, probs, **chosen) if missing else 'no resample has this figure'
+            each.append(_interval(*numbers, why))
+        res[name] = dict(zip(classes, each)) if name.endswith('_per_class') else each[0]
         if name=='auroc' and binary: res['auroc_delong'] = _delong(probs, targs, n_patients)
     return res

@@ -7,11 +7,11 @@ from __future__ import annotations
 from collections.abc import Callable
 import numpy as np
 import torch
-from fastai.learner import Metric
+from fastai.metrics import AccumMetric
 from numpy import ndarray
 
 # %% auto #0
-__all__ = ['auroc_per_class', 'auroc', 'at_threshold', 'f1', 'AUROC', 'F1', 'Accuracy']
+__all__ = ['auroc', 'f1', 'AUROC', 'F1', 'Accuracy']
 
 # %% ../../nbs/40_evaluate.metrics.ipynb #6fb0e834
 def image_weights(
@@ -30,9 +30,8 @@ def roc_counts(
 )->list[ndarray]: # Two arrays, with those dimensions before that of the scores
     "True and false positives at each distinct score, highest first"
     order = np.argsort(-score)
-    score,is_pos = score[order],is_pos[order]
-    weights = weights[...,order]
-    changes = score[1:]!=score[:-1]
+    is_pos,weights = is_pos[order],weights[...,order]
+    changes = np.diff(score[order])!=0
     last = np.flatnonzero(np.append(changes, True))
     return [np.cumsum(weights*o, -1)[...,last]
         for o in (is_pos, ~is_pos)]
@@ -44,10 +43,10 @@ def roc_area(
     fp:ndarray, # False positives
 )->ndarray: # Without the last dimension
     "Area under the ROC curve, by trapezoids"
-    below = fp[...,-1:] - fp + np.diff(fp, prepend=0)/2
-    right = np.diff(tp, prepend=0)*below
-    pairs = tp[...,-1]*fp[...,-1]
-    return right.sum(-1)/pairs
+    dtp,dfp = (np.diff(o, prepend=0) for o in (tp, fp))
+    n_pos,n_neg = tp[...,-1],fp[...,-1:]
+    right = dtp*(n_neg-fp+dfp/2)
+    return right.sum(-1)/(n_pos*n_neg[...,0])
 
 # %% ../../nbs/40_evaluate.metrics.ipynb #4c495166
 def onehot(
@@ -64,20 +63,13 @@ def rank_metrics(
     targs:ndarray, # Class indices, or 0/1 images x classes
     weights:ndarray|None, # Weight of each image, or resamples x images
     *areas:Callable, # Such as `roc_area`
-)->list[ndarray]: # A value a class for each of `areas`
+)->list[ndarray]: # For each of `areas` a value a class; `nan` where a class has no positives or no negatives
     "Areas under the curves of each class against the rest, with one sort a class"
-    weights,true = image_weights(probs, weights),onehot(targs, probs)
-    counts = [roc_counts(p, t, weights) for p,t in zip(probs.T, true.T)]
-    return [np.stack([area(*o) for o in counts], -1) for area in areas]
-
-# %% ../../nbs/40_evaluate.metrics.ipynb #35bf4aab
-def auroc_per_class(
-    probs:ndarray, # Probabilities, images x classes
-    targs:ndarray, # Class indices, or 0/1 images x classes
-    weights:ndarray|None=None, # Weight of each image, or resamples x images
-)->ndarray: # A value a class; `nan` where a class has no positives or no negatives
-    "One-versus-rest AUROC of each class"
-    return rank_metrics(probs, targs, weights, roc_area)[0]
+    weights = image_weights(probs, weights)
+    each = zip(probs.T, onehot(targs, probs).T)
+    counts = [roc_counts(p, t, weights) for p,t in each]
+    return [np.stack([area(*o) for o in counts], -1)
+        for area in areas]
 
 # %% ../../nbs/40_evaluate.metrics.ipynb #ece25bca
 @np.errstate(invalid='ignore')
@@ -87,7 +79,8 @@ def overall_metric(
 )->float|ndarray: # `nan` if no class has the metric
     "The positive class's metric (binary), else the mean over the classes that have one"
     if targs.ndim==1 and per_class.shape[-1]==2: return per_class.T[1]
-    return np.nansum(per_class, -1)/(~np.isnan(per_class)).sum(-1)
+    known = ~np.isnan(per_class)
+    return np.nansum(per_class, -1)/known.sum(-1)
 
 # %% ../../nbs/40_evaluate.metrics.ipynb #5bc8eacf
 def auroc(
@@ -96,7 +89,7 @@ def auroc(
     weights:ndarray|None=None, # Weight of each image, or resamples x images
 )->float: # `nan` if it is undefined for every class
     "AUROC of the positive class (binary), else the mean of the one-versus-rest AUROCs"
-    return overall_metric(auroc_per_class(probs, targs, weights), targs)
+    return overall_metric(*rank_metrics(probs, targs, weights, roc_area), targs)
 
 # %% ../../nbs/40_evaluate.metrics.ipynb #b0c97cad
 def predicted_onehot(
@@ -107,8 +100,7 @@ def predicted_onehot(
     "The classes that are predicted"
     if not multilabel and (threshold is None or probs.shape[1]>2): return onehot(probs.argmax(1), probs)*1.
     if threshold is None: threshold = .5
-    unknown = np.isnan(threshold)
-    pred = np.where(unknown, np.nan, probs>threshold)
+    pred = (probs>threshold)+0*threshold
     if not multilabel: pred[:,0] = 1-pred[:,1]
     return pred
 
@@ -120,43 +112,36 @@ def is_multiclass(
     "Are there more than two classes, of which an image has one?"
     return targs.ndim==1 and probs.shape[1]>2
 
-# %% ../../nbs/40_evaluate.metrics.ipynb #84f5746b
-def _mcc(covariance, var_true, var_pred):
-    "Correlation of predicted and true classes; 0 if the prediction never changes, `nan` if the truth doesn't"
-    never = (var_pred==0) & (var_true>0)
-    correlation = covariance/np.sqrt(var_true*var_pred)
-    return np.where(never, 0, correlation)
-
 # %% ../../nbs/40_evaluate.metrics.ipynb #e4e638b0
 @np.errstate(invalid='ignore')
-def at_threshold(
+def decision_metrics(
     probs:ndarray, # Probabilities, images x classes
     targs:ndarray, # Class indices, or 0/1 images x classes
-    threshold:float|ndarray|None=None, # One, or one a class; by default .5. More than two classes: not used
     weights:ndarray|None=None, # Weight of each image, or resamples x images
-)->dict: # Overall, and sensitivity and specificity also `_per_class`; `nan` where undefined
+    threshold:float|ndarray|None=None, # One, or one a class; by default .5. More than two classes: not used
+)->dict: # A value a class, `nan` where undefined; more than two classes have one accuracy and MCC together
     "F1, accuracy, balanced accuracy, sensitivity, specificity and MCC of decisions"
-    per_class = _decision_metrics(probs, targs, threshold, image_weights(probs, weights))
-    res = {k: overall_metric(v, targs) for k,v in per_class.items()}
-    for k in ('sensitivity', 'specificity'): res[f'{k}_per_class'] = per_class[k]
-    return res
-
-def _decision_metrics(probs, targs, threshold, weights):
-    "What `at_threshold` says, for each class; for more than two classes accuracy and MCC are of all together"
-    multiclass,true = is_multiclass(probs, targs),onehot(targs, probs)*1.
+    multiclass = is_multiclass(probs, targs)
+    true = onehot(targs, probs)*1.
     pred = predicted_onehot(probs, targs.ndim==2, threshold)
+    weights = image_weights(probs, weights)
     tp,fn,fp,tn = (weights@(p*t)
         for t in (true, 1-true) for p in (pred, 1-pred))
     pos,neg = tp+fn,tn+fp
     sens,spec = tp/pos,tn/neg
-    right = (tp if multiclass else tp+tn)/(pos+fp+tn)
-    covariance = tp*tn-fp*fn
-    parts = covariance, pos*neg, (tp+fp)*(tn+fn)
-    if multiclass:
-        right,*parts = (o.sum(-1, keepdims=True) for o in (right, *parts))
-    balanced = sens+0*spec if multiclass else (sens+spec)/2
-    return dict(f1=2*tp/(2*tp+fp+fn), accuracy=right, balanced_accuracy=balanced,
-        sensitivity=sens, specificity=spec, mcc=_mcc(*parts))
+    right = tp if multiclass else tp+tn
+    parts = (
+        right/(pos+fp+tn),
+        tp*tn-fp*fn,
+        pos*neg,
+        (tp+fp)*(tn+fn))
+    if multiclass: parts = (o.sum(-1, keepdims=True) for o in parts)
+    accuracy,covariance,var_true,var_pred = parts
+    never = (var_pred==0) & (var_true>0)
+    correlation = covariance/np.sqrt(var_true*var_pred)
+    return dict(f1=2*tp/(2*tp+fp+fn), accuracy=accuracy,
+        balanced_accuracy=sens+0*spec if multiclass else (sens+spec)/2,
+        sensitivity=sens, specificity=spec, mcc=np.where(never, 0, correlation))
 
 # %% ../../nbs/40_evaluate.metrics.ipynb #a7dd1de4
 def f1(
@@ -165,7 +150,7 @@ def f1(
     weights:ndarray|None=None, # Weight of each image, or resamples x images
 )->float: # `nan` if no class occurs or is predicted
     "F1 of the positive class (binary), else the mean over the classes"
-    return at_threshold(probs, targs, weights=weights)['f1']
+    return overall_metric(decision_metrics(probs, targs, weights)['f1'], targs)
 
 # %% ../../nbs/40_evaluate.metrics.ipynb #8f03747b
 def accuracy(
@@ -174,38 +159,35 @@ def accuracy(
     weights:ndarray|None=None, # Weight of each image, or resamples x images
 )->float:
     "Share of right decisions; multi-label: over images and classes"
-    return at_threshold(probs, targs, weights=weights)['accuracy']
+    return overall_metric(decision_metrics(probs, targs, weights)['accuracy'], targs)
 
 # %% ../../nbs/40_evaluate.metrics.ipynb #23fea92e
-class _WholeSetMetric(Metric):
-    "Collects the validation set's logits and targets"
-    def __init__(self): self.reset()
-    def reset(self): self.logits,self.targs = [],[]
-    def __getstate__(self): return dict(logits=[], targs=[])  # an exported model carries no one's predictions
+class _WholeSetMetric(AccumMetric):
+    "A metric of all of the validation set, from its logits"
+    def __init__(self, func):
+        super().__init__(func, flatten=False)
+        self.reset()
 
-    def accumulate(self, learn):
-        "Add a batch"
-        self.logits.append(learn.to_detach(learn.pred).float().numpy())
-        self.targs.append(learn.to_detach(learn.yb[0]).numpy())
+    def __getstate__(self): return self.__dict__ | dict(preds=[], targs=[])  # no one's predictions in an exported model
 
     @property
     def value(self):
         "The metric of all batches so far; `nan` if undefined"
-        if not self.logits: return np.nan
-        targs = np.concatenate(self.targs)
-        logits = torch.as_tensor(np.concatenate(self.logits)).double()
+        if not self.preds: return np.nan
+        logits = torch.cat(self.preds).double()
+        targs = torch.cat(self.targs)
         probs = logits.sigmoid() if targs.ndim==2 else logits.softmax(1)
-        return float(self.metric(probs.numpy(), targs))
+        return float(self.func(probs.numpy(), targs.numpy()))
 
 # %% ../../nbs/40_evaluate.metrics.ipynb #ff106456
-class AUROC(_WholeSetMetric):
+def AUROC():
     "Area under the ROC curve: positive class, or macro one-versus-rest; `nan` if undefined"
-    name,metric = 'auroc',staticmethod(auroc)
+    return _WholeSetMetric(auroc)
 
-class F1(_WholeSetMetric):
+def F1():
     "F1: positive class, or mean over classes; `nan` if undefined"
-    name,metric = 'f1',staticmethod(f1)
+    return _WholeSetMetric(f1)
 
-class Accuracy(_WholeSetMetric):
+def Accuracy():
     "Share of right decisions"
-    name,metric = 'accuracy',staticmethod(accuracy)
+    return _WholeSetMetric(accuracy)

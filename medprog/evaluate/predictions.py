@@ -6,9 +6,8 @@
 from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass,replace
-from itertools import chain,compress,product
+from itertools import compress
 from pathlib import Path
-from typing import Literal,NamedTuple
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -16,10 +15,10 @@ from numpy import ndarray
 from ..core import InputError
 from .metrics import onehot,predicted_onehot,roc_counts
 from .intervals import (
-    choose_threshold, compute_metrics, confidences, fit_temperature, resample_patients, with_temperature)
+    bootstrap, choose_threshold, compute_metrics, confidence_bins, confidences, fit_temperature, with_temperature)
 
 # %% auto #0
-__all__ = ['Predictions', 'make_predictions', 'read_predictions', 'Curve', 'plot_curves', 'decisions', 'confusion',
+__all__ = ['Predictions', 'make_predictions', 'read_predictions', 'curves', 'plot_curves', 'decisions', 'confusion',
            'plot_confusion', 'surprise', 'reliability', 'plot_reliability', 'groups', 'evaluate_predictions',
            'subgroup_table', 'evaluation_lines']
 
@@ -52,9 +51,9 @@ class Predictions:
     def targs(self) -> ndarray:
         "Class indices; for multi-label zeros and ones, images x classes"
         if not self.multilabel: return pd.Index(self.classes).get_indexer(self.df.target)
-        true = [[c in names for c in self.classes]
-            for names in self.df.target.str.split(';')]
-        return np.array(true, int).reshape(-1, len(self.classes))
+        found = self.df.target.str.get_dummies(';')
+        found = found.reindex(columns=self.classes, fill_value=0)
+        return np.array(found, int, order='C')     # an image after the other: the last digits of sums hang on it
 
 # %% ../../nbs/42_evaluate.predictions.ipynb #3d5f65fa
 def make_predictions(
@@ -69,11 +68,10 @@ def make_predictions(
     ours = (*_OWN, 'label', 'split', *classes)
     others = [c for c in rows
         if c not in ours and not c.startswith('p_')]
-    kept = {c: rows[c].to_list() for c in ('image', 'patient', *others)}
-    df = pd.DataFrame(kept)
+    df = rows[['image', 'patient', *others]].reset_index(drop=True)
     df.insert(2, 'target', [named(t) for t in targs])
-    preds = Predictions(df, tuple(classes), multilabel)
-    return replace(preds, df=df.join(pd.DataFrame(probs, columns=preds.p_columns)))
+    by_class = pd.DataFrame(probs, columns=classes).add_prefix('p_')
+    return Predictions(df.join(by_class), tuple(classes), multilabel)
 
 # %% ../../nbs/42_evaluate.predictions.ipynb #f8c00aa7
 def read_predictions(
@@ -101,94 +99,64 @@ def read_predictions(
 # %% ../../nbs/42_evaluate.predictions.ipynb #31be9cb5
 _PLACES = np.linspace(0, 1, 201)
 
-def _roc(tp, fp):
-    "Sensitivity at the rates of false positives `_PLACES`"
-    x,y = (np.append(0, o)/o[-1] for o in (fp, tp))
-    return np.interp(_PLACES, x, y)
-
-def _precision(tp, fp):
-    "Precision at the recalls `_PLACES`"
+def _roc_and_pr(tp, fp):
+    "Sensitivity at the rates of false positives `_PLACES`, and precision at these recalls; `nan` if they have no curve"
+    if not tp[-1]*fp[-1]: return np.full((2, len(_PLACES)), np.nan)
+    rate,recall = (np.append(0, o)/o[-1] for o in (fp, tp))
     precision = tp/np.maximum(tp+fp, 1e-300)
-    first = np.searchsorted(tp/tp[-1], _PLACES-1e-12)
-    return precision.take(first, mode='clip')
-
-_CURVES = dict(roc=_roc, pr=_precision)
-
-# %% ../../nbs/42_evaluate.predictions.ipynb #cbe77520
-class Curve(NamedTuple):
-    "A curve and where it may lie"
-    x:ndarray # Rate of false positives, or recall
-    y:ndarray # Sensitivity, or precision
-    low:ndarray # Lower limit of the 95 % band
-    high:ndarray # Upper limit
+    first = np.searchsorted(recall[1:], _PLACES-1e-12)
+    return np.interp(_PLACES, rate, recall),precision.take(first, mode='clip')
 
 # %% ../../nbs/42_evaluate.predictions.ipynb #74857aec
-def curve(
+def curves(
     score:ndarray, # Score of each image, higher for positive
     is_pos:ndarray, # Is the image positive?
-    kind:Literal['roc','pr']='roc', # ROC, or precision over recall
-    patients:ndarray|None=None, # Patient of each image; without, every image is its own
+    patients:ndarray, # Patient of each image
     n_boot:int=1000, # Resamples
-    seed:int=0, # Seed of the resamples
-) -> Curve|None: # At 201 places; None if there are no positives or no negatives
-    "An ROC or precision-recall curve with its band over patients"
-    is_pos = np.asarray(is_pos, bool)
+) -> dict|None: # `roc` and `pr`: `(value, low, high)` at 201 places; None if there are no positives or no negatives
+    "An ROC and a precision-recall curve with their bands over patients"
     if is_pos.all() or not is_pos.any() or np.isnan(score).any(): return None
-    if patients is None: patients = np.arange(len(score))
-    draw,draws = _CURVES[kind],resample_patients(patients, n_boot, seed)
-    counts = chain.from_iterable(zip(*roc_counts(score, is_pos, w)) for w in draws)
-    boots = [draw(tp, fp) for tp,fp in counts if tp[-1] and fp[-1]]
-    if boots: band = np.percentile(boots, (2.5, 97.5), axis=0)
-    else: band = np.full((2, len(_PLACES)), np.nan)
-    whole = roc_counts(score, is_pos, np.ones(len(score)))
-    return Curve(_PLACES, draw(*whole), *band)
+    def both(w):
+        counts = roc_counts(score, is_pos, w)
+        each = list(map(_roc_and_pr, *counts))
+        return dict(zip(('roc', 'pr'), np.stack(each, 1)))
+    return bootstrap(both, patients, n_boot)
 
 # %% ../../nbs/42_evaluate.predictions.ipynb #e35231ec
 def _positive(preds):
-    "Which classes have a curve of their own"
-    binary = not preds.multilabel and len(preds.classes)==2
-    return range(binary, len(preds.classes))
+    "Which classes have a curve of their own: of two only the second"
+    return slice(not preds.multilabel and len(preds.classes)==2, None)
 
 def plot_curves(
     preds:Predictions, # Of labelled images
-    n_boot:int=1000, # Resamples, for the bands
 ):
     "ROC and precision-recall curves with bands over patients; returns the figure"
     square = dict(xlim=(-.01,1.01), ylim=(-.01,1.01), aspect='equal')
     fig,axs = plt.subplots(1, 2, figsize=(9,4.2), layout='constrained', subplot_kw=square)
-    probs,hot = preds.probs,onehot(preds.targs, preds.probs)
-    for (ax,kind),(i,k) in product(zip(axs, _CURVES), enumerate(_positive(preds))):
-        c = curve(probs[:,k], hot[:,k], kind, preds.patients, n_boot=n_boot)
-        if c is None: continue
-        first,color = int(kind=='pr'),f'C{i%10}'           # there is no precision at a recall of 0
-        ax.plot(c.x[first:], c.y[first:], color, label=preds.classes[k])
-        ax.fill_between(c.x, c.low, c.high, color=color, alpha=.15, lw=0)
-        if first: ax.axhline(hot[:,k].mean(), color=color, ls=':', lw=1)
+    columns = zip(preds.classes, preds.probs.T, onehot(preds.targs, preds.probs).T)
+    for i,(name,score,is_pos) in enumerate(list(columns)[_positive(preds)]):
+        found = curves(score, is_pos, preds.patients)
+        if found is None: continue
+        color = f'C{i}'
+        for first,(ax,(y,low,high)) in enumerate(zip(axs, found.values())):    # no precision at a recall of 0
+            ax.plot(_PLACES[first:], y[first:], color=color, label=name)
+            ax.fill_between(_PLACES, low, high, color=color, alpha=.15, lw=0)
+        axs[1].axhline(is_pos.mean(), color=color, ls=':', lw=1)
+    if axs[0].lines: axs[0].legend(fontsize=8, loc='lower right')
     axs[0].plot([0,1], [0,1], ':', color='grey', lw=1)
     axs[0].set(xlabel='1 - specificity', ylabel='sensitivity')
     axs[1].set(xlabel='sensitivity (recall)', ylabel='precision')
-    if axs[0].get_legend_handles_labels()[0]: axs[0].legend(fontsize=8, loc='lower right')
     return fig
-
-# %% ../../nbs/42_evaluate.predictions.ipynb #40242336
-def decide(
-    probs:ndarray, # Images x classes
-    multilabel:bool, # Any number of classes an image, instead of one?
-    threshold:ndarray|None=None, # One a class; where there is none or `nan`, .5. More than two classes: not used
-) -> ndarray: # Zeros and ones, images x classes
-    "The classes that are predicted"
-    if threshold is not None: threshold = np.nan_to_num(threshold, nan=.5)
-    return predicted_onehot(probs, multilabel, threshold)
 
 # %% ../../nbs/42_evaluate.predictions.ipynb #3a0cc39e
 def decisions(
     preds:Predictions, # Of labelled images
     valid:Predictions|None=None, # Validation split, for the threshold (Youden's J); without, .5
-) -> ndarray: # Class indices; for multi-label zeros and ones, images x classes
-    "The classes that are predicted, as `Predictions.targs` has the true ones"
-    threshold = None if valid is None else choose_threshold(valid.probs, valid.targs)
-    hot = decide(preds.probs, preds.multilabel, threshold)
-    return hot if preds.multilabel else hot.argmax(1)
+) -> ndarray: # Zeros and ones, images x classes
+    "The classes that are predicted"
+    threshold = None
+    if valid is not None: threshold = np.nan_to_num(choose_threshold(valid.probs, valid.targs), nan=.5)
+    return predicted_onehot(preds.probs, preds.multilabel, threshold)
 
 # %% ../../nbs/42_evaluate.predictions.ipynb #c8d56ff7
 def confusion(
@@ -196,15 +164,15 @@ def confusion(
     valid:Predictions|None=None, # Validation split, for the threshold; without, .5
 ) -> pd.DataFrame: # Images: true x predicted class; for multi-label a row a label: tp, fn, fp, tn
     "How often what was taken for what"
-    said,true = decisions(preds, valid),preds.targs
     names = list(preds.classes)
-    if preds.multilabel:
-        counts = [(t*p).sum(0)
-            for t in (true, 1-true) for p in (said, 1-said)]
-        return pd.DataFrame(counts, ['tp','fn','fp','tn'], names).T.astype(int)
-    n = np.zeros((len(names), len(names)), int)
-    np.add.at(n, (true, said), 1)
-    return pd.DataFrame(n, names, names).rename_axis('truth').rename_axis('predicted', axis=1)
+    said = decisions(preds, valid).astype(int)
+    true = onehot(preds.targs, said).astype(int)
+    if not preds.multilabel:
+        df = pd.DataFrame(true.T@said, names, names)
+        return df.rename_axis(index='truth', columns='predicted')
+    counts = [(t*p).sum(0)
+        for t in (true, 1-true) for p in (said, 1-said)]
+    return pd.DataFrame(counts, ['tp','fn','fp','tn'], names).T
 
 # %% ../../nbs/42_evaluate.predictions.ipynb #a58297bc
 def plot_confusion(
@@ -213,23 +181,21 @@ def plot_confusion(
 ):
     "`confusion`, coloured by the share of the true class; returns the figure"
     df = confusion(preds, valid)
-    n = df.to_numpy()
-    rows,columns = n.shape
-    of = n.sum(1, keepdims=True)
-    if preds.multilabel: of = n.reshape(rows, -1, 2).sum(2).repeat(2, 1)
-    share = n/np.maximum(of, 1)
+    heads = ('found','missed','false alarm','rightly not') if preds.multilabel else df.columns
+    n,(rows,columns) = df.to_numpy(),df.shape
+    of_class = n.reshape(-1, 2 if preds.multilabel else columns)
+    all_of_class = of_class.sum(1, keepdims=True)
+    share = (of_class/np.maximum(all_of_class, 1)).reshape(n.shape)
     width,height = 1.4+.7*columns,1.2+.45*rows
     fig,ax = plt.subplots(figsize=(max(3.4, width), max(2.6, height)), layout='constrained')
     ax.imshow(share, vmin=0, vmax=1, cmap='Blues', aspect='auto')
     for (i,j),part in np.ndenumerate(share):
         color = 'white' if part>.6 else 'black'
-        text = f"{n[i,j]}\n{part:.0%}"
-        ax.text(j, i, text, ha='center', va='center', fontsize=8, color=color)
-    heads = ('found','missed','false alarm','rightly not') if preds.multilabel else df.columns
-    long = max(map(len, heads))>8
-    ax.set_xticks(range(columns), heads,
-        rotation=30 if long else 0, ha='right' if long else 'center')
+        ax.text(j, i, f"{n[i,j]}\n{part:.0%}",
+            ha='center', va='center', fontsize=8, color=color)
+    ax.set_xticks(range(columns), heads)
     ax.set_yticks(range(rows), df.index)
+    if max(map(len, heads))>8: fig.autofmt_xdate()
     if not preds.multilabel: ax.set(xlabel='predicted', ylabel='truth')
     return fig
 
@@ -240,38 +206,32 @@ def surprise(
     "How little the truth was expected"
     p = preds.probs.clip(1e-12, 1-1e-12)
     true = onehot(preds.targs, p)
-    if preds.multilabel: return -np.log(np.where(true, p, 1-p)).mean(1)
-    return -np.log(p[true])
+    came_true = np.where(true, p, 1-p) if preds.multilabel else p[true][:,None]
+    return -np.log(came_true).mean(1)
 
 # %% ../../nbs/42_evaluate.predictions.ipynb #e7fa76fe
+@np.errstate(invalid='ignore')
 def reliability(
     preds:Predictions, # Of labelled images
-    n_bins:int=15, # Bins of equal width
+    temperature:float|None=None, # Soften the probabilities by it
     n_boot:int=1000, # Resamples
-    seed:int=0, # Seed of the resamples
 ) -> pd.DataFrame: # A row a bin that has images: `n`, `said`, `seen`, `low`, `high`
     "Probabilities against what came true"
-    first = _positive(preds)[0]
-    p,t = (o[:,first:] for o in confidences(preds.probs, preds.targs))
+    probs = preds.probs
+    if temperature is not None: probs = with_temperature(probs, temperature, preds.multilabel)
+    p,true = (o[:,_positive(preds)]
+        for o in confidences(probs, preds.targs))
     who = np.repeat(preds.patients, p.shape[1])
-    p,t = p.ravel(),t.ravel()
-    bins = np.searchsorted(np.arange(1, n_bins)/n_bins, p)
-    used = np.unique(bins)
-    hot = (bins[:,None]==used)*1.
-    n,true = hot.sum(0),hot*t[:,None]
-    with np.errstate(invalid='ignore'):
-        boots = [w@true/(w@hot) for w in resample_patients(who, n_boot, seed)]
-    low,high = np.nanpercentile(np.concatenate(boots), (2.5, 97.5), axis=0)
-    table = dict(n=n.astype(int), said=p@hot/n, seen=t@hot/n, low=low, high=high)
+    used,which = np.unique(confidence_bins(p), return_inverse=True)
+    hot = np.eye(len(used))[which.ravel()]
+    right = hot*true.reshape(-1, 1)
+    def shares(w): return dict(seen=w@right/(w@hot))
+    seen = bootstrap(shares, who, n_boot)['seen']
+    n = hot.sum(0).astype(int)
+    table = dict(zip(('n', 'said', 'seen', 'low', 'high'), (n, p.ravel()@hot/n, *seen)))
     return pd.DataFrame(table, index=pd.Index(used, name='bin'))
 
 # %% ../../nbs/42_evaluate.predictions.ipynb #a2f12cb4
-def _softened(preds, temperature):
-    "`preds` with other probabilities"
-    soft = with_temperature(preds.probs, temperature, preds.multilabel)
-    columns = dict(zip(preds.p_columns, soft.T))
-    return replace(preds, df=preds.df.assign(**columns))
-
 def plot_reliability(
     preds:Predictions, # Of labelled images
     valid:Predictions|None=None, # If given, also with the temperature that fits it
@@ -279,12 +239,12 @@ def plot_reliability(
     "Reliability diagram with intervals over patients; returns the figure"
     fig,(ax,below) = plt.subplots(2, 1,
         figsize=(4.4,5), height_ratios=(4,1), sharex=True, layout='constrained')
-    shown = {'as predicted': preds}
-    t = np.nan if valid is None else fit_temperature(valid.probs, valid.targs)
-    if not np.isnan(t): shown[f'temperature {t:.2f}, from validation'] = _softened(preds, t)
+    shown = {'as predicted': None}
+    if valid is not None and not np.isnan(t := fit_temperature(valid.probs, valid.targs)):
+        shown[f'temperature {t:.2f}, from validation'] = t
     ax.plot([0,1], [0,1], ':', color='grey', lw=1)
-    for i,(name,p) in enumerate(shown.items()):
-        r,color = reliability(p),f'C{i}'
+    for i,(name,t) in enumerate(shown.items()):
+        r,color = reliability(preds, t),f'C{i}'
         gaps = r[['low','high']].sub(r.seen, axis=0).abs().T
         ax.errorbar(r.said, r.seen, gaps,
             fmt='o-', ms=4, lw=1, color=color, label=name)
@@ -297,20 +257,17 @@ def plot_reliability(
 # %% ../../nbs/42_evaluate.predictions.ipynb #11fae956
 def groups(
     values:pd.Series, # A column
-    most:int=8, # Groups of a column of words
 ) -> pd.Series|None: # The group of each image; None if the column has none
     "Which images go together by a column"
     number = pd.to_numeric(values, errors='coerce')
-    text = values.astype(str).where(values.notna(), '')
-    given = text!=''
-    if given.any() and number.notna().equals(given) and number.nunique()>min(most, 6):
-        quarter = pd.qcut(number, 4, duplicates='drop')
-        span = number.groupby(quarter, observed=True).agg(['min','max'])
-        names = {k: f"{lo:g} to {hi:g}"
-            for k,lo,hi in span.itertuples()}
-        return quarter.map(names).astype(object).where(given, 'not given')
-    text = text.where(given, 'not given')
-    return text if 1<text.nunique()<=most else None
+    text = values.astype(str).where(values.notna(), '').replace('', 'not given')
+    given = text!='not given'
+    if number.notna().equals(given) and number.nunique()>6:
+        quarter = number.groupby(pd.qcut(number, 4, duplicates='drop'), observed=True)
+        lo,hi = (quarter.transform(o).map('{:g}'.format)
+            for o in ('min', 'max'))
+        return (lo+' to '+hi).where(given, 'not given')
+    return text if 1<text.nunique()<=8 else None
 
 # %% ../../nbs/42_evaluate.predictions.ipynb #52931eb0
 def evaluate_predictions(
@@ -342,12 +299,11 @@ def subgroup_table(
         if group is None: continue
         for name,part in preds.df.groupby(group.to_numpy()):
             m = evaluate_predictions(replace(preds, df=part), valid, n_boot)
-            sizes = m['n_images'],m['n_patients']
-            values = [m[k][v]
-                for k in _BY_GROUP for v in ('value', 'low', 'high')]
-            rows.append([c, name, *sizes, *values])
-    names = [f'{k}{end}' for k in _BY_GROUP for end in ('', '_low', '_high')]
-    return pd.DataFrame(rows, columns=['column','group','images','patients',*names])
+            row = dict(column=c, group=name, images=m['n_images'], patients=m['n_patients'])
+            row |= {f'{k}{end}': m[k][o]
+                for k in _BY_GROUP for end,o in (('', 'value'), ('_low', 'low'), ('_high', 'high'))}
+            rows.append(row)
+    return pd.DataFrame(rows)
 
 # %% ../../nbs/42_evaluate.predictions.ipynb #92bc2f9c
 _SAID = ('auroc', 'sensitivity', 'specificity', 'f1', 'accuracy')
