@@ -170,23 +170,18 @@ def job_recipe(self:Sweep,
         name=job.name)
 
 # %% ../../nbs/80_compare.sweep.ipynb #4b87b4af
-@patch
-def jobs(self:Sweep,
-    seeds:int, # With how many seeds
-    lrs:dict, # The rates of each arm that is run
-    epochs:dict|None=None, # The epochs of each arm; by default the recipe's
-) -> list[Job]: # Seed by seed
-    "Runs of the arms"
-    first,epochs = self.recipe.seed,epochs or {}
-    return [Job(arm, seed, lr, epochs.get(arm, self.recipe.epochs))
-            for seed,arm in product(range(first, first+seeds), self.arms)
+def _jobs(sweep, seeds, lrs, epochs):
+    "Runs of the arms with some seeds, one after another; `lrs`: the rates of each arm that is run"
+    first = sweep.recipe.seed
+    return [Job(arm, seed, lr, epochs.get(arm, sweep.recipe.epochs))
+            for seed,arm in product(range(first, first+seeds), sweep.arms)
             for lr in lrs.get(arm, ())]
 
 @patch
 def tuning(self:Sweep) -> list[Job]:
     "The runs that try learning rates"
     if len(self.lrs)<2: return []
-    return self.jobs(self.tune_seeds, dict.fromkeys(self.arms, self.lrs))
+    return _jobs(self, self.tune_seeds, dict.fromkeys(self.arms, self.lrs), {})
 
 @patch
 def final(self:Sweep,
@@ -194,4 +189,4 @@ def final(self:Sweep,
     epochs:dict|None=None, # And its epochs; by default the recipe's
 ) -> list[Job]:
     "The runs that are compared"
-    return self.jobs(self.seeds, {arm: [lr] for arm,lr in lrs.items()}, epochs)
+    return _jobs(self, self.seeds, {arm: [lr] for arm,lr in lrs.items()}, epochs or {})
