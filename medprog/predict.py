@@ -5,6 +5,7 @@
 # %% ../nbs/71_predict.ipynb #74796e7c
 from __future__ import annotations
 import os
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from itertools import chain,count
@@ -147,8 +148,9 @@ def _labelled(p, data, label_cols=(), split=None, **files):
 
 def _is_same(a, b):
     "Do both name the same data?"
-    are_paths = os.path.exists(a) and os.path.exists(b)
-    return str(a)==b or are_paths and os.path.samefile(a, b)
+    if str(a)==b: return True
+    with suppress(OSError, ValueError): return os.path.samefile(a, b)
+    return False
 
 def _check_labels(t, p, data):
     "Complain of labels in table `t` that predictor `p` can't know"
