@@ -5,14 +5,15 @@
 # %% ../nbs/72_export.ipynb #00c06229
 from __future__ import annotations
 import shutil,warnings
+from functools import partial
 from pathlib import Path
 from collections.abc import Callable
 import torch
+from fastai.layers import Lambda
 from fastai.learner import load_learner
-from fastai.torch_core import Module
 from fastai.vision.core import PILImage
 from fastcore.basics import patch
-from torch import Tensor
+from torch import nn
 from .core import ExportFormat,InputError,not_allowed,writing
 from .torch_core import resize_batch
 from .run.folder import RunFolder
@@ -20,22 +21,7 @@ from .predictor import load_predictor,Predictor
 from .predict import check_unused,new_path
 
 # %% auto #0
-__all__ = ['FORMATS', 'ImagesToProbabilities', 'export']
-
-# %% ../nbs/72_export.ipynb #0a805c87
-class ImagesToProbabilities(Module):
-    "A network with its preprocessing in front and its activation behind"
-    def __init__(self,
-        predictor:Predictor, # Its model is shared, not copied
-    ):
-        self.model,self.predictor = predictor.model,predictor
-
-    def forward(self,
-        images:Tensor, # RGB as bytes, `(n, size, size, 3)`
-    ) -> Tensor: # Probabilities `(n, classes)`
-        "Images to probabilities"
-        x = self.predictor.normalise(images.permute(0, 3, 1, 2))
-        return self.predictor.activate(self.model(x))
+__all__ = ['FORMATS', 'export']
 
 # %% ../nbs/72_export.ipynb #dcec4a1e
 def _onnx():
@@ -50,59 +36,55 @@ def save_onnx(self:Predictor,
 ):
     "Write an ONNX file: input `images`, output `probabilities`, any number of images"
     (onnx,_),device = _onnx(),self.device
-    net = ImagesToProbabilities(self).cpu().eval()
+    before = Lambda(lambda images: self.normalise(images.permute(0, 3, 1, 2)))
+    net = nn.Sequential(before, self.model, Lambda(self.activate)).cpu().eval()
     images = torch.zeros(2, self.size, self.size, 3, dtype=torch.uint8)
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         program = torch.onnx.export(
             net, (images,), dynamo=True, verbose=False,
             input_names=['images'], output_names=['probabilities'],
-            dynamic_shapes=dict(images={0: torch.export.Dim('n')}))
+            dynamic_shapes=[{0: torch.export.Dim('n')}])
     self.model.to(device)
     proto = program.model_proto
     onnx.helper.set_model_props(proto, self.describe())
     onnx.save(proto, str(path))
 
 # %% ../nbs/72_export.ipynb #8648c696
-def _by_pickle(path, images, predictor):
+def _by_pickle(path, images):
     with warnings.catch_warnings():
         warnings.filterwarnings('ignore', '.*insecure pickle')
         learn = load_learner(path)
-    pictures = map(PILImage.create, images.permute(0, 2, 3, 1).numpy())
+    pictures = map(PILImage.create, images.numpy())
     with learn.no_bar(): return torch.stack([learn.predict(o)[2] for o in pictures])
 
 def _one_by_one(predictor, images):     # in a batch they differ by 1e-6
-    return torch.cat([predictor(o[None]) for o in images])
+    return torch.cat([predictor(o[None]) for o in images.permute(0, 3, 1, 2)])
 
-def _by_safetensors(path, images, predictor): return _one_by_one(load_predictor(path, predictor.device), images)
+def _by_safetensors(path, images): return _one_by_one(load_predictor(path, 'cpu'), images)
 
-def _by_onnx(path, images, predictor):
-    _,onnxruntime = _onnx()
-    session = onnxruntime.InferenceSession(str(path), providers=['CPUExecutionProvider'])
-    given = dict(images=images.permute(0, 2, 3, 1).numpy())
-    return torch.tensor(session.run(None, given)[0])
+def _by_onnx(path, images):
+    session = _onnx()[1].InferenceSession(str(path), providers=['CPUExecutionProvider'])
+    return torch.tensor(session.run(None, dict(images=images.numpy()))[0])
 
 # %% ../nbs/72_export.ipynb #5d30fef6
 _AGAIN = dict(pickle=(_by_pickle, 1e-6), safetensors=(_by_safetensors, 1e-6), onnx=(_by_onnx, 1e-4))
 
-def _largest_difference(path, kind, predictor):
-    "Between what the file says and what the run's network says, over some images, and how large it may be"
-    again,most = _AGAIN[kind]
+def _largest_difference(path, again, predictor):
+    "Between what the file says, read `again`, and what the run's network says, over some images"
     clouds = torch.rand(4, 3, 5, 5, generator=torch.Generator().manual_seed(0))-.5
     contrast = torch.tensor([.05, .2, .5, 1.]).view(4, 1, 1, 1)
     images = resize_batch(contrast*clouds+.5, (predictor.size,)*2)
-    images = (images*255).byte()
-    gap = again(path, images, predictor)-_one_by_one(predictor, images)
-    return float(gap.abs().max()),most
+    images = (images*255).byte().permute(0, 2, 3, 1).contiguous()
+    gap = again(path, images)-_one_by_one(predictor, images)
+    return float(gap.abs().max())
 
 # %% ../nbs/72_export.ipynb #c3ebf74c
 FORMATS = dict(pickle='.pkl', safetensors='.safetensors', onnx='.onnx')
 
-def _write_format(run, predictor, kind, path):
-    if kind=='onnx': predictor.save_onnx(path)
-    elif kind=='safetensors': predictor.save(path)
-    elif Path(run).is_dir(): shutil.copyfile(RunFolder(run).model, path)
-    else: raise InputError(f"format: a pickle is made from a run's folder, and {run} is a file")
+def _copy_model(run, path):
+    if not Path(run).is_dir(): raise InputError(f"format: a pickle is made from a run's folder, and {run} is a file")
+    shutil.copyfile(RunFolder(run).model, path)
 
 def export(
     run:str|Path, # Run's folder, or a `.safetensors` file
@@ -115,11 +97,13 @@ def export(
     if format=='onnx': _onnx()
     if out: check_unused(out)
     p,suffix = load_predictor(run, 'cpu'),FORMATS[format]
+    write = dict(pickle=partial(_copy_model, run), safetensors=p.save, onnx=p.save_onnx)[format]
+    again,most = _AGAIN[format]
     path = Path(out) if out else new_path(run, 'exports', p.name, suffix)
     path.parent.mkdir(parents=True, exist_ok=True)
     with writing(path, suffix=suffix) as part:
-        _write_format(run, p, format, part)
-        gap,most = _largest_difference(part, format, p)
+        write(part)
+        gap = _largest_difference(part, again, p)
         if not gap<=most:
             raise InputError(f"format: the {format} file gives probabilities that differ by {gap:.2g} from the run's; "
                              "nothing is written")

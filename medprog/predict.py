@@ -5,16 +5,17 @@
 # %% ../nbs/71_predict.ipynb #74796e7c
 from __future__ import annotations
 import os
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from itertools import chain,count
 from pathlib import Path
 from typing import get_args
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import torch
 from PIL import Image
-from fastcore.basics import patch
 from .core import InputError,not_allowed,PrecisionName,SplitName
 from .recipe import Recipe
 from .data.images import reading_file
@@ -33,32 +34,31 @@ __all__ = ['SPLIT_CHOICES', 'predict', 'evaluate']
 def _new_images(data):
     "Rows of images without labels, how to open them, and what they are called"
     path = existing_path(data, 'data')
-    if path.is_dir(): return _folder_rows(path),FileOpener(path),path.absolute().name
     kind = path.suffix.lower()
-    if kind=='.npz': return _array_rows(path),ArrayOpener(path),path.stem
+    if path.is_dir(): return _rows(_keys_in(path)),FileOpener(path),path.absolute().name
+    if kind=='.npz': return _rows(_array_keys(path)),ArrayOpener(path),path.stem
     rows = _csv_rows(path) if kind=='.csv' else _rows([path.name])
     return rows,FileOpener(path.parent),path.stem
 
 def _rows(keys): return pd.DataFrame(dict(image=keys))
 
-def _folder_rows(path):
-    with reading_file(path, 'a folder'): images,_ = list_images(path)
-    if not images: raise InputError(f"data: no images in {path}")
-    return _rows([o.relative_to(path).as_posix() for o in images])
+def _keys_in(folder):
+    with reading_file(folder, 'a folder'): images,_ = list_images(folder)
+    if not images: raise InputError(f"data: no images in {folder}")
+    return [o.relative_to(folder).as_posix() for o in images]
 
-def _array_rows(path):
+def _array_keys(path):
     arrays,keys = read_arrays(path),[]
     for split,name in zip(SPLITS, ('train', 'val', 'test')):
         n = len(np.atleast_1d(arrays.get(f'{name}_images', ())))
         keys += [f'{split}/{i}' for i in range(n)]
     if not keys: raise InputError(f"data: no train_images, val_images or test_images in {path}")
-    return _rows(keys)
+    return keys
 
 def _csv_rows(path):
     df = read_csv(path, str)
     if 'image' not in df: raise InputError(f"{path}: no column 'image'; there are {', '.join(df.columns)}")
-    known = [c for c in ('image','patient') if c in df]
-    return df[known].fillna('').apply(lambda col: col.str.strip())
+    return df.filter(['image', 'patient']).fillna('').apply(lambda col: col.str.strip())
 
 # %% ../nbs/71_predict.ipynb #d6a89c95
 def new_path(
@@ -86,34 +86,32 @@ def predict(
     run:str|Path|Predictor, # Run's folder, a `.safetensors` file, or what `load_predictor` made of it
     data:str|Path, # A folder, a CSV with a column `image`, an image or DICOM file, or an `.npz`
     out:str|Path|None=None, # CSV to write, a new one; by default in `predictions/` of the run, or beside the file
-    bs:int=64, # Images in a batch
-    workers:int|None=None, # Processes that read images; by default as many as the images are worth
     overlays:bool=False, # Also a picture of each image with its maps: Grad-CAM and attention
     precision:PrecisionName='fp32', # As in `load_predictor`
     say:Callable=print, # Called with each line of text that a person at a screen would read
+    **reading, # How images are read, as for `Predictor.run`: `bs`, `workers`
 ) -> Path: # The CSV: `image`, `patient` if known, `prediction`, a `p_` column a class
     "Write the probabilities of new images; those that can't be read are listed in a CSV of their own"
     rows,open,name = _new_images(data)
     path = check_unused(out) if out else new_path(run, 'predictions', name, '.csv')
     p = run if isinstance(run, Predictor) else load_predictor(run, precision=precision)
     pictures = path.with_name(f'{path.stem}-overlays')
-    each = p.overlay_writer(rows.image, pictures) if overlays else None
-    probs,bad = p.run(rows.image, open, bs=bs, workers=workers, each=each)
+    paths = [_path_in(pictures, key) for key in rows.image]
+    each = partial(_write_overlays, p, paths) if overlays else None
+    probs,bad = p.run(rows.image, open, each=each, **reading)
     if len(bad)==len(rows): raise InputError(f"data: none of {len(rows)} images can be read: {bad[0]}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    by_class = pd.DataFrame(probs, columns=[f'p_{c}' for c in p.classes])
-    df = rows.assign(prediction=p.decide(probs)).join(by_class)
+    by_class = {f'p_{c}': o for c,o in zip(p.classes, probs.T)}
+    df = rows.assign(prediction=p.decide(probs), **by_class)
     df.drop(index=list(bad)).to_csv(path, index=False)
     say(f"{len(df)-len(bad)} images: {path}")
     if overlays: say(f"where the network looks: {pictures}")
-    if bad: say(f"{len(bad)} could not be read: {_write_unreadable(path, rows.image, bad)}")
+    if bad:
+        missed = path.with_name(f'{path.stem}-unreadable.csv')
+        df = pd.DataFrame(dict(image=rows.image, why=pd.Series(bad)))
+        df.dropna().to_csv(missed, index=False)
+        say(f"{len(bad)} could not be read: {missed}")
     return path
-
-def _write_unreadable(path, images, bad):
-    missed = path.with_name(f'{path.stem}-unreadable.csv')
-    df = pd.DataFrame(dict(image=images, why=pd.Series(bad)))
-    df.dropna(subset='why').to_csv(missed, index=False)
-    return missed
 
 # %% ../nbs/71_predict.ipynb #c2f8fea2
 def _path_in(folder, key):
@@ -122,22 +120,15 @@ def _path_in(folder, key):
     parts = [o for o in key.parts if o not in ('..', key.anchor)]
     return folder.joinpath(*parts).with_name(f'{key.name}.png')
 
-@patch
-def overlay_writer(self:Predictor,
-    keys:Sequence, # Names of the images, by index
-    folder:Path, # Made if it isn't there
-) -> Callable: # To be called with indices, images `(n, 3, size, size)` as bytes, and probabilities
-    "Writes a picture of each image with its maps"
-    def write(idxs, images, probs):
-        maps = explain_maps(self.model, self.normalise(images), probs.argmax(1))
-        images = images.float()/255
-        overlays = [overlay(images, m.cpu()) for m in maps.values()]
-        strips = torch.cat([images, *overlays], -1).permute(0, 2, 3, 1)
-        for i,strip in zip(idxs, (strips*255).round().byte().numpy()):
-            path = _path_in(folder, keys[i])
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(strip).save(path)
-    return write
+def _write_overlays(p, paths, idxs, images, probs):
+    "A picture of each image of a batch with its maps; `idxs`: which of the `paths` are theirs"
+    maps = explain_maps(p.model, p.normalise(images), probs.argmax(1))
+    images = images.float()/255
+    overlays = [overlay(images, o) for o in maps.values()]
+    strips = torch.cat([images, *overlays], -1).permute(0, 2, 3, 1)
+    for i,strip in zip(idxs, (strips*255).round().byte().numpy()):
+        paths[i].parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(strip).save(paths[i])
 
 # %% ../nbs/71_predict.ipynb #3fb9826a
 def _labelled(p, data, label_cols=(), split=None, **files):
@@ -158,7 +149,8 @@ def _labelled(p, data, label_cols=(), split=None, **files):
 def _is_same(a, b):
     "Do both name the same data?"
     if str(a)==b: return True
-    return os.path.exists(a) and os.path.exists(b) and os.path.samefile(a, b)
+    with suppress(OSError, ValueError): return os.path.samefile(a, b)
+    return False
 
 def _check_labels(t, p, data):
     "Complain of labels in table `t` that predictor `p` can't know"
@@ -172,10 +164,9 @@ def _check_labels(t, p, data):
 
 def _rows_of(split, df, data):
     "The rows of a split; by default those of test where there are splits"
-    if 'split' not in df:
-        if split in (None, 'all'): return df
-        raise InputError(f"split: {split}, but {data} has no splits; give all")
-    if split=='all': return df
+    has_splits = 'split' in df
+    if split=='all' or not (split or has_splits): return df
+    if not has_splits: raise InputError(f"split: {split}, but {data} has no splits; give all")
     rows = df[df.split==(split or 'test')]
     if rows.empty:
         given = ', '.join(df.split.unique())
@@ -192,12 +183,11 @@ def evaluate(
     split:SplitName|None=None, # By default test where there are splits, else all
     groups:tuple[str,...]|None=None, # Columns that make groups of patients, such as sex; by default all that do
     out:str|Path|None=None, # Folder to make, a new one; by default in `evaluations/` of the run
-    bs:int=64, # Images in a batch
-    workers:int|None=None, # Processes that read images; by default as many as the images are worth
     skip_bad:bool=False, # Leave out files that can't be read, instead of complaining
     precision:PrecisionName='fp32', # As in `load_predictor`
     cache_gb:float=20., # Gigabytes of disk for the decoded images of files, of all tables together; 0 keeps none
     say:Callable=print, # Called with each line of text that a person at a screen would read
+    **reading, # How images are read, as for `Predictor.run`: `bs`, `workers`
 ) -> Path: # The folder, with predictions, figures, tables and pictures
     "How good a run is on labelled images"
     folder = run = Path(run)
@@ -210,7 +200,7 @@ def evaluate(
         if out: check_unused(out)
         p = load_predictor(run, precision=precision)
         t = _labelled(p, data, label_cols, split, skip_bad=skip_bad, cache_gb=cache_gb)
-        probs,_ = p.run(t.df.image, t.open, bs, workers)
+        probs,_ = p.run(t.df.image, t.open, **reading)
         folder = Path(out) if out else new_path(run, 'evaluations', t.name)
         folder.mkdir(parents=True)
         preds = make_predictions(t.df, probs, t.targets('test'), p.classes)

@@ -4,27 +4,30 @@
 
 # %% ../nbs/70_predictor.ipynb #cd925193
 from __future__ import annotations
-import json,os,pickle,re,struct
+import json,os,pickle,re
 from dataclasses import dataclass,field,replace
+from itertools import count
 from pathlib import Path
 from textwrap import shorten
+from typing import Annotated
 from collections.abc import Callable, Iterable
 import numpy as np
 import torch
 import torchvision
+from PIL import Image
 from fastai.torch_core import default_device
 from fastai.vision.core import imagenet_stats
 from fastai.vision.learner import create_vision_model
 from fastcore.basics import GetAttr,patch
 from safetensors import SafetensorError,safe_open
-from safetensors.torch import load_file,save_file
+from safetensors.torch import load_model,save_model
 from torch import nn,Tensor
+from torch.utils.data import DataLoader,default_collate
 from tqdm import tqdm
-from .core import InputError,is_number,PrecisionName
+from .core import Count,InputError,is_number,PrecisionName,Rule,rule_of
 from .recipe import Recipe
 from .network.stages import add_attention,head_options
-from .network.weights import NOT_TORCH
-from .data.images import reading_file,squeeze
+from .data.images import library_errors,reading_file,squeeze
 from .data.cache import read_ahead
 from .data.loaders import n_workers
 from .callback.precision import autocasting,find_precision
@@ -35,18 +38,19 @@ from .evaluate.metrics import predicted_onehot
 __all__ = ['Predictor', 'load_predictor', 'existing_path', 'read_metrics']
 
 # %% ../nbs/70_predictor.ipynb #58ebff07
+_NEEDED = dict(
+    classes=Annotated[tuple[str,...], Rule('names', bool)],
+    multilabel=bool,
+    size=Count)
+
 def read_facts(
     recipe:str, # Text of a `recipe.toml`
     name:str, # What to call it in an error
 ) -> RunFacts:
     "What a run found out for itself; an `InputError` if that is not enough to use its network"
     facts = RunFacts.from_toml(recipe, name)
-    classes = facts.classes if isinstance(facts.classes, tuple) else ()
-    known = dict(
-        classes={*map(type, classes)}=={str},
-        multilabel=isinstance(facts.multilabel, bool),
-        size=type(facts.size) is int and facts.size>0)
-    wrong = [k for k,ok in known.items() if not ok]
+    wrong = [k for k,hint in _NEEDED.items()
+             if not rule_of(hint).holds(getattr(facts, k))]
     if wrong: raise InputError(f"{name}: its table made has no {' and no '.join(wrong)}, as a run writes them")
     return facts
 
@@ -58,7 +62,7 @@ def _read_thresholds(chosen, name):
     return at
 
 # %% ../nbs/70_predictor.ipynb #6deeaf71
-@dataclass(frozen=True)
+@dataclass
 class Predictor(GetAttr):
     "A trained network, and all that is needed to use it on images; `classes`, `multilabel` and `size` are its `facts`'"
     _default,_xtra = 'facts',('classes', 'multilabel', 'size')
@@ -69,9 +73,8 @@ class Predictor(GetAttr):
     precision:str='fp32' # Arithmetic: fp32, bf16 or fp16
 
     def __post_init__(self):
-        facts = read_facts(self.recipe, f'recipe of {self.name}')
-        object.__setattr__(self, 'facts', facts)
-        object.__setattr__(self, 'thresholds', _read_thresholds(self.chosen, self.name))
+        self.facts = read_facts(self.recipe, f'recipe of {self.name}')
+        self.thresholds = _read_thresholds(self.chosen, self.name)
 
     @property
     def device(self) -> torch.device: "Where the network is"; return next(self.model.parameters()).device
@@ -140,13 +143,12 @@ def _read_text(path, missing):
     if not path.is_file(): raise InputError(f"run: {path.parent} has no {path.name}; {missing}")
     with reading_file(path, 'text'): return path.read_text(encoding='utf-8')
 
-def _parse_json(text, name, kind=dict):
-    "JSON of one kind"
+def _parse_json(text, name):
+    "A JSON object"
     try: o = json.loads(text)
     except ValueError as e: raise InputError(f"{name}: {e}") from e
-    if isinstance(o, kind): return o
-    asked = 'object' if kind is dict else 'list'
-    raise InputError(f"{name}: {text[:50]!r} is not allowed; give a JSON {asked}")
+    if isinstance(o, dict): return o
+    raise InputError(f"{name}: {text[:50]!r} is not allowed; give a JSON object")
 
 # %% ../nbs/70_predictor.ipynb #7fd7e573
 def _from_run(folder):
@@ -165,19 +167,17 @@ def finished_recipe(
     return recipe
 
 # %% ../nbs/70_predictor.ipynb #595eb166
-_UNREADABLE = (*NOT_TORCH, EOFError, ImportError, OSError, RuntimeError,
-               pickle.UnpicklingError, struct.error)
-
 def _load_network(path):
     "The network in a `model.pkl`, which can run any code"
-    if not path.is_file(): raise InputError(f"{path}: no such file")
-    try: return torch.load(path, map_location='cpu', weights_only=False).model
-    except _UNREADABLE as e:
-        why = shorten(str(e), 200) or type(e).__name__
-        if isinstance(e, (ImportError,AttributeError)) and re.search(r"'medprog\b", why):
-            raise InputError(f"{path}: was made by an earlier version of medprog ({why}); "
-                             "train again, or export it as safetensors with that version") from e
-        raise InputError(f"{path}: can't be read as the model of a run ({why})") from e
+    broken = AssertionError,ImportError,pickle.UnpicklingError         # and what a damaged file raises
+    try:
+        with reading_file(path, 'the model of a run'), library_errors(*broken):
+            return torch.load(path, map_location='cpu', weights_only=False).model
+    except InputError as e:
+        why = str(e.__cause__)
+        if not re.search(r"'medprog\b", why): raise
+        raise InputError(f"{path}: was made by an earlier version of medprog ({why}); "
+                         "train again, or export it as safetensors with that version") from e
 
 # %% ../nbs/70_predictor.ipynb #4dce92f9
 _HOW = ("RGB as a viewer shows it (EXIF rotation applied, DICOM by its window), resized to size x size "
@@ -198,32 +198,25 @@ def save(self:Predictor,
     path:str|Path, # Ends in `.safetensors`
 ):
     "Write the weights, and in the header everything else"
-    state = self.model.state_dict()
-    weights = {k: v.contiguous().cpu() for k,v in state.items()}
-    save_file(weights, path, metadata=self.describe())
+    save_model(self.model, path, self.describe())
 
 # %% ../nbs/70_predictor.ipynb #18dcf139
-_ABOUT = {'recipe', 'classes', 'from_validation', 'name'}
-
 def _from_safetensors(path):
     "The predictor in a file that `Predictor.save` wrote"
     if not path.is_file():                                             # a pipe would be waited for
         raise InputError(f"run: {path} is neither a folder nor a file")
-    try:
-        with safe_open(path, 'pt') as f: about = f.metadata() or {}
-        weights = load_file(path)
-    except (SafetensorError,OSError) as e:
-        raise InputError(f"{path}: can't be read as a .safetensors file ({e})") from e
-    if about.get('format')!='medprog-1' or not _ABOUT<=set(about):
+    with reading_file(path, 'a .safetensors file'), library_errors(SafetensorError), safe_open(path, 'pt') as f:
+        about = f.metadata() or {}
+    if about.get('format')!='medprog-1' or not {'recipe','from_validation','name'}<=set(about):
         raise InputError(f"{path}: has weights, but not how to build the network; give one that medprog_export wrote")
-    recipe = Recipe.from_toml(about['recipe'], f"{path}: recipe")
-    classes = _parse_json(about['classes'], f"{path}: classes", list)
+    text,name = about['recipe'],f"{path}: recipe"
+    recipe,facts = Recipe.from_toml(text, name),read_facts(text, name)
+    model = _network(recipe, len(facts.classes))
     chosen = _parse_json(about['from_validation'], f"{path}: from_validation")
-    model = _network(recipe, len(classes))
-    try: model.load_state_dict(weights)
+    try: load_model(model, path)
     except RuntimeError as e:
         raise InputError(f"{path}: the weights don't fit its recipe ({shorten(str(e), 200)})") from e
-    return Predictor(model, about['recipe'], chosen, about['name'])
+    return Predictor(model, text, chosen, about['name'])
 
 def _network(recipe, n_classes):
     "The network of a recipe, with random weights"
@@ -235,27 +228,21 @@ def _network(recipe, n_classes):
 # %% ../nbs/70_predictor.ipynb #2e5c7d21
 @dataclass
 class _Files:
-    "Data set of images as bytes, or why there is none"
+    "Data set of images as bytes, each with the reason why it can't be read; black, then"
     keys:list
     open:Callable
     size:int
     def __len__(self): return len(self.keys)
     def __getitem__(self, i):
+        image,why = Image.new('RGB', (self.size, self.size)),''
         try: image = squeeze(self.open(self.keys[i], self.size), self.size)
-        except InputError as e: return i,str(e)
-        return i,torch.from_numpy(np.array(image)).permute(2, 0, 1)
+        except InputError as e: why = str(e)
+        return torch.from_numpy(np.array(image)).permute(2, 0, 1),why
 
-def _collate(batch):
-    "Indices and images of a batch, and the reasons of the others"
-    good = {i: o for i,o in batch if isinstance(o, Tensor)}
-    bad = {i: o for i,o in batch if i not in good}
-    images = torch.stack([*good.values()]) if good else None
-    return list(good),images,bad
-
-def _batches(data, bs, workers):
-    "Batches of `_Files` as `_collate` gives them, the next ones in the making"
-    if workers: return torch.utils.data.DataLoader(data, bs, num_workers=workers, collate_fn=_collate)
-    return map(_collate, read_ahead(data.__getitem__, range(len(data)), bs))
+    def batches(self, bs, workers):
+        "Images and reasons, the next ones in the making"
+        if workers: return DataLoader(self, bs, num_workers=workers)
+        return map(default_collate, read_ahead(self.__getitem__, range(len(self)), bs))
 
 # %% ../nbs/70_predictor.ipynb #7a7924be
 @patch
@@ -269,15 +256,17 @@ def run(self:Predictor,
     "The probabilities of many images, with a progress bar on a terminal"
     data,problems = _Files(list(keys), open, self.size),{}
     if workers is None and len(data)>2*bs: workers = n_workers(open, self.size, torch.device('cpu'))
-    shape = (len(data), len(self.classes))
-    probs = np.full(shape, np.nan)
+    probs = np.full((len(data), len(self.classes)), np.nan)
     with tqdm(total=len(data), unit='image', disable=None, leave=False) as bar:
-        for idxs,x,bad in _batches(data, bs, workers or 0):
+        for first,(images,whys) in zip(count(0, bs), data.batches(bs, workers or 0)):
+            bad = {first+i: why for i,why in enumerate(whys) if why}
+            idxs = [i for i in range(first, first+len(whys)) if i not in bad]
             if idxs:
+                x = images[np.array(idxs)-first]
                 probs[idxs] = (p := self(x)).numpy()
                 if each: each(idxs, x, p)
             problems |= bad
-            bar.update(len(idxs)+len(bad))
+            bar.update(len(whys))
     return probs,problems
 
 # %% ../nbs/70_predictor.ipynb #daa01e7e

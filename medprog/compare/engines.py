@@ -10,18 +10,18 @@ from contextlib import contextmanager,suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import cycle,islice
-from math import ceil,inf
 from pathlib import Path
 from queue import Empty,SimpleQueue
 from tempfile import TemporaryFile
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 import cloudpickle
-from fastcore.basics import num_cpus
-from filelock import FileLock,Timeout
-from ..core import InputError,not_allowed
+import torch
+from filelock import FileLock
+from joblib import cpu_count
+from ..core import InputError
 from ..run.stopping import Stop
-from .sweep import Engine,ENGINES
+from .sweep import Engine,Workers
 
 # %% auto #0
 __all__ = ['Failed', 'do_task', 'run_all', 'locked']
@@ -53,7 +53,6 @@ def _thread_env(threads): return dict.fromkeys(_THREADS, str(threads))
 @contextmanager
 def _torch_threads(threads):
     "Let torch have so many threads inside the block; None: as many as it has"
-    import torch                                         # not at the top: the process that starts is slow enough
     before = torch.get_num_threads()
     torch.set_num_threads(threads or before)
     try: yield
@@ -102,72 +101,66 @@ def _end_with_owner():
     os.kill(os.getpid(), getattr(signal, 'SIGKILL', signal.SIGTERM))
 
 # %% ../../nbs/81_compare.engines.ipynb #3becd92b
+def _memory(folder='/sys/fs/cgroup'):
+    "Bytes that this machine or container has"
+    limits = [sys.maxsize]
+    with suppress(AttributeError, ValueError, OSError):
+        limits.append(os.sysconf('SC_PAGE_SIZE')*os.sysconf('SC_PHYS_PAGES'))
+    for name in ('memory.max', 'memory/memory.limit_in_bytes'):
+        with suppress(OSError, ValueError): limits.append(int(Path(folder, name).read_text()))
+    return min(limits)
+
 _NEED = 4e9                                              # bytes for a job, to be on the safe side
 
-def _container(*names, folder='/sys/fs/cgroup'):
-    "The first number in one of the files that say what this container may use"
-    for name in names:
-        with suppress(OSError, ValueError):
-            number = int(Path(folder, name).read_text().split()[0])
-            if number>0: return number
-    return inf
-
-def _memory():
-    "Bytes that this machine or container has"
-    here = inf
-    with suppress(AttributeError, ValueError, OSError):
-        here = os.sysconf('SC_PAGE_SIZE')*os.sysconf('SC_PHYS_PAGES')
-    return min(here, _container('memory.max', 'memory/memory.limit_in_bytes'))
-
-def _cores():
-    "Cores that this process or container has"
-    share = _container('cpu.max', 'cpu/cpu.cfs_quota_us')/1e5          # microseconds in a tenth of a second
-    return ceil(min(num_cpus(), share))
-
-def _n_at_once(cores, memory, threads): return max(1, int(min(cores//(threads or 1), memory//_NEED)))
+def _shares(machines, jobs, n, threads):
+    "How many of `jobs` are carried out at a time by machines with `CPU`, `GPU` and `memory`, and the cores of each"
+    cores,gpus,memory = (
+        [int(o[kind]) for o in machines if o.get(kind, 0)>=1]
+        for kind in ('CPU', 'GPU', 'memory'))
+    room = min(sum(cores)//(threads or 1), sum(memory)//_NEED)
+    n = min(jobs, n or sum(gpus) or max(1, int(room)))
+    return n,threads or max(1, min(sum(cores)//n, *cores))
 
 # %% ../../nbs/81_compare.engines.ipynb #049c8f1c
 class _Lost(Exception): "The process of a job has gone, or was told to stop"
 
-class _Processes:
-    "Jobs in processes of this machine"
-    def __init__(self, jobs, n, threads, address=None):
-        gpus,cores = _gpus(),_cores()
-        self.n = min(n or len(gpus) or _n_at_once(cores, _memory(), threads), jobs)
-        self.threads = threads or max(1, cores//self.n)
-        self.free = [
-            dict(CUDA_VISIBLE_DEVICES=gpu)
-            for gpu in islice(cycle(gpus), self.n)] or [{}]*self.n
-        input,hold = os.pipe()
-        self.input,self.hold = os.fdopen(input, 'rb'),os.fdopen(hold, 'wb')
+@contextmanager
+def _processes(jobs, asked):
+    "On this machine: how many at a time, what carries out a task, and what ends all"
+    gpus = _gpus()
+    machine = dict(CPU=cpu_count(), GPU=len(gpus), memory=_memory())
+    n,threads = _shares([machine], jobs, asked.n, asked.threads)
+    env = os.environ | _thread_env(threads)
+    free = [
+        env | dict(CUDA_VISIBLE_DEVICES=gpu)
+        for gpu in islice(cycle(gpus), n)] or [env]*n
+    input,hold = os.pipe()
 
-    def do(self, task, i):
-        "What comes of a job, as bytes"
-        env = self.free.pop()
-        try:
-            with TemporaryFile() as file:
-                pickle.dump((task, i, self.threads), file)
-                file.flush()
-                self.start(file, env)
-                file.seek(0)
-                return file.read()
-        finally: self.free.append(env)
+    def do(task, i):
+        env = free.pop()
+        with TemporaryFile() as file:
+            pickle.dump((task, i, threads), file)
+            file.flush()
+            try: _start(env, input, file)
+            finally: free.append(env)
+            file.seek(0)
+            return file.read()
 
-    def start(self, file, env):
-        path = list(map(str, sys.path))
-        code = f'import sys; sys.path[:] = {path}; from {__name__} import do_task; do_task()'
-        status = subprocess.run(
-            [sys.executable, '-c', code], env={**os.environ, **_thread_env(self.threads), **env},
-            stdin=self.input, stdout=file, start_new_session=True).returncode
-        if status:
-            reason = signal.Signals(-status).name if status<0 else f'exit code {status}'
-            raise _Lost(f'its process was lost, {reason}')
+    try: yield n,do,partial(os.close, hold)
+    finally: os.close(input)
 
-    def end(self): self.hold.close()
+def _start(env, input, file):
+    "A process for one job, to its end"
+    path = list(map(str, sys.path))
+    code = f'import sys; sys.path[:] = {path}; from {__name__} import do_task; do_task()'
+    command = [sys.executable, '-c', code]
+    status = subprocess.run(command, env=env, stdin=input, stdout=file, start_new_session=True).returncode
+    if not status: return
+    reason = signal.Signals(-status).name if status<0 else f'exit code {status}'
+    raise _Lost(f'its process was lost, {reason}')
 
 def _gpus():
     "The names of the GPUs that this process may use"
-    import torch
     n = torch.cuda.device_count()
     names = os.environ.get('CUDA_VISIBLE_DEVICES') or ','.join(map(str, range(n)))
     return names.split(',')[:n]
@@ -183,7 +176,7 @@ def _connect(ray, address):
     quiet = dict(log_to_driver=False, logging_level=logging.ERROR)
     if address is None:
         os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')
-        return ray.init('local', num_cpus=_cores(), include_dashboard=False, **quiet)
+        return ray.init('local', num_cpus=cpu_count(), include_dashboard=False, **quiet)
     try:
         _ask(address)
         ray.init(address, **quiet)
@@ -205,74 +198,67 @@ def _ask(address):
 # %% ../../nbs/81_compare.engines.ipynb #5c74b9ca
 def _ray_shares(nodes, jobs, threads):
     "Cores and GPUs of a job"
-    def of(kind):
-        found = [int(node['Resources'].get(kind, 0)) for node in nodes if node['Alive']]
-        return [n for n in found if n]
-    cores,gpus = of('CPU'),sum(of('GPU'))
-    if not cores: raise InputError("address: the Ray cluster has no cores")
-    if threads and threads>max(cores):
+    machines = [node['Resources'] for node in nodes if node['Alive']]
+    most = int(max((o.get('CPU', 0) for o in machines), default=0))
+    if not most: raise InputError("address: the Ray cluster has no cores")
+    if threads and threads>most:
         raise InputError(f"threads: {threads} is not allowed; "
-                         f"the largest machine of the Ray cluster has {max(cores)} cores")
-    at_once = min(jobs, gpus or _n_at_once(sum(cores), sum(of('memory')), None))
-    return threads or max(1, min(sum(cores)//at_once, *cores)),min(gpus, 1)
+                         f"the largest machine of the Ray cluster has {most} cores")
+    has_gpus = any(o.get('GPU', 0)>=1 for o in machines)
+    return _shares(machines, jobs, None, threads)[1],int(has_gpus)
 
 # %% ../../nbs/81_compare.engines.ipynb #0169a1ee
-class _Ray:
-    "A cluster that the process is connected to"
-    def __init__(self, jobs, n, threads, address):
-        self.ray,self.n = _import_ray(),min(n or jobs, jobs)
-        self.tasks,self.is_over = set(),False
-        self.is_ours = not self.ray.is_initialized()
-        if self.is_ours: _connect(self.ray, address)
-        try: self.threads,gpus = _ray_shares(self.ray.nodes(), self.n, threads)
-        except InputError:
-            self.end()
-            raise
-        self.work = self.ray.remote(num_cpus=self.threads, num_gpus=gpus, max_retries=0)(_work)
+@contextmanager
+def _on_ray(jobs, asked):
+    "On a cluster: how many at a time, what carries out a task, and what ends all"
+    ray,n,over = _import_ray(),min(asked.n or jobs, jobs),threading.Event()
+    is_ours = not ray.is_initialized()
+    if is_ours: _connect(ray, asked.address)
+    of = ray.exceptions
+    lost = (of.WorkerCrashedError, of.NodeDiedError, of.OutOfMemoryError, of.ObjectLostError,
+            of.LocalRayletDiedError, of.TaskCancelledError)
+    try:
+        threads,gpus = _ray_shares(ray.nodes(), n, asked.threads)
+        work = ray.remote(num_cpus=threads, num_gpus=gpus, max_retries=0)(_work)
 
-    def do(self, task, i):
-        of = self.ray.exceptions
-        lost = (of.WorkerCrashedError, of.NodeDiedError, of.OutOfMemoryError, of.ObjectLostError,
-                of.LocalRayletDiedError, of.TaskCancelledError)
-        ref = self.work.remote(task, i, self.threads)
-        self.tasks.add(ref)
-        try:
-            if self.is_over: self.ray.cancel(ref)
-            return self.ray.get(ref)
-        except lost as e: raise _Lost(f'its process was lost, {type(e).__name__}') from e
-        finally: self.tasks.remove(ref)
+        def do(task, i):
+            ref = work.remote(task, i, threads)
+            _wait(ray, ref, over)
+            try: return ray.get(ref)
+            except lost as e: raise _Lost(f'its process was lost, {type(e).__name__}') from e
 
-    def cancel(self, **kwargs):
-        for task in list(self.tasks): self.ray.cancel(task, **kwargs)
+        yield n,do,over.set
+    finally:
+        if is_ours: ray.shutdown()
 
-    def end(self):
-        self.is_over = True
-        self.cancel()
-        until = time.monotonic()+_GRACE
-        while self.tasks and time.monotonic()<until: time.sleep(.05)
-        self.cancel(force=True)
-        if self.is_ours: self.ray.shutdown()
+def _wait(ray, ref, over):
+    "For the end of a task; when all is over it is told to come to one, and if need be forced"
+    while not over.is_set():
+        if ray.wait([ref], timeout=.2)[0]: return
+    for force in (False, True):
+        ray.cancel(ref, force=force)
+        ray.wait([ref], timeout=_GRACE)
 
 # %% ../../nbs/81_compare.engines.ipynb #caf41607
-def _run(make, f, jobs, retries):
-    pool,done = make(),SimpleQueue()
-    executor = ThreadPoolExecutor(pool.n)
+def _run(f, jobs, asked):
+    done = SimpleQueue()
+    place = _on_ray if asked.engine=='ray' else _processes
 
-    def work(i, begun=1):
-        try: outcome = _outcome(pool.do(cloudpickle.dumps((f, jobs[i])), i))
-        except _Lost as e:
-            if begun<=retries: return executor.submit(work, i, begun+1)
-            outcome = Failed(i, 'Lost', f'begun {begun} times; at last {e}')
-        except Exception as e: outcome = _failed(i, e)
-        done.put((i, outcome))
+    with place(len(jobs), asked) as (n, do, end), ThreadPoolExecutor(n) as executor:
+        def work(i, begun=1):
+            try: outcome = _outcome(do(cloudpickle.dumps((f, jobs[i])), i))
+            except _Lost as e:
+                if begun<=asked.retries: return executor.submit(work, i, begun+1)
+                outcome = Failed(i, 'Lost', f'begun {begun} times; at last {e}')
+            except Exception as e: outcome = _failed(i, e)
+            done.put((i, outcome))
 
-    try:
-        for i in range(len(jobs)): executor.submit(work, i)
-        for _ in jobs: yield _next(done)
-    finally:
-        executor.shutdown(wait=False, cancel_futures=True)
-        pool.end()
-        executor.shutdown()
+        try:
+            for i in range(len(jobs)): executor.submit(work, i)
+            for _ in jobs: yield _next(done)
+        finally:
+            executor.shutdown(wait=False, cancel_futures=True)
+            end()
 
 def _outcome(data):
     if not data: raise _Lost('it was told to stop')
@@ -289,41 +275,19 @@ def run_all(
     f:Callable, # Called with a job; what it returns can be pickled
     jobs:list, # Independent of each other
     engine:Engine='here', # here (one after another, in this process), processes, or ray
-    *,
-    n:int|None=None, # Jobs at a time; by default one a GPU, or a core and 4 GB; ray: all that there is room for
-    threads:int|None=None, # Cores for each job; by default the cores shared out
-    address:str|None=None, # Of a Ray cluster (host:port, ray://host:port or auto); by default one is started here
-    retries:int=3, # How often a job is begun again whose process or machine was lost
+    **workers, # How many jobs at a time and so on, as in `Workers`
 ) -> Iterator[tuple[int,object]]: # In order of completion: number of the job, and what came of it or a `Failed`
     "Carry out jobs; one that fails doesn't stop the others, and no process outlives the iterator"
-    jobs = list(jobs)
-    _check_engine(engine, n, address)
-    for name,number,least in (('n', n, 1), ('threads', threads, 1), ('retries', retries, 0)):
-        if number is not None and (type(number) is not int or number<least):
-            raise InputError(f"{name}: {number!r} is not allowed; give a whole number, {least} or more")
+    jobs,asked = list(jobs),Workers(engine, **workers)
     if engine=='ray': _import_ray()                      # says at once that it isn't there
-    if engine=='here' or not jobs: return _here(f, jobs, threads)
-    pool = _Ray if engine=='ray' else _Processes
-    return _run(partial(pool, len(jobs), n, threads, address), f, jobs, retries)
-
-def _check_engine(engine, n, address):
-    if engine not in ENGINES: raise not_allowed('engine', engine, ENGINES)
-    if engine!='ray' and address is not None:
-        raise InputError(f"address: {address!r} is not allowed; engine {engine} has none")
-    if engine=='here' and n not in (None, 1):
-        raise InputError(f"n: {n!r} is not allowed; engine here does one job at a time")
+    if engine=='here' or not jobs: return _here(f, jobs, asked.threads)
+    return _run(f, jobs, asked)
 
 # %% ../../nbs/81_compare.engines.ipynb #540c5def
-@contextmanager
 def locked(
     folder:str|Path, # Need not be there yet
-    wait:float|None=None, # Seconds at most, then it is an `InputError`; by default as long as it takes
-):
+) -> FileLock: # A context manager; waits as long as it takes
     "Keep others who ask for it out of `folder` inside the block"
     folder = Path(folder).resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder.with_name(f'.{folder.name}.lock'))
-    try: lock.acquire(timeout=-1 if wait is None else wait)
-    except Timeout as e: raise InputError(f"{folder}: another process works in this folder") from e
-    try: yield
-    finally: lock.release()
+    return FileLock(folder.with_name(f'.{folder.name}.lock'))

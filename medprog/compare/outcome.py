@@ -33,9 +33,9 @@ class SweepFolder:
     def run(self, job:Job) -> RunFolder: return RunFolder(self.runs/job.name)
     def read_sweep(self) -> Sweep: return Sweep.from_toml(self.sweep.read_text(encoding='utf-8'), str(self.sweep))
 
-    def read_epochs(self) -> dict[str,int]|None:
-        "Epochs of each arm at equal time; None if that isn't decided"
-        return json.loads(self.equal_time.read_text(encoding='utf-8')) if self.equal_time.is_file() else None
+    def read_epochs(self) -> dict[str,int]:
+        "Epochs of each arm at equal time; of none if that isn't decided"
+        return json.loads(self.equal_time.read_text(encoding='utf-8')) if self.equal_time.is_file() else {}
 
 # %% ../../nbs/83_compare.outcome.ipynb #5176bbc3
 @patch
@@ -44,10 +44,11 @@ def choose(self:Sweep,
 ) -> dict[str,float|None]: # An arm all of whose runs failed has none
     "The learning rate of each arm: the one with the best mean AUROC on the validation split; of equals the lowest"
     if len(self.lrs)<2: return dict.fromkeys(self.arms, self.lrs[0] if self.lrs else None)
-    means = tuned.groupby(['arm','lr'], sort=True).valid_auroc.agg(['mean','count'])
-    whole = means[means['count']==self.tune_seeds]['mean']
-    arms = [arm for arm in self.arms if arm in whole]
-    return {arm: float(whole[arm].idxmax()) for arm in arms}
+    reached = tuned.groupby(['arm','lr']).valid_auroc
+    whole = reached.mean()[reached.count()==self.tune_seeds]
+    return {
+        arm: float(whole[arm].idxmax())
+        for arm in self.arms if arm in whole}
 
 # %% ../../nbs/83_compare.outcome.ipynb #0d050328
 _ROW = [*Job._fields, 'run', 'valid_auroc', 'seconds', 'auroc', 'f1']
@@ -60,19 +61,18 @@ def _row(job, run):
     values = {
         k: v['value'] for k,v in metrics.items()
         if isinstance(v, dict) and 'value' in v}
-    seconds = history.seconds.sum()
-    return dict(job._asdict(), run=job.name, valid_auroc=valid, seconds=seconds, **values)
+    own = dict(run=job.name, valid_auroc=valid, seconds=history.seconds.sum())
+    return job._asdict() | own | values
 
 @patch
-def rows(self:Sweep,
+def rows(self:SweepFolder,
     jobs:list[Job],
-    folder:str|Path, # Of the comparison
 ) -> pd.DataFrame: # `arm,seed,lr,epochs,run,valid_auroc,seconds` and the metrics of the test split
     "A row for each of `jobs` that has come to its end"
-    at = SweepFolder(folder)
+    runs = {job: self.run(job) for job in jobs}
     done = [
-        _row(job, at.run(job)) for job in jobs
-        if is_finished(at.run(job).path)]
+        _row(job, run) for job,run in runs.items()
+        if is_finished(run.path)]
     return pd.DataFrame(done, columns=None if done else _ROW)
 
 # %% ../../nbs/83_compare.outcome.ipynb #8d902d5a
@@ -85,7 +85,7 @@ def epochs_in_time(self:Sweep,
     times = np.log(seconds.div(seconds[BASELINE], axis=0)).mean()
     times = times[np.isfinite(times)]
     epochs = self.recipe.epochs/np.exp(times)
-    return {arm: max(1, round(n)) for arm,n in epochs.items()}
+    return epochs.round().clip(lower=1).astype(int).to_dict()
 
 # %% ../../nbs/83_compare.outcome.ipynb #28719518
 @dataclass(frozen=True)
@@ -100,22 +100,27 @@ class Comparison:
     longer:pd.DataFrame # As `runs`, at equal time
     time_table:pd.DataFrame|None # As `table`, at equal time
 
-def _predictions(run):
+def _predictions(folder):
+    "What a run said of its test images"
+    run = RunFolder(folder)
     facts = run.facts()
     return read_predictions(run.predictions, facts.classes, facts.multilabel)
 
-def _patients(runs, arm, folder):
-    "The difference of an arm to the baseline, as an interval over patients"
-    pairs = runs.pivot(index='seed', columns='arm', values='run')[[arm, BASELINE]].dropna()
-    if arm==BASELINE or pairs.empty: return np.nan,np.nan
-    def predicted(arm): return [_predictions(RunFolder(folder/run)) for run in pairs[arm]]
-    return patient_difference(predicted(arm), predicted(BASELINE))[1:]
+def _patients(runs, folder):
+    "The difference of each arm to the baseline, as an interval over patients"
+    names = runs.pivot(index='seed', columns='arm', values='run')
+    preds = names.map(lambda name: _predictions(folder/name), na_action='ignore')
+    ends = {}
+    for arm in preds.columns.drop(BASELINE):
+        pairs = preds[[arm, BASELINE]].dropna()
+        if len(pairs): ends[arm] = patient_difference(list(pairs[arm]), list(pairs[BASELINE]))[1:]
+    return pd.DataFrame(ends, ['patients_low','patients_high'], dtype=float).T
 
 # %% ../../nbs/83_compare.outcome.ipynb #a53414a2
 def _test_train(runs, folder):
     "Patients of the test split for each one of the training, on average"
-    facts = [RunFolder(folder/run).facts() for run in runs.run]
-    ratios = [of.patients['test']/of.patients['train'] for of in facts]
+    patients = [RunFolder(folder/run).facts().patients for run in runs.run]
+    ratios = [n['test']/n['train'] for n in patients]
     return float(np.mean(ratios))
 
 def _table(sweep, runs, folder):
@@ -123,13 +128,10 @@ def _table(sweep, runs, folder):
     if BASELINE not in set(runs.arm): return None
     share = _test_train(runs, folder) if sweep.resample else 0.
     table = compare_arms(runs, BASELINE, margin=sweep.margin, test_train=share)
-    first = runs.groupby('arm').first()
-    for k in ('lr', 'epochs'): table.insert(0, k, first[k][table.index])
-    ends = [
-        (np.nan, np.nan) if sweep.resample else _patients(runs, arm, folder)
-        for arm in table.index]
-    low,high = zip(*ends)
-    return table.assign(patients_low=low, patients_high=high)
+    first = runs.groupby('arm')[['epochs','lr']].first()
+    table = first.loc[table.index].join(table)
+    if sweep.resample: return table.assign(patients_low=np.nan, patients_high=np.nan)
+    return table.join(_patients(runs, folder))
 
 def read_comparison(
     folder:str|Path, # Of a comparison
@@ -139,11 +141,10 @@ def read_comparison(
     if not at.sweep.is_file():
         raise InputError(f"comparison: {folder} has no sweep.toml; give the folder of a comparison")
     sweep,epochs = at.read_sweep(),at.read_epochs()
-    tuned = sweep.rows(sweep.tuning(), folder)
+    tuned = at.rows(sweep.tuning())
     lrs = sweep.choose(tuned)
-    runs = sweep.rows(sweep.final(lrs), folder)
-    later = [] if epochs is None else sweep.final(lrs, epochs)
-    longer = sweep.rows(later, folder)
+    runs = at.rows(sweep.final(lrs))
+    longer = at.rows(sweep.final(lrs, epochs) if epochs else [])
     table = _table(sweep, runs, at.runs)
     time_table = _table(sweep, longer, at.runs)
     return Comparison(at.path, sweep, tuned, lrs, runs, table, longer, time_table)

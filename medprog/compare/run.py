@@ -5,17 +5,18 @@
 # %% ../../nbs/86_compare.run.ipynb #a26501b1
 from __future__ import annotations
 import json,time,warnings
-from dataclasses import dataclass,field,replace
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from collections.abc import Callable
-from ..core import InputError,writing
+from ..core import InputError,rules_of,writing
 from ..recipe import Recipe
 from ..data.table import recipe_table
 from ..run.folder import check_recipe,differing,is_finished,RunFolder
 from ..train import train
-from .sweep import ADD_ONS,arm_recipe,ARMS,BASELINE,Job,LRS,Sweep
-from .engines import Engine,Failed,locked,run_all
+from .sweep import ADD_ONS,arm_recipe,ARMS,BASELINE,Job,Sweep,Workers
+from .engines import Failed,locked,run_all
 from .outcome import Comparison,read_comparison,SweepFolder
 from .report import comparison_lines,write_comparison
 
@@ -29,13 +30,18 @@ def run_job(
     keep_models:bool=False, # Leave `model.pkl` in the folder
 ) -> str: # The run's folder
     "Carry out a run of a sweep, or what is left of it"
-    run = RunFolder(Path(recipe.logdir)/recipe.name)
-    run.path.parent.mkdir(parents=True, exist_ok=True)
+    run = RunFolder(Path(recipe.logdir, recipe.name))
     with locked(run.path):
-        if is_finished(run.path): check_recipe(recipe, run.path)
-        else: _train_into_log(recipe, learner, run.path.with_name(f'{recipe.name}.log'))
+        if not _is_done(recipe): _train_into_log(recipe, learner, run.path.with_name(f'{recipe.name}.log'))
         if not keep_models: run.model.unlink(missing_ok=True)
     return str(run.path)
+
+def _is_done(recipe):
+    "Has the run come to its end? An `InputError` if it was another one"
+    folder = Path(recipe.logdir, recipe.name)
+    if not is_finished(folder): return False
+    check_recipe(recipe, folder)
+    return True
 
 def _train_into_log(recipe, learner, path):
     with open(path, 'a', encoding='utf-8') as log, warnings.catch_warnings():
@@ -44,64 +50,50 @@ def _train_into_log(recipe, learner, path):
         train(recipe, say=say, resume=True, learner=learner)
 
 # %% ../../nbs/86_compare.run.ipynb #22015ef1
-@dataclass
-class _Study:
-    "Carries out the runs of a sweep"
-    sweep:Sweep
-    at:SweepFolder
-    run_all:Callable # Takes recipes
-    say:Callable
-    failed:dict[str,str] = field(default_factory=dict) # Messages, by name
+def _stages(sweep, at):
+    "What tries learning rates, what is compared, and what is compared at equal time; each follows from the one before"
+    yield 'learning rates',sweep.tuning()
+    lrs = sweep.choose(at.rows(sweep.tuning()))
+    final = sweep.final(lrs)
+    yield 'at equal epochs',final
+    if not sweep.equal_time: return
+    epochs = _equal_time(sweep, at.rows(final), at)
+    timed = {arm: lr for arm,lr in lrs.items() if arm in epochs}
+    yield 'at equal time',sweep.final(timed, epochs)
 
-    def carry_out(self, jobs, what):
-        "Run those of `jobs` that aren't finished"
-        todo = [job for job in jobs if not self.is_done(job)]
+def _carry_out(sweep, at, run_jobs, say):
+    "Run all that isn't finished; the messages of what failed, by name"
+    failed = {}
+    for what,jobs in _stages(sweep, at):
+        recipes = {job: sweep.job_recipe(job, at.path) for job in jobs}
+        todo = [job for job in jobs if not _is_done(recipes[job])]
         done = len(jobs)-len(todo)
         before = f", {done} of them finished before" if done else ''
-        if todo: self.say(f"\n{what}: {len(jobs)} runs{before}")
+        if todo: say(f"\n{what}: {len(jobs)} runs{before}")
         start,epochs = time.monotonic(),[]
-        for i,outcome in self.run_all([*map(self.recipe, todo)]):
-            epochs.append(todo[i].epochs)
-            left = _time_left(start, sum(epochs), sum(job.epochs for job in todo))
-            self.say(f"{len(epochs):>4}/{len(todo)}  {todo[i].name}: "
-                     f"{self.told(todo[i], outcome)}{left}")
+        of = sum(job.epochs for job in todo)
+        for i,outcome in run_jobs([recipes[job] for job in todo]):
+            job = todo[i]
+            epochs.append(job.epochs)
+            left = _time_left(time.monotonic()-start, sum(epochs), of)
+            if isinstance(outcome, Failed): failed[job.name] = outcome.message
+            told = _told(outcome, at.rows([job]))
+            say(f"{len(epochs):>4}/{len(todo)}  {job.name}: {told}{left}")
+    return failed
 
-    def recipe(self, job): return self.sweep.job_recipe(job, self.at.path)
+def _told(outcome, rows):
+    "What came of a run, in a few words"
+    if isinstance(outcome, Failed): return f"FAILED: {outcome.message}"
+    row = rows.iloc[0]
+    return f"AUROC {row.valid_auroc:.3f} on the validation split, {row.seconds:.0f} s"
 
-    def is_done(self, job):
-        path = self.at.run(job).path
-        if is_finished(path): check_recipe(self.recipe(job), path)
-        return is_finished(path)
-
-    def told(self, job, outcome):
-        "What came of a run, in a few words"
-        if isinstance(outcome, Failed):
-            self.failed[job.name] = outcome.message
-            return f"FAILED: {outcome.message}"
-        row = self.sweep.rows([job], self.at.path).iloc[0]
-        return f"AUROC {row.valid_auroc:.3f} on the validation split, {row.seconds:.0f} s"
-
-    def carry_out_all(self):
-        "Run what tries learning rates, what is compared, and what is compared at equal time"
-        sweep,folder = self.sweep,self.at.path
-        self.carry_out(sweep.tuning(), 'learning rates')
-        lrs = sweep.choose(sweep.rows(sweep.tuning(), folder))
-        final = sweep.final(lrs)
-        self.carry_out(final, 'at equal epochs')
-        if not sweep.equal_time: return
-        epochs = _equal_time(sweep, sweep.rows(final, folder), self.at)
-        timed = {arm: lr for arm,lr in lrs.items() if arm in epochs}
-        self.carry_out(sweep.final(timed, epochs), 'at equal time')
-
-def _time_left(start, epochs, of):
+def _time_left(seconds, done, of):
     "About how long the other epochs take; empty if there are none"
-    if epochs==of: return ''
-    seconds = (time.monotonic()-start)/epochs*(of-epochs)
-    return f"; about {_clock(seconds)} left"
-
-def _clock(seconds):
-    if seconds>5400: return f'{seconds/3600:.1f} h'
-    return f'{seconds/60:.0f} min' if seconds>90 else f'{seconds:.0f} s'
+    if done==of: return ''
+    seconds *= (of-done)/done
+    told = f'{seconds/60:.0f} min' if seconds>90 else f'{seconds:.0f} s'
+    if seconds>5400: told = f'{seconds/3600:.1f} h'
+    return f"; about {told} left"
 
 # %% ../../nbs/86_compare.run.ipynb #b646c85e
 def _enter_folder(sweep, say):
@@ -130,24 +122,23 @@ def _check_question(sweep, at):
 # %% ../../nbs/86_compare.run.ipynb #77943154
 def _equal_time(sweep, runs, at):
     "How many epochs each arm has at equal time: as was decided, or now"
-    known = at.read_epochs() or {}
+    known = at.read_epochs()
     for arm,n in sweep.epochs_in_time(runs).items():
-        try: arm_recipe(arm, replace(sweep.recipe, epochs=n))
-        except InputError: continue                       # more phases than epochs
-        known.setdefault(arm, n)
+        with suppress(InputError):                        # more phases than epochs
+            arm_recipe(arm, replace(sweep.recipe, epochs=n))
+            known.setdefault(arm, n)
     with writing(at.equal_time) as part: part.write_bytes(json.dumps(known, indent=1).encode())
     return known
 
 # %% ../../nbs/86_compare.run.ipynb #7834d659
-_OF_NETWORK = [k for k,o in ADD_ONS.items() if o.keys() & {'attention_type', 'class_weights'}]
-
 def _check_own(sweep):
     "An `InputError` if an arm changes the recipe's own network"
-    wrong = [
-        arm for arm in sweep.arms
-        if set(arm.split('+')[1:]) & set(_OF_NETWORK)]
-    if wrong:
-        raise InputError(f"arm {wrong[0]}: {', '.join(_OF_NETWORK)} are for the recipe's own network; "
+    of_network = [
+        k for k,o in ADD_ONS.items()
+        if o.keys() & {'attention_type', 'class_weights'}]
+    for arm in sweep.arms:
+        if set(of_network).isdisjoint(arm.split('+')[1:]): continue
+        raise InputError(f"arm {arm}: {', '.join(of_network)} are for the recipe's own network; "
                          "with a learner of yours, put them into it")
 
 # %% ../../nbs/86_compare.run.ipynb #35170963
@@ -156,42 +147,31 @@ def compare(
     strategies:tuple[str,...]=ARMS, # The arms; each with what is added to it, as in balanced+mixup
     *,
     add:tuple[str,...]=(), # Each of these alone, added to full fine-tuning, is an arm too
-    seeds:int=5, # How many runs of each arm are compared
-    lrs:tuple[float,...]=LRS, # Learning rates that each arm chooses from; none: each strategy's own, or the recipe's
-    tune_seeds:int=2, # With how many of the seeds they are tried
-    resample:bool=False, # Deal out the patients anew for each seed, instead of one split for all
-    equal_time:bool=False, # Also let each arm have as many epochs as fit into the time of full fine-tuning
-    margin:float=.005, # Of AUROC: an arm that is worse by less is not worse
     learner:Callable|None=None, # Makes the `Learner` of `DataLoaders`, for a network of your own, as for `train`
-    engine:Engine='here', # here (one run after another), processes or ray
-    n:int|None=None, # Runs at a time
-    threads:int|None=None, # Cores for each run; by default they are shared out
-    address:str|None=None, # Of a Ray cluster
     keep_models:bool=False, # Keep the network of each run
     say:Callable=print, # Called with each line of text that a person at a screen would read
+    **asked, # What else a `Sweep` asks (`seeds`, `lrs`, ...), and `Workers` (`engine`, `n`, ...)
 ) -> Comparison:
     "Compare strategies, or go on with a comparison; it leaves a report"
     arms = (*strategies, *(f'{BASELINE}+{o}' for o in add))
-    sweep = Sweep(recipe, arms, seeds=seeds, lrs=lrs, tune_seeds=tune_seeds, resample=resample,
-                  equal_time=equal_time, margin=margin)
+    question = {k: asked.pop(k) for k in rules_of(Sweep) if k in asked}
+    sweep,workers = Sweep(recipe, arms, **question),Workers(**asked)
     recipe.check_there(resume=True)
     if learner: _check_own(sweep)
     at = _enter_folder(sweep, say)
     run = partial(run_job, learner=learner, keep_models=keep_models)
-    run_jobs = partial(run_all, run, engine=engine, n=n, threads=threads, address=address)
-    study = _Study(sweep, at, run_jobs, say)
-    study.carry_out_all()
-    return _conclude(study)
+    failed = _carry_out(sweep, at, partial(run_all, run, **vars(workers)), say)
+    return _conclude(at, failed, say)
 
-def _conclude(study):
+def _conclude(at, failed, say):
     "Write the report, and say what came out"
-    c,runs = read_comparison(study.at.path),study.at.runs
-    failed = [f"\n  {name}: {message}" for name,message in study.failed.items()]
-    if failed: study.say(f"\n{len(failed)} runs failed; the same command tries them again:{''.join(failed)}")
+    c = read_comparison(at.path)
+    told = [f"\n  {name}: {message}" for name,message in failed.items()]
+    if told: say(f"\n{len(told)} runs failed; the same command tries them again:{''.join(told)}")
     if c.table is None:
         raise InputError(f"comparison: no run of {BASELINE} has come to its end, so there is nothing to compare with; "
-                         f"see the .log files in {runs}")
+                         f"see the .log files in {at.runs}")
     path = write_comparison(c.folder)
-    study.say(f"\n{comparison_lines(c)}\n\n"
-              f"{path} has all of it with pictures; tensorboard --logdir {runs} shows its runs")
+    say(f"\n{comparison_lines(c)}\n\n"
+        f"{path} has all of it with pictures; tensorboard --logdir {at.runs} shows its runs")
     return c

@@ -7,14 +7,14 @@ from __future__ import annotations
 from dataclasses import dataclass,replace
 from itertools import product
 from pathlib import Path
-from typing import Annotated,Literal,NamedTuple,get_args
+from typing import Annotated,Literal,NamedTuple
 import tomlkit
-from fastcore.basics import patch
-from ..core import check_keys,check_rules,Count,InputError,not_allowed,Positive,read_toml,Rule,rules_of
+from fastcore.basics import groupby,patch
+from ..core import check_keys,check_rules,Count,InputError,Natural,not_allowed,Positive,read_toml,Rule,rules_of
 from ..recipe import Recipe
 
 # %% auto #0
-__all__ = ['ADD_ONS', 'BASELINE', 'ARMS', 'LRS', 'Engine', 'ENGINES', 'arm_recipe', 'arm_name', 'Sweep', 'Job']
+__all__ = ['ADD_ONS', 'BASELINE', 'ARMS', 'LRS', 'Engine', 'arm_recipe', 'arm_name', 'Workers', 'Sweep', 'Job']
 
 # %% ../../nbs/80_compare.sweep.ipynb #0fc1f84b
 ADD_ONS = dict(
@@ -61,7 +61,22 @@ def arm_name(
 
 # %% ../../nbs/80_compare.sweep.ipynb #da52c18a
 Engine = Literal['here','processes','ray']
-ENGINES = get_args(Engine)
+
+@dataclass(frozen=True)
+class Workers:
+    "Who carries out jobs"
+    engine:Engine='here' # here (one after another, in this process), processes, or ray
+    n:Count|None=None # Jobs at a time; by default one a GPU, or a core and 4 GB; ray: all that there is room for
+    threads:Count|None=None # Cores for each job; by default the cores shared out
+    address:str|None=None # Of a Ray cluster (host:port, ray://host:port or auto); by default one is started here
+    retries:Natural=3 # How often a job is begun again whose process or machine was lost
+
+    def __post_init__(self):
+        check_rules(self)
+        if self.engine!='ray' and self.address is not None:
+            raise InputError(f"address: {self.address!r} is not allowed; engine {self.engine} has none")
+        if self.engine=='here' and self.n not in (None, 1):
+            raise InputError(f"n: {self.n!r} is not allowed; engine here does one job at a time")
 
 # %% ../../nbs/80_compare.sweep.ipynb #1282ec6f
 _SEEDS = Rule('a whole number, 2 or more: one run tells nothing about chance', lambda x: x>=2)
@@ -96,14 +111,13 @@ class Sweep:
         if self.tune_seeds>self.seeds:
             raise InputError(f"tune_seeds: {self.tune_seeds} of {self.seeds} seeds are not allowed; "
                              "give at most as many")
-        self._check_arms()
+        _check_arms(self.arms, self.recipe)
 
-@patch
-def _check_arms(self:Sweep):
-    for o in self.arms: arm_recipe(o, self.recipe)
-    names = list(map(arm_name, self.arms))
-    twice = [o for o in self.arms if names.count(arm_name(o))>1]
-    if twice: raise InputError(f"arms: {' and '.join(twice)} would have the same name; rename one of the files")
+def _check_arms(arms, recipe):
+    for o in arms: arm_recipe(o, recipe)
+    for same in groupby(arms, arm_name).values():
+        if len(same)>1:
+            raise InputError(f"arms: {' and '.join(same)} would have the same name; rename one of the files")
 
 # %% ../../nbs/80_compare.sweep.ipynb #32052209
 _ASKED = tuple(rules_of(Sweep))[1:]     # all but the recipe
@@ -155,19 +169,19 @@ def job_recipe(self:Sweep,
         logdir=str(Path(folder)/'runs'),
         name=job.name)
 
-@patch(as_prop=True)
-def seed_list(self:Sweep) -> list[int]:
-    "The seeds"
-    return [self.recipe.seed+i for i in range(self.seeds)]
-
 # %% ../../nbs/80_compare.sweep.ipynb #4b87b4af
+def _jobs(sweep, seeds, lrs, epochs):
+    "Runs of the arms with some seeds, one after another; `lrs`: the rates of each arm that is run"
+    first = sweep.recipe.seed
+    return [Job(arm, seed, lr, epochs.get(arm, sweep.recipe.epochs))
+            for seed,arm in product(range(first, first+seeds), sweep.arms)
+            for lr in lrs.get(arm, ())]
+
 @patch
 def tuning(self:Sweep) -> list[Job]:
     "The runs that try learning rates"
     if len(self.lrs)<2: return []
-    seeds = self.seed_list[:self.tune_seeds]
-    return [Job(arm, seed, lr, self.recipe.epochs)
-            for seed,arm,lr in product(seeds, self.arms, self.lrs)]
+    return _jobs(self, self.tune_seeds, dict.fromkeys(self.arms, self.lrs), {})
 
 @patch
 def final(self:Sweep,
@@ -175,7 +189,4 @@ def final(self:Sweep,
     epochs:dict|None=None, # And its epochs; by default the recipe's
 ) -> list[Job]:
     "The runs that are compared"
-    epochs = dict.fromkeys(self.arms, self.recipe.epochs) | (epochs or {})
-    arms = [o for o in self.arms if o in lrs]
-    return [Job(arm, seed, lrs[arm], epochs[arm])
-            for seed,arm in product(self.seed_list, arms)]
+    return _jobs(self, self.seeds, {arm: [lr] for arm,lr in lrs.items()}, epochs or {})

@@ -82,20 +82,21 @@ def check_files(
     skip_bad:bool=False, # Leave out files that can't be read, instead of complaining
     cache_gb:float=0., # Gigabytes of disk for the decoded images; 0 keeps none
     check:bool=True, # Open them; if not, only those that are kept already are looked up
-) -> tuple[ImageTable,np.ndarray]: # The table of the files that can be read, and the hashes of their content
+) -> tuple[ImageTable,list[str]]: # The table of the files that can be read, and the hashes of their content
     "Open every file of a table once; `InputError` if some can't be read"
     seen = scan_images(table.open, table.df.image, table.size, cache_gb, check)
-    width,height = seen.places['width'],seen.places['height']
-    is_strip = (width>10*height) | (height>10*width)
-    strips = table.df.image[is_strip].tolist()
-    bad = list(seen.problems.values())
-    told = f"{len(bad)} of {len(table.df)} images can't be read: {first_few(bad)}"
+    files = seen.files
+    sides = files[['width', 'height']]
+    strips = files.index[sides.max(axis=1)>10*sides.min(axis=1)].tolist()
+    bad = files.problem.dropna().tolist()
+    told = f"{len(bad)} of {len(files)} images can't be read: {first_few(bad)}"
     if bad and not skip_bad: raise InputError(f"{told}; --skip-bad goes on without them")
     squeezed = f"{len(strips)} images are strips, and squeezed to a square like all others: {first_few(strips)}"
     notes = (check and strips and squeezed, bad and f"left out: {told}", seen.note)
-    df = table.df[seen.good].reset_index(drop=True)
+    good = files.problem.isna().to_numpy()
+    df = table.df[good].reset_index(drop=True)
     table = table.noted(*filter(None, notes), df=df, open=seen.open)
-    return table,seen.places['digest'][seen.good]
+    return table,files.digest[good].tolist()
 
 # %% ../../nbs/24_data.table.ipynb #7c9e866f
 def _check_names(classes):
