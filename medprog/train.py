@@ -230,13 +230,13 @@ def _fit(run, learn, schedule):
     recipe,team,folder = run.recipe,run.team,run.folder
     if not run.state and team.is_main:
         for path in event_files(folder): path.unlink()
-    best = BestWeights(folder, recipe.monitor, recipe.patience)
+    best = BestWeights(recipe.monitor, recipe.patience)
     writer = RunWriter(folder, _hparams(recipe, schedule, learn))
     with (Stop() if team.n==1 else StopTogether(team)) as stop:
         ckpt = (Checkpoint if team.is_main else Follower)(folder, run.state, recipe.checkpoint_minutes, stop)
         cbs = [ckpt, *_callbacks(run, best, writer)]
         try:
-            with ckpt.begin()(learn): learn.fit_progressive(
+            learn.fit_progressive(
                 recipe.epochs, schedule, statistics=schedule.statistics,
                 wd=recipe.weight_decay, monitor=recipe.monitor, cbs=cbs)
         except Stopped as e:

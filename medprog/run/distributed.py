@@ -16,7 +16,7 @@ import torch.distributed as dist
 from fastai.callback.core import Callback
 from fastai.callback.mixup import MixHandler
 from fastai.data.core import TfmdDL
-from fastai.torch_core import default_device,find_bs,to_detach
+from fastai.torch_core import default_device,find_bs,get_random_states,set_random_states,to_detach
 from fastcore.basics import GetAttr,chunked,patch
 from torch import Tensor,nn
 from ..core import InputError
@@ -26,7 +26,7 @@ from ..callback.core import is_fit
 from ..callback.mixup import Mixing
 from ..callback.features import checksum
 from .stopping import Stop,Stopped
-from .checkpoint import Checkpoint,get_random_states,set_random_state
+from .checkpoint import Checkpoint
 
 # %% auto #0
 __all__ = ['n_launched', 'hide_launcher', 'Team', 'PartLoader', 'whole_batch_norm', 'whole_batches', 'GradientSum',
@@ -351,7 +351,7 @@ class TrainTogether(Callback):
         self.run = self.team.n>1 and is_fit(self.learn)
         if not self.run: return
         check_divides(self.dls.train, self.team)
-        set_random_state(random_of_main(self.team.main_only(get_random_states)))
+        set_random_states(**random_of_main(self.team.main_only(get_random_states)))
         rng = self.dls.train.rng
         rng.setstate(self.team.main_only(rng.getstate))
         for t in self.model.state_dict().values(): t.copy_(_of_main(t))

@@ -6,9 +6,9 @@
 from __future__ import annotations
 import csv,logging,time
 from contextlib import contextmanager
-from dataclasses import dataclass,field
 from pathlib import Path
-from typing import Any,NamedTuple
+from types import SimpleNamespace
+from typing import NamedTuple
 from collections.abc import Callable
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -17,18 +17,17 @@ from fastai.callback.hook import hook_outputs
 from fastai.data.core import DataLoaders
 from fastai.data.transforms import Normalize
 from fastai.learner import Recorder
-from fastai.torch_core import rank_distrib,to_device,trainable_params
-from fastcore.basics import noop,patch
+from fastai.torch_core import rank_distrib,trainable_params
+from fastcore.basics import noop,patch,store_attr
 from torch import Tensor,nn
 from ..core import writing
-from ..schedule import Phase,STAGES
+from ..schedule import STAGES
 from ..torch_core import evaluating,random_kept,resize_batch
 from ..network.attention import spatial_maps
 from ..network.stages import get_stages,Stage
 from ..callback.core import recorded_names,ScheduleCallback
 from ..callback.resize import has_features,image_side
 from ..evaluate.explain import overlay
-from .checkpoint import begin_of_fit
 
 # %% auto #0
 __all__ = ['History', 'plot_history', 'plot_rates', 'undisturbed', 'Activations', 'stage_activations', 'update_ratios',
@@ -44,18 +43,19 @@ class History(ScheduleCallback):
         path:str|Path, # The file to write
         show:Callable=noop, # Called with each row, a dict
     ):
-        self.path,self.show = Path(path),show
+        store_attr()
 
     def start(self):
         self.columns = [
             'epoch', 'phase', *recorded_names(self.recorder),
             'size', self.schedule.mixing, 'smoothing', 'seconds', *(f'lr_{s}' for s in STAGES)]
         self.rows = []
-        if begin_of_fit(self.learn)==(0, 0): self._write_rows()
 
-    def before_epoch(self): self.began = time.perf_counter()
+    def before_epoch(self):
+        if not self.rows: self._write_rows()             # of another fit nothing is left
+        self.began = time.perf_counter()
+
     def after_batch(self):
-        if not self.training: return
         self.size = image_side(self.learn)
         self.lrs = [h['lr'] for h in self.opt.hypers]
 
@@ -67,24 +67,26 @@ class History(ScheduleCallback):
         self._write_rows()
         self.show(dict(zip(self.columns, self.rows[-1])))
 
-    def after_fit(self): self._write_rows()
-
     def _write_rows(self):
         "The whole file, which is whole at any moment"
         with writing(self.path, sync=False) as part, part.open('w', newline='', encoding='utf-8') as f:
             csv.writer(f).writerows([self.columns, *self.rows])
 
+    after_fit = _write_rows
+
 # %% ../../nbs/63_run.monitor.ipynb #4a7d7f95
-def _phases_behind(ax, df):
-    "Shade and name the phases of a history behind what `ax` shows"
-    number = (df.phase!=df.phase.shift()).cumsum()
-    for i,(_,rows) in enumerate(df.groupby(number)):
-        start,end = rows.epoch.min(),rows.epoch.max()+1
+def _draw(ax, df, curves, style='-'):
+    "Columns over the epochs of a history, with its phases shaded and named behind them"
+    ax.plot(df.epoch+1, curves, style, label=list(curves))
+    starts = df.epoch[df.phase!=df.phase.shift()].tolist()
+    n = df.epoch.max()+1
+    for i,(start,end) in enumerate(zip(starts, [*starts[1:], n])):
         ax.axvspan(start, end, color='.93' if i%2 else '.98', zorder=-1)
+        phase = df.phase[df.epoch==start].item()
         ax.text(
-            (start+end)/2, 1.01, rows.phase.iloc[0],
+            (start+end)/2, 1.01, phase,
             transform=ax.get_xaxis_transform(), ha='center', fontsize=8)
-    ax.set(xlabel='epochs', xlim=(0, df.epoch.max()+1))
+    ax.set(xlabel='epochs', xlim=(0, n))
     ax.legend(fontsize=8)
 
 # %% ../../nbs/63_run.monitor.ipynb #37f32997
@@ -94,12 +96,11 @@ def plot_history(
 ) -> plt.Figure:
     "Losses and metrics over the epochs, with the phases shaded and named"
     df = pd.read_csv(history)
-    fig,axs = plt.subplots(1, 2, figsize=(10,2.8), layout='constrained')
-    ends = df.epoch+1
-    for k in ('train_loss','valid_loss'): axs[0].plot(ends, df[k], label=k.replace('_', ' '))
-    for k in df.columns.intersection(metrics): axs[1].plot(ends, df[k], label=k)
-    for ax in axs: _phases_behind(ax, df)
-    axs[0].set_ylabel('loss')
+    fig,(left,right) = plt.subplots(1, 2, figsize=(10,2.8), layout='constrained')
+    losses = df[['train_loss','valid_loss']]
+    _draw(left, df, losses.rename(columns=lambda k: k.replace('_', ' ')))
+    _draw(right, df, df[df.columns.intersection(metrics)])
+    left.set_ylabel('loss')
     return fig
 
 # %% ../../nbs/63_run.monitor.ipynb #8c21bade
@@ -109,11 +110,9 @@ def plot_rates(
     "The learning rate of each stage over the epochs, with the phases shaded and named"
     df = pd.read_csv(history)
     fig,ax = plt.subplots(figsize=(7,2.8), layout='constrained')
-    for s in reversed(STAGES):
-        rates = df[f'lr_{s}']
-        ax.plot(df.epoch+1, rates.where(rates>0), '.-', label=s)
+    rates = pd.DataFrame({s: df[f'lr_{s}'] for s in reversed(STAGES)})
     ax.set(yscale='log', ylabel='learning rate')
-    _phases_behind(ax, df)
+    _draw(ax, df, rates.where(rates>0), '.-')
     return fig
 
 # %% ../../nbs/63_run.monitor.ipynb #61234dc6
@@ -132,14 +131,12 @@ class Activations(NamedTuple):
     dead:float # Share of the channels that are the same everywhere
     sample:Tensor # Some of the values, evenly taken
 
-def _activations(out, n=10_000):
+def _activations(out):
     out = out.as_subclass(Tensor).float()
     units = (out.movedim(1, -1) if out.ndim==4 else out).flatten(0, -2)      # (images and places, channels)
     dead = (units.amax(0)==units.amin(0)).float().mean()
-    step = out.numel()//n|1
-    return Activations(
-        float(out.mean()), float(out.std()), float(dead),
-        out.flatten()[::step].cpu())
+    sample = out.flatten()[::out.numel()//10_000|1].cpu()
+    return Activations(*map(float, (out.mean(), out.std(), dead)), sample)
 
 # %% ../../nbs/63_run.monitor.ipynb #98fb9978
 def stage_activations(
@@ -163,11 +160,10 @@ def update_ratios(
     before:list[list[Tensor]], # Their parameters as they were, a list for each
 ) -> dict[str,float]: # By the stage's name
     "How far the weights of each stage have gone, relative to how long they were"
-    return {s.name: _way(s.params, old) for s,old in zip(stages, before)}
-
-def _way(params, before):
-    way = _length(p.detach()-o for p,o in zip(params, before))
-    return float(way/_length(before).clamp(min=1e-12))
+    ways = [_length(p.detach()-o for p,o in zip(s.params, old)) for s,old in zip(stages, before)]
+    return {
+        s.name: float(way/_length(old).clamp(min=1e-12))
+        for s,way,old in zip(stages, ways, before)}
 
 def _length(tensors): return torch.stack([o.float().norm() for o in tensors]).norm()
 
@@ -178,31 +174,31 @@ def event_files(
     "What TensorBoard has of a run"
     return list(Path(folder).glob('events.out.tfevents.*'))
 
-def _read_events(folder):
-    from tensorboard.backend.event_processing import event_accumulator as events
+def _curves(folder):
+    "The points of each curve in the event files of `folder`"
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     log = logging.getLogger('tensorboard')
     level = log.level
     log.setLevel(logging.ERROR)                                  # it would warn of what a resumed fit has declared void
-    try: return events.EventAccumulator(str(folder), events.STORE_EVERYTHING_SIZE_GUIDANCE).Reload()
+    try: ea = EventAccumulator(str(folder), dict(scalars=0)).Reload()
     finally: log.setLevel(level)
+    return {k: ea.Scalars(k) for k in ea.Tags()['scalars']}
 
 # %% ../../nbs/63_run.monitor.ipynb #2932902f
-def _end(ea, tags):
-    "The step after all of `tags`, of which some may have lost all their points"
-    last = [p.step for o in tags for p in ea.Scalars(o)[-1:]]
-    return max(last, default=-1)+1
+def _end(curves):
+    "The step after all points of `curves`, of which some may have lost all"
+    return max((points[-1].step for points in curves if points), default=-1)+1
 
 def written_steps(
     folder:str|Path, # With event files or without
 ) -> tuple[int,dict[int,int]]: # The step after the last one, and at which step each epoch of the last fit began
     "What stands in the event files of `folder`"
     if not event_files(folder): return 0,{}
-    ea,began = _read_events(folder),{}
-    tags = ea.Tags()['scalars']
-    for e in ea.Scalars('schedule/epoch') if 'schedule/epoch' in tags else ():
-        if began and e.value<max(began): began = {}                       # another fit
+    curves,began = _curves(folder),{}
+    for e in curves.get('schedule/epoch', ()):
+        if e.value<max(began, default=0): began = {}                       # another fit
         began.setdefault(int(e.value), e.step)
-    return _end(ea, tags),began
+    return _end(curves.values()),began
 
 # %% ../../nbs/63_run.monitor.ipynb #d6e2b5d3
 def _writer(folder, step):
@@ -212,31 +208,6 @@ def _writer(folder, step):
     wait = max(seconds, default=0)+1-time.time()
     time.sleep(min(1, max(0, wait)))
     return SummaryWriter(str(folder), purge_step=step, max_queue=1000, flush_secs=30)
-
-# %% ../../nbs/63_run.monitor.ipynb #9fdc05e9
-@dataclass
-class _Fit:
-    "What a `RunWriter` has while a fit goes on"
-    writer:Any # torch's SummaryWriter
-    step:int # Of the next training batch
-    stages:list[Stage]
-    probe:tuple|None # Inputs of the model, always the same
-    before:list[list[Tensor]] # Parameters as they were when the epoch began
-    phase:Phase|None=None # The one whose start has been marked
-    trained:bool=False # Has a batch been trained in this epoch?
-    batches:list=field(default_factory=list) # What of them has not been written yet
-
-    def write(self, group, values, step, time=None):
-        "Numbers by name"
-        for k,v in values.items(): self.writer.add_scalar(f'{group}/{k}', v, step, walltime=time)
-
-    def write_batches(self):
-        if not self.batches: return
-        steps,times,losses,rates = zip(*self.batches)
-        for step,t,loss,lrs in zip(steps, times, torch.stack(losses).tolist(), rates):
-            self.write('train', dict(loss=loss), step, t)
-            self.write('lr', dict(zip(STAGES, lrs)), step, t)
-        self.batches.clear()
 
 # %% ../../nbs/63_run.monitor.ipynb #bff4f934
 class RunWriter(ScheduleCallback):
@@ -249,60 +220,58 @@ class RunWriter(ScheduleCallback):
         hparams:dict|None=None, # Hyper-parameters, by name
         n_probe:int=8, # Images, from the validation set, on which activations and attention are looked at; 0: don't
     ):
-        self.folder,self.hparams,self.n_probe = Path(folder),hparams or {},n_probe
+        store_attr()
 
     def start(self):
         self.close()
         self.run = not rank_distrib()   # of several processes one writes
 
-    def after_fit(self): self.close()
-
     def flush(self):
         "What was seen so far is in the file then; a checkpoint asks for it"
-        if self.now: self.now.write_batches(), self.now.writer.flush()
+        if self.now: self.now.writer.flush()
 
     def close(self):
-        "Write what is left and close the file; an interrupted fit has to be told"
-        now,self.now = self.now,None
-        if now: now.write_batches(), now.writer.close()
+        "Close the file; an interrupted fit has to be told"
+        if self.now: self.now.writer.close()
+        self.now = None
+
+    after_fit = close
+
+    def _write(self, group, values):
+        "Numbers by name, at the step of the last batch"
+        for k,v in values.items(): self.now.writer.add_scalar(f'{group}/{k}', v, self.now.step)
 
 # %% ../../nbs/63_run.monitor.ipynb #1f9e9346
 @patch
 def before_train(self:RunWriter):
     if not self.now: self._open_file()
-    for s,old in zip(self.now.stages, self.now.before):
-        for p,o in zip(s.params, old): o.copy_(p.detach())
+    self.now.before = [[p.detach().clone() for p in s.params] for s in self.now.stages]
 
 @patch
 def after_batch(self:RunWriter):
-    now = self.now
+    now,phase = self.now,self.schedule.phase_at(self.epoch)
     if not now: return           # closed in the middle of a fit: the next epoch opens another file
-    rates = [h['lr'] for h in self.opt.hypers]
-    now.batches.append((
-        now.step, time.time(), self.loss.detach().mean(), rates))
-    if len(now.batches)>=50: now.write_batches()
-    if self.iter==0: self._mark_phase()
-    if self.iter in (0, self.n_iter-1): now.write('schedule', self._knobs(), now.step)   # both ends: a line of steps
-    now.trained,now.step = True,now.step+1
+    now.step += 1
+    self._write('train', dict(loss=self.loss.mean()))
+    self._write('lr', {s: h['lr'] for s,h in zip(STAGES, self.opt.hypers)})
+    if self.iter==0 and self.epoch in (phase.start, now.first): self._mark(phase)
+    if self.iter in (0, self.n_iter-1): self._write('schedule', self._knobs())   # both ends: a line of steps
 
 # %% ../../nbs/63_run.monitor.ipynb #af1ceeac
 @patch
 def after_epoch(self:RunWriter):
     now = self.now
-    if not now or not now.trained: return
-    now.trained,step = False,now.step-1
-    now.write_batches()
+    if not now: return
     for k,v in zip(recorded_names(self.recorder), self.learn.final_record):
-        if v is not None: now.writer.add_scalar(_tag(k), float(v), step)
-    now.write('update', update_ratios(now.stages, now.before), step)
-    if now.probe: self._write_probe(step)
+        if v is not None: now.writer.add_scalar(_tag(k), v, now.step)
+    self._write('update', update_ratios(now.stages, now.before))
+    if now.probe: self._write_probe()
     now.writer.flush()
 
 def _tag(name):
     "Where a figure of the recorder goes"
-    split,_,rest = name.partition('_')
-    if split=='train' and rest: return f'train/{rest}_epoch'
-    return f'valid/{rest}' if split=='valid' and rest else f'valid/{name}'
+    if name.startswith('train_'): return name.replace('_', '/', 1)+'_epoch'
+    return 'valid/'+name.removeprefix('valid_')
 
 # %% ../../nbs/63_run.monitor.ipynb #acdf349d
 @patch
@@ -319,15 +288,12 @@ def _n_learning(model): return sum(p.numel() for p in trainable_params(model))
 
 # %% ../../nbs/63_run.monitor.ipynb #8fcf84a1
 @patch
-def _mark_phase(self:RunWriter):
-    now,phase = self.now,self.schedule.phase_at(self.epoch)
-    if phase is now.phase: return
-    now.phase = phase
+def _mark(self:RunWriter, phase):
+    now = self.now
     learn = f"{' '.join(reversed(phase.stages))} learn, {_n_learning(self.model):,} parameters"
     now.writer.add_text('phase', f"epoch {self.epoch}: **{phase.unfreeze}** ({learn})", now.step)
-    if has_features(self.learn): return
-    pictures = small_pictures(self.xb[0], self.dls)
-    now.writer.add_images('batch', pictures, now.step)
+    if not has_features(self.learn):
+        now.writer.add_images('batch', small_pictures(self.xb[0], self.dls), now.step)
 
 # %% ../../nbs/63_run.monitor.ipynb #7414dc4c
 def small_pictures(
@@ -354,52 +320,38 @@ def _probe(self:RunWriter):
     n = len(self.dls.valid_ds)
     idxs = torch.linspace(0, n-1, min(n, self.n_probe)).long().tolist()
     if not idxs: return None
-    with undisturbed(self.model):
-        b = self.dls.valid.new(
-            bs=len(idxs), num_workers=0, shuffle=False, drop_last=False,
-            get_idxs=lambda: idxs).one_batch()
-    device = next(self.model.parameters()).device
-    return tuple(to_device(b[:self.dls.n_inp], device))
+    dl = self.dls.valid.new(bs=len(idxs), num_workers=0, shuffle=False, drop_last=False, get_idxs=lambda: idxs)
+    with random_kept(): return dl.one_batch()[:self.dls.n_inp]
 
 @patch
-def _write_probe(self:RunWriter, step):
+def _write_probe(self:RunWriter):
     now = self.now
-    for name,(mean,spread,dead,sample) in stage_activations(now.stages, self.model, *now.probe).items():
-        now.write(f'activation/{name}', dict(mean=mean, spread=spread, dead=dead), step)
-        if sample.isfinite().all(): now.writer.add_histogram(f'activation/{name}', sample, step)
-    if self.epoch+1==now.phase.end: self._draw_attention(step)
+    for name,(*figures,sample) in stage_activations(now.stages, self.model, *now.probe).items():
+        self._write(f'activation/{name}', dict(zip(Activations._fields, figures)))
+        if sample.isfinite().all(): now.writer.add_histogram(f'activation/{name}', sample, now.step)
+    if self.epoch+1==self.schedule.phase_at(self.epoch).end: self._draw_attention()
 
 # %% ../../nbs/63_run.monitor.ipynb #73b07ee3
 @patch
-def _draw_attention(self:RunWriter, step):
+def _draw_attention(self:RunWriter):
     x = self.now.probe[0]
     with undisturbed(self.model): maps = spatial_maps(self.model, x)
     x = small_pictures(x, self.dls)
     for name,gates in maps.items():
-        below = _overlay(x, gates[:len(x)])
+        below = overlay(x, gates[:len(x),0]/2)
         pictures = torch.cat([x.expand_as(below), below])
-        self.now.writer.add_images(f'attention/{name}', pictures, step)
-
-def _overlay(x, gates):
-    "Gates `(n, 1, h, w)` from 0 to 2 as colours over images"
-    gates = nn.functional.interpolate(
-        gates.float().cpu(), x.shape[-2:], mode='bilinear')
-    return overlay(x, gates[:,0]/2)
+        self.now.writer.add_images(f'attention/{name}', pictures, self.now.step)
 
 # %% ../../nbs/63_run.monitor.ipynb #aef43685
 @patch
 def _open_file(self:RunWriter):
-    epoch,batch = begin_of_fit(self.learn)
-    if epoch!=self.epoch: batch = 0
+    n = len(self.dls.train)
+    done = max(self.train_iter, self.epoch*n)                  # batches of this fit; `start_epoch` doesn't count them
     end,began = written_steps(self.folder)
-    here = began.get(self.epoch, max(end, self.epoch*len(self.dls.train)))
-    step = here+batch if self.epoch or batch else end
-    stages,phase = get_stages(self.learn),self.schedule.phase_at(self.epoch)
-    if not began or (self.epoch, batch)==(phase.start, 0): phase = None           # its start is to be marked
-    self.now = _Fit(
-        _writer(self.folder, step), step, stages, self._probe(),
-        before=[list(map(torch.empty_like, s.params)) for s in stages],
-        phase=phase, trained=batch>0)
+    begin = min((step-e*n for e,step in began.items()), default=0) if done else end
+    self.now = SimpleNamespace(
+        writer=_writer(self.folder, begin+done), step=begin+done-1, stages=get_stages(self.learn),
+        probe=self._probe(), first=None if began else self.epoch)
     if not end: self._introduce()
 
 # %% ../../nbs/63_run.monitor.ipynb #90ba4985
@@ -416,10 +368,8 @@ def _introduce(self:RunWriter):
     if not self.hparams: return
     tags = [_tag(o) for o in names]
     tags += [f'test/{o}' for o in names if not o.endswith('_loss')]
-    plain = {
-        k: v if isinstance(v, (bool,int,float,str)) else str(v)
-        for k,v in self.hparams.items()}
-    for o in hparams(plain, dict.fromkeys(tags, 0)): writer.file_writer.add_summary(o, self.now.step)
+    given = {k: v if isinstance(v, (int,float)) else str(v) for k,v in self.hparams.items()}
+    for o in hparams(given, dict.fromkeys(tags, 0)): writer.file_writer.add_summary(o)
 
 # %% ../../nbs/63_run.monitor.ipynb #402b6255
 def write_test_metrics(
@@ -427,9 +377,8 @@ def write_test_metrics(
     metrics:dict, # By name; None and nan are left out
 ):
     "Add metrics of the test split to what TensorBoard shows of a run"
-    ea = _read_events(folder)
-    others = [o for o in ea.Tags()['scalars'] if not o.startswith('test/')]
-    step = _end(ea, others)                          # written again, they take their own place
+    curves = _curves(folder)
+    step = _end(o for k,o in curves.items() if not k.startswith('test/'))   # written again, they take their own place
     with _writer(folder, step) as w:
         for k,v in metrics.items():
             if not pd.isna(v): w.add_scalar(f'test/{k}', v, step)
