@@ -35,7 +35,7 @@ from .evaluate.predictions import evaluation_lines,make_predictions,surprise
 from .evaluate.explain import explain_maps,plot_explanations
 from .learner import progressive_learner
 from medprog.run.folder import (
-    check_same, find_run, fingerprint, is_finished, run_folder, RunFacts, RunFolder, schedule_fact,
+    check_recipe, find_run, fingerprint, is_finished, run_folder, RunFacts, RunFolder, schedule_fact,
     write_evaluation)
 from .run.stopping import end_workers_with_run,FiniteLoss,shortage_as_input_error,Stop,Stopped
 from .run.checkpoint import BestWeights,Checkpoint,drop_states,load_state
@@ -265,7 +265,7 @@ def _callbacks(run, best, writer):
 def _take_up(run):
     "What a run that was begun had found out, and its state, if it has them"
     if not run.files.recipe.is_file(): return RunFacts(),None
-    facts = check_same(run.recipe, run.folder, run.table)
+    facts = check_recipe(run.recipe, run.folder, run.table)
     state,notes = load_state(run.folder)
     at = state['at'] if state else dict(epoch=0, batch=0)
     was,n = facts.processes,run.team.n

@@ -96,7 +96,9 @@ def learner_state(
     learn:Learner, # In a fit
 ) -> dict: # Of what `save_state` takes
     "Weights, optimizer, and what recorder and callbacks keep"
-    kept = {name: {k: getattr(o, k, None) for k in o.state_attrs} for name,o in _keepers(learn).items()}
+    kept = {
+        name: {k: getattr(o, k, None) for k in o.state_attrs}
+        for name,o in _keepers(learn).items()}
     kept['Recorder']['losses'] = list(map(float, learn.recorder.losses))     # as tensors they take long to write
     return dict(model=learn.model.state_dict(), opt=learn.opt.state_dict(), kept=kept)
 
@@ -217,7 +219,8 @@ class BestWeights(ScheduleCallback):
         value = more_is_better(self.monitor, self.learn.final_record[self.column])
         if self.best<value<np.inf:
             self.best,self.best_epoch = value,self.epoch
-            self.weights = {k: v.detach().to('cpu', copy=True) for k,v in self.model.state_dict().items()}
+            state = self.model.state_dict()
+            self.weights = {k: v.to('cpu', copy=True) for k,v in state.items()}
         if not self.patience: return
         before = self.schedule.phases[-1].start-1        # its last phase
         if self.epoch-max(self.best_epoch, before)>=self.patience: raise CancelFitException

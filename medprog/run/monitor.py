@@ -6,9 +6,9 @@
 from __future__ import annotations
 import csv,logging,time
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
-from typing import NamedTuple
 from collections.abc import Callable
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -30,14 +30,26 @@ from ..callback.resize import has_features,image_side
 from ..evaluate.explain import overlay
 
 # %% auto #0
-__all__ = ['History', 'plot_history', 'plot_rates', 'undisturbed', 'Activations', 'stage_activations', 'update_ratios',
-           'event_files', 'written_steps', 'RunWriter', 'small_pictures', 'write_test_metrics']
+__all__ = ['History', 'plot_history', 'plot_rates', 'undisturbed', 'stage_activations', 'update_ratios', 'event_files',
+           'written_steps', 'RunWriter', 'small_pictures', 'write_test_metrics']
 
 # %% ../../nbs/63_run.monitor.ipynb #fbf8858a
+def _moving(cb):
+    "What moves with the epochs, by name, as the batch of a callback has it"
+    s = cb.schedule
+    alpha,smoothing = s.mixing_at(cb.epoch)
+    return {'size': image_side(cb.learn), s.mixing: alpha, 'smoothing': smoothing}
+
+def _figures(cb):
+    "Losses and metrics of the epoch, by name"
+    return dict(zip(recorded_names(cb.recorder), cb.learn.final_record))
+
+def _rates(cb): return {s: h['lr'] for s,h in zip(STAGES, cb.opt.hypers)}
+
 class History(ScheduleCallback):
     "Writes a row of `history.csv` after each epoch, and hands it to `show`"
     order = Recorder.order+1   # the recorder has the losses and metrics of the epoch
-    state_attrs = ('rows','size','lrs')   # what a checkpoint has of it
+    state_attrs = ('rows','moving','rates')   # what a checkpoint has of it
 
     def __init__(self,
         path:str|Path, # The file to write
@@ -45,48 +57,36 @@ class History(ScheduleCallback):
     ):
         store_attr()
 
-    def start(self):
-        self.columns = [
-            'epoch', 'phase', *recorded_names(self.recorder),
-            'size', self.schedule.mixing, 'smoothing', 'seconds', *(f'lr_{s}' for s in STAGES)]
-        self.rows = []
-
-    def before_epoch(self):
-        if not self.rows: self._write_rows()             # of another fit nothing is left
-        self.began = time.perf_counter()
-
-    def after_batch(self):
-        self.size = image_side(self.learn)
-        self.lrs = [h['lr'] for h in self.opt.hypers]
+    def start(self): self.rows = []
+    def before_epoch(self): self.began = time.perf_counter()
+    def after_batch(self): self.moving,self.rates = _moving(self),_rates(self)
 
     def after_epoch(self):
-        self.rows.append([
-            self.epoch, self.schedule.phase_at(self.epoch).unfreeze, *self.learn.final_record,
-            self.size, *self.schedule.mixing_at(self.epoch),
-            time.perf_counter()-self.began, *self.lrs])
-        self._write_rows()
-        self.show(dict(zip(self.columns, self.rows[-1])))
+        self.rows.append({
+            'epoch': self.epoch, 'phase': self.schedule.phase_at(self.epoch).unfreeze,
+            **_figures(self), **self.moving, 'seconds': time.perf_counter()-self.began,
+            **{f'lr_{s}': rate for s,rate in self.rates.items()}})
+        self.after_fit()
+        self.show(self.rows[-1])
 
-    def _write_rows(self):
+    def after_fit(self):
         "The whole file, which is whole at any moment"
         with writing(self.path, sync=False) as part, part.open('w', newline='', encoding='utf-8') as f:
-            csv.writer(f).writerows([self.columns, *self.rows])
-
-    after_fit = _write_rows
+            csv.writer(f).writerows([
+                *self.rows[:1], *map(dict.values, self.rows)])                  # the keys of one are the columns
 
 # %% ../../nbs/63_run.monitor.ipynb #4a7d7f95
 def _draw(ax, df, curves, style='-'):
-    "Columns over the epochs of a history, with its phases shaded and named behind them"
-    ax.plot(df.epoch+1, curves, style, label=list(curves))
-    starts = df.epoch[df.phase!=df.phase.shift()].tolist()
-    n = df.epoch.max()+1
-    for i,(start,end) in enumerate(zip(starts, [*starts[1:], n])):
-        ax.axvspan(start, end, color='.93' if i%2 else '.98', zorder=-1)
-        phase = df.phase[df.epoch==start].item()
+    "Columns of a history over its epochs, with the phases shaded and named behind them"
+    ax.plot(df.index+1, curves, style, label=list(curves))
+    starts = df.index[df.phase!=df.phase.shift()]
+    end = df.index.max()+1
+    for i,(a,b) in enumerate(pairwise([*starts, end])):
+        ax.axvspan(a, b, color='.93' if i%2 else '.98', zorder=-1)
         ax.text(
-            (start+end)/2, 1.01, phase,
+            (a+b)/2, 1.01, df.phase[a],
             transform=ax.get_xaxis_transform(), ha='center', fontsize=8)
-    ax.set(xlabel='epochs', xlim=(0, n))
+    ax.set(xlabel='epochs', xlim=(0, end))
     ax.legend(fontsize=8)
 
 # %% ../../nbs/63_run.monitor.ipynb #37f32997
@@ -95,8 +95,9 @@ def plot_history(
     metrics:tuple[str,...]=('auroc',), # Drawn on the right, those that are there
 ) -> plt.Figure:
     "Losses and metrics over the epochs, with the phases shaded and named"
-    df = pd.read_csv(history)
-    fig,(left,right) = plt.subplots(1, 2, figsize=(10,2.8), layout='constrained')
+    df = pd.read_csv(history, index_col='epoch')
+    fig,(left,right) = plt.subplots(
+        1, 2, figsize=(10,2.8), layout='constrained')
     losses = df[['train_loss','valid_loss']]
     _draw(left, df, losses.rename(columns=lambda k: k.replace('_', ' ')))
     _draw(right, df, df[df.columns.intersection(metrics)])
@@ -108,9 +109,10 @@ def plot_rates(
     history:str|Path, # A `history.csv`
 ) -> plt.Figure:
     "The learning rate of each stage over the epochs, with the phases shaded and named"
-    df = pd.read_csv(history)
+    df = pd.read_csv(history, index_col='epoch')
     fig,ax = plt.subplots(figsize=(7,2.8), layout='constrained')
-    rates = pd.DataFrame({s: df[f'lr_{s}'] for s in reversed(STAGES)})
+    rates = df[[f'lr_{s}' for s in reversed(STAGES)]]
+    rates = rates.rename(columns=lambda k: k.removeprefix('lr_'))
     ax.set(yscale='log', ylabel='learning rate')
     _draw(ax, df, rates.where(rates>0), '.-')
     return fig
@@ -124,26 +126,22 @@ def undisturbed(
     with random_kept(), evaluating(model): yield model
 
 # %% ../../nbs/63_run.monitor.ipynb #f557cb13
-class Activations(NamedTuple):
-    "What a stage puts out for a batch"
-    mean:float # Over images, channels and places
-    spread:float # Standard deviation
-    dead:float # Share of the channels that are the same everywhere
-    sample:Tensor # Some of the values, evenly taken
-
 def _activations(out):
     out = out.as_subclass(Tensor).float()
-    units = (out.movedim(1, -1) if out.ndim==4 else out).flatten(0, -2)      # (images and places, channels)
-    dead = (units.amax(0)==units.amin(0)).float().mean()
-    sample = out.flatten()[::out.numel()//10_000|1].cpu()
-    return Activations(*map(float, (out.mean(), out.std(), dead)), sample)
+    units = out.movedim(1, -1) if out.ndim==4 else out
+    units = units.flatten(0, -2)                                             # (images and places, channels)
+    dead = units.amax(0)==units.amin(0)
+    step = out.numel()//10_000|1
+    return dict(
+        mean=float(out.mean()), spread=float(out.std()), dead=float(dead.float().mean()),
+        sample=out.flatten()[::step].cpu())
 
 # %% ../../nbs/63_run.monitor.ipynb #98fb9978
 def stage_activations(
     stages:list[Stage], # As `get_stages` gives them
     model:nn.Module, # The one that has them
     *xb:Tensor, # Its inputs
-) -> dict[str,Activations]: # By the stage's name
+) -> dict[str,dict]: # By the stage's name: mean, spread, dead and sample
     "What each of `stages` puts out for `xb`; nothing changes by it"
     ends = [
         next(m for m in reversed(s.modules) if list(m.parameters()))
@@ -160,10 +158,11 @@ def update_ratios(
     before:list[list[Tensor]], # Their parameters as they were, a list for each
 ) -> dict[str,float]: # By the stage's name
     "How far the weights of each stage have gone, relative to how long they were"
-    ways = [_length(p.detach()-o for p,o in zip(s.params, old)) for s,old in zip(stages, before)]
-    return {
-        s.name: float(way/_length(old).clamp(min=1e-12))
-        for s,way,old in zip(stages, ways, before)}
+    return {s.name: _way(s.params, old) for s,old in zip(stages, before)}
+
+def _way(params, before):
+    way = _length(p.detach()-o for p,o in zip(params, before))
+    return float(way/_length(before).clamp(min=1e-12))
 
 def _length(tensors): return torch.stack([o.float().norm() for o in tensors]).norm()
 
@@ -204,9 +203,8 @@ def written_steps(
 def _writer(folder, step):
     "A `SummaryWriter` whose file comes after those in `folder`, and declares what they hold from `step` on void"
     from torch.utils.tensorboard import SummaryWriter
-    seconds = [int(o.name.split('.')[3]) for o in event_files(folder)]
-    wait = max(seconds, default=0)+1-time.time()
-    time.sleep(min(1, max(0, wait)))
+    now = f'.tfevents.{int(time.time())}.'
+    if any(now in o.name for o in event_files(folder)): time.sleep(1)
     return SummaryWriter(str(folder), purge_step=step, max_queue=1000, flush_secs=30)
 
 # %% ../../nbs/63_run.monitor.ipynb #bff4f934
@@ -218,7 +216,6 @@ class RunWriter(ScheduleCallback):
     def __init__(self,
         folder:str|Path, # Of the run; made if it isn't there
         hparams:dict|None=None, # Hyper-parameters, by name
-        n_probe:int=8, # Images, from the validation set, on which activations and attention are looked at; 0: don't
     ):
         store_attr()
 
@@ -245,7 +242,9 @@ class RunWriter(ScheduleCallback):
 @patch
 def before_train(self:RunWriter):
     if not self.now: self._open_file()
-    self.now.before = [[p.detach().clone() for p in s.params] for s in self.now.stages]
+    self.now.before = [
+        [p.detach().clone() for p in s.params]
+        for s in self.now.stages]
 
 @patch
 def after_batch(self:RunWriter):
@@ -253,19 +252,25 @@ def after_batch(self:RunWriter):
     if not now: return           # closed in the middle of a fit: the next epoch opens another file
     now.step += 1
     self._write('train', dict(loss=self.loss.mean()))
-    self._write('lr', {s: h['lr'] for s,h in zip(STAGES, self.opt.hypers)})
+    self._write('lr', _rates(self))
     if self.iter==0 and self.epoch in (phase.start, now.first): self._mark(phase)
-    if self.iter in (0, self.n_iter-1): self._write('schedule', self._knobs())   # both ends: a line of steps
+    if self.iter in (0, self.n_iter-1):                                     # both ends: a line of steps
+        counts = dict(
+            epoch=self.epoch, stages=len(phase.stages),
+            parameters=_n_learning(self.model))
+        self._write('schedule', counts|_moving(self))
+
+def _n_learning(model): return sum(p.numel() for p in trainable_params(model))
 
 # %% ../../nbs/63_run.monitor.ipynb #af1ceeac
 @patch
 def after_epoch(self:RunWriter):
     now = self.now
     if not now: return
-    for k,v in zip(recorded_names(self.recorder), self.learn.final_record):
+    for k,v in _figures(self).items():
         if v is not None: now.writer.add_scalar(_tag(k), v, now.step)
     self._write('update', update_ratios(now.stages, now.before))
-    if now.probe: self._write_probe()
+    self._write_probe()
     now.writer.flush()
 
 def _tag(name):
@@ -273,27 +278,16 @@ def _tag(name):
     if name.startswith('train_'): return name.replace('_', '/', 1)+'_epoch'
     return 'valid/'+name.removeprefix('valid_')
 
-# %% ../../nbs/63_run.monitor.ipynb #acdf349d
-@patch
-def _knobs(self:RunWriter):
-    "What moves with the epochs, by name"
-    s = self.schedule
-    alpha,smoothing = s.mixing_at(self.epoch)
-    return {
-        'epoch': self.epoch, 'stages': len(s.phase_at(self.epoch).stages),
-        'parameters': _n_learning(self.model), 'size': image_side(self.learn),
-        s.mixing: alpha, 'smoothing': smoothing}
-
-def _n_learning(model): return sum(p.numel() for p in trainable_params(model))
-
 # %% ../../nbs/63_run.monitor.ipynb #8fcf84a1
 @patch
 def _mark(self:RunWriter, phase):
-    now = self.now
-    learn = f"{' '.join(reversed(phase.stages))} learn, {_n_learning(self.model):,} parameters"
-    now.writer.add_text('phase', f"epoch {self.epoch}: **{phase.unfreeze}** ({learn})", now.step)
-    if not has_features(self.learn):
-        now.writer.add_images('batch', small_pictures(self.xb[0], self.dls), now.step)
+    now,stages = self.now,' '.join(reversed(phase.stages))
+    learn = f"{stages} learn, {_n_learning(self.model):,} parameters"
+    text = f"epoch {self.epoch}: **{phase.unfreeze}** ({learn})"
+    now.writer.add_text('phase', text, now.step)
+    if has_features(self.learn): return
+    pictures = small_pictures(self.xb[0], self.dls)
+    now.writer.add_images('batch', pictures, now.step)
 
 # %% ../../nbs/63_run.monitor.ipynb #7414dc4c
 def small_pictures(
@@ -307,7 +301,7 @@ def small_pictures(
     for o in dls.valid.after_batch.fs:
         if isinstance(o, Normalize): x = x*o.std.to(x)+o.mean.to(x)
     low,high = x.min(),x.max()
-    if not 0<=low<=high<=1: x = (x-low)/(high-low).clamp(min=1e-6)
+    if low<0 or high>1: x = (x-low)/(high-low).clamp(min=1e-6)
     scale = min(1, side/min(x.shape[-2:]))
     x = resize_batch(x, [round(o*scale) for o in x.shape[-2:]])
     if x.shape[1] not in (1,3): x = x[:,:1]
@@ -315,19 +309,21 @@ def small_pictures(
 
 # %% ../../nbs/63_run.monitor.ipynb #630f609d
 @patch
-def _probe(self:RunWriter):
+def _probe(self:RunWriter, n=8):
     "Inputs of a few images of the validation set, and nothing random is used up"
-    n = len(self.dls.valid_ds)
-    idxs = torch.linspace(0, n-1, min(n, self.n_probe)).long().tolist()
-    if not idxs: return None
-    dl = self.dls.valid.new(bs=len(idxs), num_workers=0, shuffle=False, drop_last=False, get_idxs=lambda: idxs)
+    last = len(self.dls.valid_ds)-1
+    idxs = torch.linspace(0, last, min(last+1, n)).long().tolist()
+    dl = self.dls.valid.new(
+        bs=n, num_workers=0, shuffle=False, drop_last=False,
+        get_idxs=lambda: idxs)
     with random_kept(): return dl.one_batch()[:self.dls.n_inp]
 
 @patch
 def _write_probe(self:RunWriter):
     now = self.now
-    for name,(*figures,sample) in stage_activations(now.stages, self.model, *now.probe).items():
-        self._write(f'activation/{name}', dict(zip(Activations._fields, figures)))
+    for name,figures in stage_activations(now.stages, self.model, *now.probe).items():
+        sample = figures.pop('sample')
+        self._write(f'activation/{name}', figures)
         if sample.isfinite().all(): now.writer.add_histogram(f'activation/{name}', sample, now.step)
     if self.epoch+1==self.schedule.phase_at(self.epoch).end: self._draw_attention()
 
@@ -348,9 +344,10 @@ def _open_file(self:RunWriter):
     n = len(self.dls.train)
     done = max(self.train_iter, self.epoch*n)                  # batches of this fit; `start_epoch` doesn't count them
     end,began = written_steps(self.folder)
-    begin = min((step-e*n for e,step in began.items()), default=0) if done else end
+    begins = [step-e*n for e,step in began.items()] or [0]     # where the last fit in the folder began
+    step = min(begins)+done if done else end
     self.now = SimpleNamespace(
-        writer=_writer(self.folder, begin+done), step=begin+done-1, stages=get_stages(self.learn),
+        writer=_writer(self.folder, step), step=step-1, stages=get_stages(self.learn),
         probe=self._probe(), first=None if began else self.epoch)
     if not end: self._introduce()
 
@@ -368,7 +365,9 @@ def _introduce(self:RunWriter):
     if not self.hparams: return
     tags = [_tag(o) for o in names]
     tags += [f'test/{o}' for o in names if not o.endswith('_loss')]
-    given = {k: v if isinstance(v, (int,float)) else str(v) for k,v in self.hparams.items()}
+    given = {
+        k: v if isinstance(v, (int,float)) else str(v)
+        for k,v in self.hparams.items()}
     for o in hparams(given, dict.fromkeys(tags, 0)): writer.file_writer.add_summary(o)
 
 # %% ../../nbs/63_run.monitor.ipynb #402b6255
@@ -378,7 +377,8 @@ def write_test_metrics(
 ):
     "Add metrics of the test split to what TensorBoard shows of a run"
     curves = _curves(folder)
-    step = _end(o for k,o in curves.items() if not k.startswith('test/'))   # written again, they take their own place
+    others = [o for k,o in curves.items() if not k.startswith('test/')]
+    step = _end(others)                              # written again, they take their own place
     with _writer(folder, step) as w:
         for k,v in metrics.items():
             if not pd.isna(v): w.add_scalar(f'test/{k}', v, step)
