@@ -5,6 +5,7 @@
 # %% ../../nbs/62_run.checkpoint.ipynb #53ab07b8
 from __future__ import annotations
 import os,pickle,time,zlib
+from copy import deepcopy
 from functools import partial
 from pathlib import Path
 from zipfile import BadZipFile,ZipFile
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 from fastai.callback.core import Callback,CancelFitException
 from fastai.learner import AvgSmoothLoss,Learner,Recorder
-from fastai.torch_core import get_random_states,set_random_states,to_device
+from fastai.torch_core import get_random_states,set_random_states,to_cpu,to_device
 from fastcore.basics import noop,patch,store_attr
 from fastcore.foundation import L
 from torch import Tensor
@@ -22,8 +23,7 @@ from .folder import RunFolder
 from .stopping import Stop
 
 # %% auto #0
-__all__ = ['save_state', 'read_state', 'load_state', 'drop_states', 'learner_state', 'restore_learner', 'Checkpoint',
-           'BestWeights']
+__all__ = ['save_state', 'load_state', 'drop_states', 'learner_state', 'restore_learner', 'Checkpoint', 'BestWeights']
 
 # %% ../../nbs/62_run.checkpoint.ipynb #43d71432
 def plain(o):
@@ -31,7 +31,7 @@ def plain(o):
     if isinstance(o, dict): return {k: plain(v) for k,v in o.items()}
     if isinstance(o, tuple): return tuple(map(plain, o))
     if isinstance(o, (list,L)): return list(map(plain, o))
-    if isinstance(o, Tensor): return o.detach().as_subclass(Tensor)
+    if isinstance(o, Tensor): return o.as_subclass(Tensor)
     return o.tolist() if isinstance(o, (np.generic,np.ndarray)) else o
 
 # %% ../../nbs/62_run.checkpoint.ipynb #ea336929
@@ -53,12 +53,10 @@ _UNREADABLE = (
 def read_state(
     path:str|Path, # A file that `save_state` has written
 ) -> dict:
-    "The state in a file; `ValueError` if it is torn, or none"
-    try:
-        with ZipFile(path) as z: torn = z.testzip()
-        if not torn: return torch.load(path, map_location='cpu', weights_only=True)
-        raise BadZipFile(torn)
-    except _UNREADABLE as e: raise ValueError(f"{path} can't be used: it is torn, or not of this version") from e
+    "The state in a file; one of `_UNREADABLE` if it is torn, or none"
+    with ZipFile(path) as z: torn = z.testzip()
+    if torn: raise BadZipFile(torn)
+    return torch.load(path, map_location='cpu', weights_only=True)
 
 # %% ../../nbs/62_run.checkpoint.ipynb #49c13803
 def load_state(
@@ -68,7 +66,9 @@ def load_state(
     run,notes = RunFolder(folder),[]
     for path in filter(Path.exists, (run.state, run.previous_state)):
         try: state = read_state(path)
-        except ValueError as e: notes,cause = [*notes, str(e)],e
+        except _UNREADABLE as e:
+            cause = e
+            notes.append(f"{path} can't be used: it is torn, or not of this version")
         else:
             if notes: os.replace(path, run.state)        # or the torn one would be kept in its place
             return state,notes
@@ -168,7 +168,7 @@ class Checkpoint(Callback):
 
     def after_batch(self):
         done = self.iter+1 if self.training else len(self.dls.train)     # validation changes nothing
-        is_inside = self.training and self.iter+1<self.n_iter            # the end of the epoch is near, otherwise
+        is_inside = self.training and done<self.n_iter                   # the end of the epoch is near, otherwise
         self._save_if(is_inside, self.seconds, self.epoch, done)
 
     def after_epoch(self):
@@ -219,8 +219,7 @@ class BestWeights(ScheduleCallback):
         value = more_is_better(self.monitor, self.learn.final_record[self.column])
         if self.best<value<np.inf:
             self.best,self.best_epoch = value,self.epoch
-            state = self.model.state_dict()
-            self.weights = {k: v.to('cpu', copy=True) for k,v in state.items()}
+            self.weights = deepcopy(to_cpu(self.model.state_dict()))
         if not self.patience: return
         before = self.schedule.phases[-1].start-1        # its last phase
         if self.epoch-max(self.best_epoch, before)>=self.patience: raise CancelFitException

@@ -175,6 +175,7 @@ def event_files(
 
 def _curves(folder):
     "The points of each curve in the event files of `folder`"
+    if not event_files(folder): return {}
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     log = logging.getLogger('tensorboard')
     level = log.level
@@ -192,7 +193,6 @@ def written_steps(
     folder:str|Path, # With event files or without
 ) -> tuple[int,dict[int,int]]: # The step after the last one, and at which step each epoch of the last fit began
     "What stands in the event files of `folder`"
-    if not event_files(folder): return 0,{}
     curves,began = _curves(folder),{}
     for e in curves.get('schedule/epoch', ()):
         if e.value<max(began, default=0): began = {}                       # another fit
@@ -313,9 +313,7 @@ def _probe(self:RunWriter, n=8):
     "Inputs of a few images of the validation set, and nothing random is used up"
     last = len(self.dls.valid_ds)-1
     idxs = torch.linspace(0, last, min(last+1, n)).long().tolist()
-    dl = self.dls.valid.new(
-        bs=n, num_workers=0, shuffle=False, drop_last=False,
-        get_idxs=lambda: idxs)
+    dl = self.dls.valid.new(bs=n, num_workers=0, get_idxs=lambda: idxs)
     with random_kept(): return dl.one_batch()[:self.dls.n_inp]
 
 @patch
