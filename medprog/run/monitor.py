@@ -313,8 +313,9 @@ def _probe(self:RunWriter, n=8):
     "Inputs of a few images of the validation set, and nothing random is used up"
     last = len(self.dls.valid_ds)-1
     idxs = torch.linspace(0, last, min(last+1, n)).long().tolist()
-    dl = self.dls.valid.new(bs=n, num_workers=0, get_idxs=lambda: idxs)
-    with random_kept(): return dl.one_batch()[:self.dls.n_inp]
+    with random_kept():                                       # a loader draws its seed when it is made
+        dl = self.dls.valid.new(bs=n, num_workers=0, get_idxs=lambda: idxs)
+        return dl.one_batch()[:self.dls.n_inp]
 
 @patch
 def _write_probe(self:RunWriter):
