@@ -36,7 +36,7 @@ from .evaluate.predictions import evaluation_lines,make_predictions,surprise
 from .evaluate.explain import explain_maps,plot_explanations
 from .learner import progressive_learner
 from medprog.run.folder import (
-    check_same, find_run, fingerprint, is_finished, run_folder, RunFacts, RunFolder, schedule_fact,
+    check_recipe, find_run, fingerprint, is_finished, run_folder, RunFacts, RunFolder, schedule_fact,
     write_evaluation)
 from .run.stopping import end_workers_with_run,FiniteLoss,shortage_as_input_error,Stop
 from .run.checkpoint import BestWeights,Checkpoint,drop_states,load_state
@@ -144,6 +144,24 @@ def _plot_looks(learn, preds, attention_after):
     pictures = small_pictures(x, learn.dls, n=len(x), side=160)
     return plot_explanations(pictures, dict(zip(names, maps.values())), titles)
 
+# %% ../nbs/67_train.ipynb #6982b466
+def _finish(run, epoch):
+    "Write predictions, metrics, plots, model and report of what was trained, and say what came out"
+    files,learn = run.files,run.learn
+    preds,valid = (_predictions(learn, run.table, o) for o in ('test','valid'))
+    valid.df.to_csv(files.valid_predictions, index=False)
+    metrics = write_evaluation(run.folder, preds, valid, facts=dict(weights_of_epoch=epoch))
+    _save_picture(plot_history(files.history), files.history_picture)
+    _save_picture(plot_rates(files.history), files.rates_picture)
+    looks = _plot_looks(learn, preds, run.recipe.attention_after)
+    if looks: _save_picture(looks, files.explain_picture)
+    learn.export(files.model.absolute())
+    write_report(run.folder)
+    figures = {k: v['value'] for k,v in metrics.items() if isinstance(v, dict) and 'value' in v}
+    write_test_metrics(run.folder, figures)
+    drop_states(run.folder)
+    run.say(_summary(run, metrics))
+
 # %% ../nbs/67_train.ipynb #19ef2368
 _HEAD = 'epoch   phase  size train_loss valid_loss   auroc      f1 accuracy seconds'
 _EPOCH = ('{epoch:>5} {phase:>7} {size:>5} {train_loss:>10.4f} {valid_loss:>10.4f} '
@@ -172,24 +190,6 @@ def _summary(run, metrics):
         *(f"  {RUN_FILES[k]:<16} {text.format(**RUN_FILES)}" for k,text in _FILES.items()),
         f"\ntensorboard --logdir {run.folder.parent} shows this run beside the others there"])
 
-# %% ../nbs/67_train.ipynb #6982b466
-def _finish(run, epoch):
-    "Write predictions, metrics, plots, model and report of what was trained, and say what came out"
-    files,learn = run.files,run.learn
-    preds,valid = (_predictions(learn, run.table, o) for o in ('test','valid'))
-    valid.df.to_csv(files.valid_predictions, index=False)
-    metrics = write_evaluation(run.folder, preds, valid, facts=dict(weights_of_epoch=epoch))
-    _save_picture(plot_history(files.history), files.history_picture)
-    _save_picture(plot_rates(files.history), files.rates_picture)
-    looks = _plot_looks(learn, preds, run.recipe.attention_after)
-    if looks: _save_picture(looks, files.explain_picture)
-    learn.export(files.model.absolute())
-    write_report(run.folder)
-    figures = {k: v['value'] for k,v in metrics.items() if isinstance(v, dict) and 'value' in v}
-    write_test_metrics(run.folder, figures)
-    drop_states(run.folder)
-    run.say(_summary(run, metrics))
-
 # %% ../nbs/67_train.ipynb #97ff59f6
 _GOES_BY = dict(kept='the statistics that are stored', batch='the batch')
 
@@ -214,6 +214,7 @@ def _fit(run):
     recipe,team,folder = run.recipe,run.team,run.folder
     if not run.state and team.is_main:
         for path in event_files(folder): path.unlink()
+<<<<<<< ours
     best = BestWeights(folder, recipe.monitor, recipe.patience)
     writer = RunWriter(folder, _hparams(run))
     asked = f"stopped, and saved in {folder}; the same command with --name {folder.name} --resume goes on"
@@ -223,6 +224,16 @@ def _fit(run):
         try:
             with ckpt.begin()(run.learn): run.learn.fit_progressive(
                 recipe.epochs, run.schedule, statistics=run.schedule.statistics,
+=======
+    best = BestWeights(recipe.monitor, recipe.patience)
+    writer = RunWriter(folder, _hparams(recipe, schedule, learn))
+    with (Stop() if team.n==1 else StopTogether(team)) as stop:
+        ckpt = (Checkpoint if team.is_main else Follower)(folder, run.state, recipe.checkpoint_minutes, stop)
+        cbs = [ckpt, *_callbacks(run, best, writer)]
+        try:
+            learn.fit_progressive(
+                recipe.epochs, schedule, statistics=schedule.statistics,
+>>>>>>> theirs
                 wd=recipe.weight_decay, monitor=recipe.monitor, cbs=cbs)
         finally: writer.close()
     return best.load(run.learn) if recipe.keep=='best' and team.is_main else None
@@ -245,7 +256,7 @@ def _callbacks(run, best, writer):
 def _take_up(run):
     "What a run that was begun had found out, and its state, if it has them"
     if not run.files.recipe.is_file(): return RunFacts(),None
-    facts = check_same(run.recipe, run.folder, run.table)
+    facts = check_recipe(run.recipe, run.folder, run.table)
     state,notes = load_state(run.folder)
     at = state['at'] if state else dict(epoch=0, batch=0)
     was,n = facts.processes,run.team.n

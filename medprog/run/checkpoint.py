@@ -5,15 +5,16 @@
 # %% ../../nbs/62_run.checkpoint.ipynb #53ab07b8
 from __future__ import annotations
 import os,pickle,time,zlib
-from contextlib import contextmanager
+from copy import deepcopy
 from functools import partial
 from pathlib import Path
+from zipfile import BadZipFile,ZipFile
 import numpy as np
 import torch
-from fastai.callback.core import Callback,CancelEpochException,CancelFitException
-from fastai.learner import Learner,Recorder
-from fastai.torch_core import get_random_states,set_random_states,to_device
-from fastcore.basics import noop,patch
+from fastai.callback.core import Callback,CancelFitException
+from fastai.learner import AvgSmoothLoss,Learner,Recorder
+from fastai.torch_core import get_random_states,set_random_states,to_cpu,to_device
+from fastcore.basics import noop,patch,store_attr
 from fastcore.foundation import L
 from torch import Tensor
 from ..core import InputError,writing
@@ -22,78 +23,52 @@ from .folder import RunFolder
 from .stopping import Stop
 
 # %% auto #0
-__all__ = ['save_state', 'load_state', 'drop_states', 'learner_state', 'restore_learner', 'fit_from', 'begin_of_fit',
-           'Checkpoint', 'BestWeights']
+__all__ = ['save_state', 'load_state', 'drop_states', 'learner_state', 'restore_learner', 'Checkpoint', 'BestWeights']
 
 # %% ../../nbs/62_run.checkpoint.ipynb #43d71432
-_MAGIC = b'medprog checkpoint 2\n'
-_HEAD = len(_MAGIC)+9                                    # eight digits of the checksum and a new line
-
-def _plain(o):
-    "`o` without numpy's numbers and arrays, which can't be read with `weights_only`"
-    if isinstance(o, dict): return {_plain(k): _plain(v) for k,v in o.items()}
-    for kind in (tuple, list):
-        if isinstance(o, kind): return kind(map(_plain, o))
+def plain(o):
+    "`o` as tensors, numbers, text, and tuples, lists and dicts of them"
+    if isinstance(o, dict): return {k: plain(v) for k,v in o.items()}
+    if isinstance(o, tuple): return tuple(map(plain, o))
+    if isinstance(o, (list,L)): return list(map(plain, o))
+    if isinstance(o, Tensor): return o.as_subclass(Tensor)
     return o.tolist() if isinstance(o, (np.generic,np.ndarray)) else o
 
-class _Summed:
-    "Hands on what is written to file `f`, and sums it up"
-    def __init__(self, f): self.f,self.sum,self.error = f,0,None
-    def flush(self): self.f.flush()
-    def write(self, data):
-        if self.error: return len(data)
-        try: self.f.write(data)
-        except BaseException as e: self.error = e        # for later: torch would put one of its own in its place
-        self.sum = zlib.crc32(data, self.sum)
-        return len(data)
-
 # %% ../../nbs/62_run.checkpoint.ipynb #ea336929
-def pack(
-    state:dict, # Of tensors, numbers, text, and lists, tuples and dicts of them
-    path:str|Path, # The file to write
-):
-    "Write a state with its checksum in front"
-    with open(path, 'wb') as f:
-        f.write(_MAGIC+bytes(_HEAD-len(_MAGIC)))
-        torch.save(_plain(state), out := _Summed(f))
-        if out.error: raise out.error
-        f.seek(len(_MAGIC))
-        f.write(b'%08x\n' % out.sum)
-
-# %% ../../nbs/62_run.checkpoint.ipynb #c3d821fc
-def unpack(
-    path:str|Path, # A file that `pack` has written
-) -> dict:
-    "The state in a file; `ValueError` if it is torn or of another version"
-    with open(path, 'rb') as f:
-        if f.read(len(_MAGIC))!=_MAGIC: raise ValueError('it is of another version, or no checkpoint')
-        said,found = f.read(_HEAD-len(_MAGIC)),0
-        for data in iter(partial(f.read, 2**20), b''): found = zlib.crc32(data, found)
-        if said!=b'%08x\n' % found: raise ValueError('it is torn')
-        f.seek(_HEAD)
-        return torch.load(f, map_location='cpu', weights_only=True)
-
-# %% ../../nbs/62_run.checkpoint.ipynb #f9dbc5ac
 def save_state(
     folder:str|Path, # The run's
-    state:dict, # As `pack` takes it
+    state:dict, # Of tensors, numbers, text, and lists, tuples and dicts of them
 ):
     "Write the checkpoint of a run, and keep the one before"
     run = RunFolder(folder)
-    with writing(run.state, run.previous_state) as part: pack(state, part)
+    with writing(run.state, run.previous_state) as part, part.open('wb') as f:
+        try: torch.save(plain(state), f)
+        except RuntimeError as e: raise e.__context__ or e from e  # the disk's, which torch hides
+
+# %% ../../nbs/62_run.checkpoint.ipynb #c3d821fc
+_UNREADABLE = (
+    BadZipFile, zlib.error, pickle.UnpicklingError,
+    OSError, EOFError, ValueError, RuntimeError)         # what ZipFile and torch raise for a file of any content
+
+def read_state(
+    path:str|Path, # A file that `save_state` has written
+) -> dict:
+    "The state in a file; one of `_UNREADABLE` if it is torn, or none"
+    with ZipFile(path) as z: torn = z.testzip()
+    if torn: raise BadZipFile(torn)
+    return torch.load(path, map_location='cpu', weights_only=True)
 
 # %% ../../nbs/62_run.checkpoint.ipynb #49c13803
 def load_state(
     folder:str|Path, # The run's
 ) -> tuple[dict|None,list[str]]: # The newest that can be read, None if there is none; and what to tell the user
     "Read the checkpoint of a run; `InputError` if there are some and none can be read"
-    run,notes,cause = RunFolder(folder),[],None
-    for path in (run.state, run.previous_state):
-        try: state = unpack(path)
-        except FileNotFoundError: continue
-        except (OSError, ValueError, RuntimeError, pickle.UnpicklingError) as e:
-            notes.append(f"{path} can't be used: {e}")
+    run,notes = RunFolder(folder),[]
+    for path in filter(Path.exists, (run.state, run.previous_state)):
+        try: state = read_state(path)
+        except _UNREADABLE as e:
             cause = e
+            notes.append(f"{path} can't be used: it is torn, or not of this version")
         else:
             if notes: os.replace(path, run.state)        # or the torn one would be kept in its place
             return state,notes
@@ -104,30 +79,28 @@ def load_state(
 def drop_states(
     folder:str|Path, # Of a run that has come to its end
 ):
-    "Remove what only an unfinished run needs, the last state before the weights that it asks for"
+    "Remove what only an unfinished run needs"
     run = RunFolder(folder)
-    for path in (run.previous_state, run.state, *run.path.glob(_BEST)): path.unlink(missing_ok=True)
-
-_BEST = 'checkpoint-best-*.pt'                           # the best weights, by their epoch
+    for path in (run.previous_state, run.state): path.unlink(missing_ok=True)
 
 # %% ../../nbs/62_run.checkpoint.ipynb #51701c00
-_RECORDED = ('lrs','losses','iters')                     # lists of the recorder, a number a batch
+Recorder.state_attrs = ('lrs','losses','iters','values')
+AvgSmoothLoss.state_attrs = ('count','val')
+
+def _keepers(learn):
+    "What remembers something beyond a batch, by the name of its class"
+    objects = [*learn.cbs, learn.recorder.smooth_loss]
+    return {type(o).__name__: o for o in objects if hasattr(o, 'state_attrs')}
 
 def learner_state(
     learn:Learner, # In a fit
-) -> dict: # Of what `pack` takes
-    "Weights, optimizer, recorder and what the callbacks keep"
-    opt,rec = learn.opt.state_dict(),learn.recorder
-    recorder = {k: _numbers(getattr(rec, k)) for k in _RECORDED}
-    count,smooth = rec.smooth_loss.count,rec.smooth_loss.val.as_subclass(Tensor)
-    return dict(
-        model={k: v.detach() for k,v in learn.model.state_dict().items()},
-        opt={k: list(map(dict, opt[k])) for k in ('state','hypers')},
-        recorder=dict(recorder, values=list(map(_numbers, rec.values)), count=count, smooth=smooth),
-        kept={type(cb).__name__: _kept(cb) for cb in learn.cbs if hasattr(cb, 'state_attrs')})
-
-def _numbers(row): return [float(x) if isinstance(x, Tensor) else x for x in row]
-def _kept(cb): return {k: getattr(cb, k, None) for k in cb.state_attrs}
+) -> dict: # Of what `save_state` takes
+    "Weights, optimizer, and what recorder and callbacks keep"
+    kept = {
+        name: {k: getattr(o, k, None) for k in o.state_attrs}
+        for name,o in _keepers(learn).items()}
+    kept['Recorder']['losses'] = list(map(float, learn.recorder.losses))     # as tensors they take long to write
+    return dict(model=learn.model.state_dict(), opt=learn.opt.state_dict(), kept=kept)
 
 # %% ../../nbs/62_run.checkpoint.ipynb #1e32bd2b
 def restore_learner(
@@ -136,51 +109,30 @@ def restore_learner(
 ):
     "Make a learner what it was"
     learn.model.load_state_dict(state['model'])
-    params,opt = learn.opt.all_params(),state['opt']
-    moments = [to_device(o, p.device) for o,(p,*_) in zip(opt['state'], params)]
-    learn.opt.load_state_dict(dict(state=moments, hypers=L(opt['hypers'])))
-    _restore_recorder(learn.recorder, state['recorder'])
-    for cb in learn.cbs:
-        for k,v in state['kept'].get(type(cb).__name__, {}).items(): setattr(cb, k, v)
-
-def _restore_recorder(rec, was):
-    for k in _RECORDED: setattr(rec, k, was[k])
-    rec.values = [L(row) for row in was['values']]
-    rec.smooth_loss.count = was['count']
-    rec.smooth_loss.val = was['smooth']
-
-# %% ../../nbs/62_run.checkpoint.ipynb #f27a2a6c
-def set_random_state(
-    state:dict, # As fastai's `get_random_states` gave it; what numpy has may be lists
-):
-    "Put the state of all random numbers back"
-    set_random_states(**state)
+    learn.opt.load_state_dict(to_device(state['opt'], learn.dls.device))
+    for name,o in _keepers(learn).items():
+        for k,v in state['kept'].get(name, {}).items(): setattr(o, k, v)
 
 # %% ../../nbs/62_run.checkpoint.ipynb #23032716
-@contextmanager
-def fit_from(
-    learn:Learner,
+def begin_at(
+    learn:Learner, # At the beginning of a fit
     epoch:int, # The first
-    batch:int=0, # The first of that epoch
-    random:dict|None=None, # State of all random numbers before that batch; this and the next are needed inside an epoch
-    pct_train:float=0., # Of the whole training, as fastai had counted it
+    batch:int, # The first of that epoch
+    **at, # Counts and random numbers before that batch, as the checkpoint has them
 ):
-    "Let a fit of `learn` inside the block begin at a batch of an epoch"
-    learn.begins = epoch,batch
-    learn._do_fit = partial(_rest_of_fit, learn, epoch)
-    if batch: learn.all_batches = partial(_rest_of_epoch, learn, batch, random=random, pct_train=pct_train)
-    try: yield
-    finally:
-        for k in ('begins', '_do_fit', 'all_batches'): learn.__dict__.pop(k, None)
-
-def _rest_of_fit(learn, epoch):
+    "Let a fit of `learn` begin at a batch of an epoch"
+    learn.train_iter = at['train_iter']
+    learn._with_events = partial(_from_epoch, learn, epoch)
+    if batch: learn.all_batches = partial(_rest_of_epoch, learn, batch, **at)
     bar = getattr(getattr(learn, 'progress', None), 'mbar', None)
     if bar: bar.update(0)                                 # it takes its time from there
-    for e in range(epoch, learn.n_epoch):
-        learn.epoch = e
-        learn._with_events(learn._do_epoch, 'epoch', CancelEpochException)
 
-def _rest_of_epoch(learn, batch, random, pct_train):
+def _from_epoch(learn, epoch, *args):
+    if learn.epoch<epoch: return
+    del learn._with_events
+    learn._with_events(*args)
+
+def _rest_of_epoch(learn, batch, random, pct_train, train_iter):
     del learn.all_batches                                 # this once; validation and the next epochs are as ever
     learn.n_iter,dl = len(learn.dl),learn.dls.train
     get_idxs = dl.get_idxs
@@ -188,22 +140,15 @@ def _rest_of_epoch(learn, batch, random, pct_train):
     try:
         batches = iter(learn.dl)
         next(batches)
-        set_random_state(random)
+        set_random_states(**random)
         learn.pct_train = pct_train
         for i,b in enumerate(batches, batch): learn.one_batch(i, b)
     finally: del dl.get_idxs
 
-# %% ../../nbs/62_run.checkpoint.ipynb #5a2aa6f6
-def begin_of_fit(
-    learn:Learner, # In a fit
-) -> tuple[int,int]: # Epoch and batch
-    "Where a fit begins: at the very beginning, if it isn't one of `fit_from`"
-    return getattr(learn, 'begins', (0, 0))
-
 # %% ../../nbs/62_run.checkpoint.ipynb #1bada547
 class Checkpoint(Callback):
     "Writes the state of a fit into the folder of its run, and takes it up from there"
-    order = Recorder.order+11   # all others have done what they do with a batch or an epoch
+    order = Recorder.order+11   # all others have done what they do with a batch or an epoch, or before the fit
 
     def __init__(self,
         folder:str|Path, # The run's
@@ -211,38 +156,35 @@ class Checkpoint(Callback):
         minutes:float=10., # Save after so many at the latest, inside an epoch, too; 0: after each batch
         stop:Stop|None=None, # Tells whether somebody asked to stop
     ):
-        self.folder,self.state = Path(folder),state
-        self.seconds = 60*minutes
-        self.stop = stop or Stop()
+        store_attr()
+        self.seconds,self.stop = 60*minutes,stop or Stop()
 
     def before_fit(self):
         self.run = is_fit(self.learn)
-        if self.run and self.state: restore_learner(self.learn, self.state)
+        if self.run and self.state:
+            restore_learner(self.learn, self.state)
+            begin_at(self.learn, **self.state['at'])
         self.state,self.saved,self.wait = None,time.monotonic(),0.       # the first epoch is saved
 
     def after_batch(self):
         done = self.iter+1 if self.training else len(self.dls.train)     # validation changes nothing
-        is_inside = self.training and self.iter+1<self.n_iter            # the end of the epoch is near, otherwise
-        is_due = is_inside and self._passed(self.seconds)
-        self._save_if(is_due, self.epoch, done)
+        is_inside = self.training and done<self.n_iter                   # the end of the epoch is near, otherwise
+        self._save_if(is_inside, self.seconds, self.epoch, done)
 
     def after_epoch(self):
-        done,seconds = self.epoch+1,min(self.wait, self.seconds)
-        is_due = done<self.n_epoch and self._passed(seconds)             # the end of the fit is near, otherwise
-        self._save_if(is_due, done)
+        done = self.epoch+1
+        is_inside = done<self.n_epoch                                    # the end of the fit is near, otherwise
+        self._save_if(is_inside, min(self.wait, self.seconds), done)
 
-    def after_fit(self): self._save(self.n_epoch)
-    def _passed(self, seconds): return time.monotonic()-self.saved>=seconds
-
-    def begin(self):
-        "A context in which a fit of a learner begins where the state says; to be called before the fit"
-        at = self.state['at'] if self.state else dict(epoch=0)
-        return partial(fit_from, **at)
+    def after_fit(self):
+        vars(self.learn).pop('_with_events', None)                       # there was no epoch left
+        self._save(self.n_epoch)
 
 # %% ../../nbs/62_run.checkpoint.ipynb #083747c5
 @patch
-def _save_if(self:Checkpoint, is_due, epoch, batch=0):
+def _save_if(self:Checkpoint, is_inside, seconds, epoch, batch=0):
     asked = self.stop.signal is not None                 # once an event: a team's processes ask each other
+    is_due = is_inside and time.monotonic()-self.saved>=seconds
     if asked or is_due: self._save(epoch, batch)
     if asked: raise self.stop.error()
 
@@ -250,25 +192,24 @@ def _save_if(self:Checkpoint, is_due, epoch, batch=0):
 def _save(self:Checkpoint, epoch, batch=0):
     start = time.monotonic()
     for cb in self.learn.cbs: getattr(cb, 'flush', noop)()
-    random = get_random_states() if batch else None
-    at = dict(epoch=epoch, batch=batch, random=random, pct_train=self.pct_train)
+    at = dict(
+        epoch=epoch, batch=batch, random=get_random_states() if batch else None,
+        pct_train=self.pct_train, train_iter=self.train_iter)
     save_state(self.folder, dict(at=at, **learner_state(self.learn)))
     self.saved = time.monotonic()
     self.wait = 20*(self.saved-start)
 
 # %% ../../nbs/62_run.checkpoint.ipynb #7238274a
 class BestWeights(ScheduleCallback):
-    "Keeps the weights of the best epoch, and has them in the folder of the run when a checkpoint asks for them"
-    order,state_attrs = Recorder.order+2,('best','best_epoch','saved')   # before the checkpoint, which has them
+    "Keeps the weights of the best epoch"
+    order,state_attrs = Recorder.order+2,('best','best_epoch','weights')   # before the checkpoint, which has them
 
     def __init__(self,
-        folder:str|Path, # Of the run
         monitor:str='auroc', # A metric, or valid_loss
         patience:int|None=None, # Epochs of the last phase without a better one that end the fit
     ):
-        self.folder,self.monitor,self.patience = Path(folder),monitor,patience
-        self.best,self.best_epoch,self.saved = None,None,[]  # value, its epoch, those that the last states ask for
-        self.weights,self.is_new = None,False                      # of the best epoch if it was in this fit; only here?
+        store_attr()
+        self.best,self.best_epoch,self.weights = -np.inf,-1,None   # value, its epoch, and what the network had then
 
     def before_fit(self):
         if self.patience: super().before_fit()           # its last phase is the schedule's
@@ -276,41 +217,17 @@ class BestWeights(ScheduleCallback):
 
     def after_epoch(self):
         value = more_is_better(self.monitor, self.learn.final_record[self.column])
-        if np.isfinite(value) and (self.best is None or value>self.best): self._keep(value)
-        if self.patience and self._waited()>=self.patience: raise CancelFitException
-
-    def _keep(self, value):
-        self.best,self.best_epoch,self.is_new = value,self.epoch,True
-        state = self.model.state_dict()
-        self.weights = {k: v.detach().to('cpu', copy=True) for k,v in state.items()}
-
-    def _waited(self):
-        "Epochs of the last phase since the best one"
-        best = -1 if self.best_epoch is None else self.best_epoch
-        before = self.schedule.phases[-1].start-1
-        return self.epoch-max(best, before)
+        if self.best<value<np.inf:
+            self.best,self.best_epoch = value,self.epoch
+            self.weights = deepcopy(to_cpu(self.model.state_dict()))
+        if not self.patience: return
+        before = self.schedule.phases[-1].start-1        # its last phase
+        if self.epoch-max(self.best_epoch, before)>=self.patience: raise CancelFitException
 
     def load(self,
         learn:Learner, # After the fit
     ) -> int|None: # The epoch; None if there was no best one
         "Give a learner the best weights"
-        if self.best_epoch is None: return None
-        path = _best_file(self.folder, self.best_epoch)
-        learn.model.load_state_dict(self.weights or unpack(path)['model'])
+        if not self.weights: return None
+        learn.model.load_state_dict(self.weights)
         return self.best_epoch
-
-# %% ../../nbs/62_run.checkpoint.ipynb #aa74a0cc
-@patch
-def flush(self:BestWeights):
-    "What the state that is about to be written asks for is on the disk then"
-    if self.best_epoch is None: return
-    if self.is_new:
-        path = _best_file(self.folder, self.best_epoch)
-        with writing(path) as part: pack(dict(model=self.weights), part)
-    self.is_new = False
-    self.saved = [*self.saved[-2:], self.best_epoch]
-    wanted = [_best_file(self.folder, e) for e in self.saved]
-    for path in self.folder.glob(_BEST):
-        if path not in wanted: path.unlink()
-
-def _best_file(folder, epoch): return folder/_BEST.replace('*', str(epoch))

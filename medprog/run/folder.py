@@ -5,7 +5,7 @@
 # %% ../../nbs/60_run.folder.ipynb #f44a43ea
 from __future__ import annotations
 import hashlib,json
-from dataclasses import dataclass,replace,asdict,fields
+from dataclasses import dataclass,replace
 from itertools import count,takewhile
 from pathlib import Path
 import matplotlib.pyplot as plt
@@ -19,7 +19,7 @@ from ..evaluate.predictions import (
 
 # %% auto #0
 __all__ = ['RunFolder', 'RunFacts', 'schedule_fact', 'run_name', 'run_folder', 'find_run', 'is_finished', 'fingerprint',
-           'differing', 'check_recipe', 'check_same', 'write_evaluation']
+           'differing', 'check_recipe', 'write_evaluation']
 
 # %% ../../nbs/60_run.folder.ipynb #75724d7d
 class RunFolder:
@@ -62,7 +62,7 @@ class RunFacts:
 
     def to_dict(self) -> dict:
         "The table, as `Recipe.to_toml` takes it: without what isn't known"
-        return {k: v for k,v in asdict(self).items() if v is not None}
+        return {k: v for k,v in vars(self).items() if v is not None}
 
     @classmethod
     def from_toml(cls,
@@ -70,12 +70,11 @@ class RunFacts:
         name:str='recipe', # What to call it in an error
     ) -> RunFacts: # Without entries that nobody knows
         "What the run of this recipe found out"
-        table = read_toml(text, name).get('made')
-        if not isinstance(table, dict): return cls()
-        known = {f.name for f in fields(cls)}&set(table)
-        return cls(**{k: _fixed(table[k]) for k in known})
-
-def _fixed(o): return tuple(o) if isinstance(o, list) else o
+        made = read_toml(text, name).get('made')
+        if not isinstance(made, dict): return cls()
+        return cls(**{
+            k: tuple(v) if isinstance(v, list) else v
+            for k,v in made.items() if k in cls.__annotations__})
 
 # %% ../../nbs/60_run.folder.ipynb #d07ac898
 def schedule_fact(
@@ -109,14 +108,8 @@ def run_name(
     recipe:Recipe,
     source:str, # What the data is called
 ) -> str:
-    "The name of a run: the given one, or one that says what the run is"
+    "The name of a run: the given one, or one that says what the run is, and what it adds to its strategy"
     if recipe.name: return recipe.name
-    strategy = Path(recipe.progressive_strategy).stem
-    what = [source, recipe.arch, strategy, *_extras(recipe)]
-    return '-'.join([*what, str(recipe.epochs), f'seed{recipe.seed}'])
-
-def _extras(recipe):
-    "Short names of what `recipe` adds to its strategy"
     s,own = recipe.schedule,get_schedule(recipe.progressive_strategy)
     added = {
         recipe.attention_type: recipe.attention_type!='none',
@@ -126,7 +119,10 @@ def _extras(recipe):
         'weighted': recipe.class_weights!='none',
         f'split{recipe.split_seed}': recipe.split_seed is not None,
         'resplit': recipe.resplit}
-    return [k for k,is_added in added.items() if is_added]
+    return '-'.join([
+        source, recipe.arch, Path(recipe.progressive_strategy).stem,
+        *(k for k,is_added in added.items() if is_added),
+        str(recipe.epochs), f'seed{recipe.seed}'])
 
 # %% ../../nbs/60_run.folder.ipynb #90dc970d
 def _possible_folders(recipe, source):
@@ -189,16 +185,19 @@ def differing(
 def check_recipe(
     recipe:Recipe, # Of the run that is wanted
     folder:Path, # With a `recipe.toml`
+    table:ImageTable|None=None, # Of its images, if they are to be the same
 ) -> RunFacts: # What the run had found out
-    "An `InputError` if the run in `folder` has another recipe"
+    "An `InputError` if the run in `folder` is another one"
     run = RunFolder(folder)
     was,facts = run.read_recipe(),run.facts()
-    differ = [
+    why = '; '.join(
         f"{k} was {getattr(was, k)!r} and now is {getattr(recipe, k)!r}"
-        for k in differing(was, recipe)]
-    if differ: raise _another(folder, '; '.join(differ))
-    if _schedule_now(recipe, facts)!=facts.schedule:
-        raise _another(folder, f"the strategy {recipe.progressive_strategy} has changed since")
+        for k in differing(was, recipe))
+    if not why and _schedule_now(recipe, facts)!=facts.schedule:
+        why = f"the strategy {recipe.progressive_strategy} has changed since"
+    if not why and table and fingerprint(table)!=facts.fingerprint:
+        why = f"the images, labels or splits of {recipe.data} have changed since"
+    if why: raise InputError(f"{folder} belongs to another recipe: {why}; give what it had, or another --name")
     return facts
 
 def _schedule_now(recipe, facts):
@@ -206,21 +205,6 @@ def _schedule_now(recipe, facts):
     decided = (facts.schedule or {}).get('statistics')
     s = replace(recipe, statistics=recipe.statistics or decided).schedule
     return schedule_fact(replace(s, size=facts.size, lr=facts.lr or s.lr))
-
-def _another(folder, why):
-    return InputError(f"{folder} belongs to another recipe: {why}; give what it had, or another --name")
-
-# %% ../../nbs/60_run.folder.ipynb #af83f752
-def check_same(
-    recipe:Recipe, # Of the run that wants to go on
-    folder:Path, # With a `recipe.toml`
-    table:ImageTable, # Of its images
-) -> RunFacts: # What the run had found out
-    "An `InputError` if the run in `folder` is another one"
-    facts = check_recipe(recipe, folder)
-    if fingerprint(table)!=facts.fingerprint:
-        raise _another(folder, f"the images, labels or splits of {recipe.data} have changed since")
-    return facts
 
 # %% ../../nbs/60_run.folder.ipynb #3fb88e52
 def write_evaluation(

@@ -6,9 +6,9 @@
 from __future__ import annotations
 import csv,logging,time
 from contextlib import contextmanager
-from dataclasses import dataclass,field
+from itertools import pairwise
 from pathlib import Path
-from typing import Any,NamedTuple
+from types import SimpleNamespace
 from collections.abc import Callable
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -17,74 +17,76 @@ from fastai.callback.hook import hook_outputs
 from fastai.data.core import DataLoaders
 from fastai.data.transforms import Normalize
 from fastai.learner import Recorder
-from fastai.torch_core import rank_distrib,to_device,trainable_params
-from fastcore.basics import noop,patch
+from fastai.torch_core import rank_distrib,trainable_params
+from fastcore.basics import noop,patch,store_attr
 from torch import Tensor,nn
 from ..core import writing
-from ..schedule import Phase,STAGES
+from ..schedule import STAGES
 from ..torch_core import evaluating,random_kept,resize_batch
 from ..network.attention import spatial_maps
 from ..network.stages import get_stages,Stage
 from ..callback.core import recorded_names,ScheduleCallback
 from ..callback.resize import has_features,image_side
 from ..evaluate.explain import overlay
-from .checkpoint import begin_of_fit
 
 # %% auto #0
-__all__ = ['History', 'plot_history', 'plot_rates', 'undisturbed', 'Activations', 'stage_activations', 'update_ratios',
-           'event_files', 'written_steps', 'RunWriter', 'small_pictures', 'write_test_metrics']
+__all__ = ['History', 'plot_history', 'plot_rates', 'undisturbed', 'stage_activations', 'update_ratios', 'event_files',
+           'written_steps', 'RunWriter', 'small_pictures', 'write_test_metrics']
 
 # %% ../../nbs/63_run.monitor.ipynb #fbf8858a
+def _moving(cb):
+    "What moves with the epochs, by name, as the batch of a callback has it"
+    s = cb.schedule
+    alpha,smoothing = s.mixing_at(cb.epoch)
+    return {'size': image_side(cb.learn), s.mixing: alpha, 'smoothing': smoothing}
+
+def _figures(cb):
+    "Losses and metrics of the epoch, by name"
+    return dict(zip(recorded_names(cb.recorder), cb.learn.final_record))
+
+def _rates(cb): return {s: h['lr'] for s,h in zip(STAGES, cb.opt.hypers)}
+
 class History(ScheduleCallback):
     "Writes a row of `history.csv` after each epoch, and hands it to `show`"
     order = Recorder.order+1   # the recorder has the losses and metrics of the epoch
-    state_attrs = ('rows','size','lrs')   # what a checkpoint has of it
+    state_attrs = ('rows','moving','rates')   # what a checkpoint has of it
 
     def __init__(self,
         path:str|Path, # The file to write
         show:Callable=noop, # Called with each row, a dict
     ):
-        self.path,self.show = Path(path),show
+        store_attr()
 
-    def start(self):
-        self.columns = [
-            'epoch', 'phase', *recorded_names(self.recorder),
-            'size', self.schedule.mixing, 'smoothing', 'seconds', *(f'lr_{s}' for s in STAGES)]
-        self.rows = []
-        if begin_of_fit(self.learn)==(0, 0): self._write_rows()
-
+    def start(self): self.rows = []
     def before_epoch(self): self.began = time.perf_counter()
-    def after_batch(self):
-        if not self.training: return
-        self.size = image_side(self.learn)
-        self.lrs = [h['lr'] for h in self.opt.hypers]
+    def after_batch(self): self.moving,self.rates = _moving(self),_rates(self)
 
     def after_epoch(self):
-        self.rows.append([
-            self.epoch, self.schedule.phase_at(self.epoch).unfreeze, *self.learn.final_record,
-            self.size, *self.schedule.mixing_at(self.epoch),
-            time.perf_counter()-self.began, *self.lrs])
-        self._write_rows()
-        self.show(dict(zip(self.columns, self.rows[-1])))
+        self.rows.append({
+            'epoch': self.epoch, 'phase': self.schedule.phase_at(self.epoch).unfreeze,
+            **_figures(self), **self.moving, 'seconds': time.perf_counter()-self.began,
+            **{f'lr_{s}': rate for s,rate in self.rates.items()}})
+        self.after_fit()
+        self.show(self.rows[-1])
 
-    def after_fit(self): self._write_rows()
-
-    def _write_rows(self):
+    def after_fit(self):
         "The whole file, which is whole at any moment"
         with writing(self.path, sync=False) as part, part.open('w', newline='', encoding='utf-8') as f:
-            csv.writer(f).writerows([self.columns, *self.rows])
+            csv.writer(f).writerows([
+                *self.rows[:1], *map(dict.values, self.rows)])                  # the keys of one are the columns
 
 # %% ../../nbs/63_run.monitor.ipynb #4a7d7f95
-def _phases_behind(ax, df):
-    "Shade and name the phases of a history behind what `ax` shows"
-    number = (df.phase!=df.phase.shift()).cumsum()
-    for i,(_,rows) in enumerate(df.groupby(number)):
-        start,end = rows.epoch.min(),rows.epoch.max()+1
-        ax.axvspan(start, end, color='.93' if i%2 else '.98', zorder=-1)
+def _draw(ax, df, curves, style='-'):
+    "Columns of a history over its epochs, with the phases shaded and named behind them"
+    ax.plot(df.index+1, curves, style, label=list(curves))
+    starts = df.index[df.phase!=df.phase.shift()]
+    end = df.index.max()+1
+    for i,(a,b) in enumerate(pairwise([*starts, end])):
+        ax.axvspan(a, b, color='.93' if i%2 else '.98', zorder=-1)
         ax.text(
-            (start+end)/2, 1.01, rows.phase.iloc[0],
+            (a+b)/2, 1.01, df.phase[a],
             transform=ax.get_xaxis_transform(), ha='center', fontsize=8)
-    ax.set(xlabel='epochs', xlim=(0, df.epoch.max()+1))
+    ax.set(xlabel='epochs', xlim=(0, end))
     ax.legend(fontsize=8)
 
 # %% ../../nbs/63_run.monitor.ipynb #37f32997
@@ -93,13 +95,13 @@ def plot_history(
     metrics:tuple[str,...]=('auroc',), # Drawn on the right, those that are there
 ) -> plt.Figure:
     "Losses and metrics over the epochs, with the phases shaded and named"
-    df = pd.read_csv(history)
-    fig,axs = plt.subplots(1, 2, figsize=(10,2.8), layout='constrained')
-    ends = df.epoch+1
-    for k in ('train_loss','valid_loss'): axs[0].plot(ends, df[k], label=k.replace('_', ' '))
-    for k in df.columns.intersection(metrics): axs[1].plot(ends, df[k], label=k)
-    for ax in axs: _phases_behind(ax, df)
-    axs[0].set_ylabel('loss')
+    df = pd.read_csv(history, index_col='epoch')
+    fig,(left,right) = plt.subplots(
+        1, 2, figsize=(10,2.8), layout='constrained')
+    losses = df[['train_loss','valid_loss']]
+    _draw(left, df, losses.rename(columns=lambda k: k.replace('_', ' ')))
+    _draw(right, df, df[df.columns.intersection(metrics)])
+    left.set_ylabel('loss')
     return fig
 
 # %% ../../nbs/63_run.monitor.ipynb #8c21bade
@@ -107,13 +109,12 @@ def plot_rates(
     history:str|Path, # A `history.csv`
 ) -> plt.Figure:
     "The learning rate of each stage over the epochs, with the phases shaded and named"
-    df = pd.read_csv(history)
+    df = pd.read_csv(history, index_col='epoch')
     fig,ax = plt.subplots(figsize=(7,2.8), layout='constrained')
-    for s in reversed(STAGES):
-        rates = df[f'lr_{s}']
-        ax.plot(df.epoch+1, rates.where(rates>0), '.-', label=s)
+    rates = df[[f'lr_{s}' for s in reversed(STAGES)]]
+    rates = rates.rename(columns=lambda k: k.removeprefix('lr_'))
     ax.set(yscale='log', ylabel='learning rate')
-    _phases_behind(ax, df)
+    _draw(ax, df, rates.where(rates>0), '.-')
     return fig
 
 # %% ../../nbs/63_run.monitor.ipynb #61234dc6
@@ -125,28 +126,22 @@ def undisturbed(
     with random_kept(), evaluating(model): yield model
 
 # %% ../../nbs/63_run.monitor.ipynb #f557cb13
-class Activations(NamedTuple):
-    "What a stage puts out for a batch"
-    mean:float # Over images, channels and places
-    spread:float # Standard deviation
-    dead:float # Share of the channels that are the same everywhere
-    sample:Tensor # Some of the values, evenly taken
-
-def _activations(out, n=10_000):
+def _activations(out):
     out = out.as_subclass(Tensor).float()
-    units = (out.movedim(1, -1) if out.ndim==4 else out).flatten(0, -2)      # (images and places, channels)
-    dead = (units.amax(0)==units.amin(0)).float().mean()
-    step = out.numel()//n|1
-    return Activations(
-        float(out.mean()), float(out.std()), float(dead),
-        out.flatten()[::step].cpu())
+    units = out.movedim(1, -1) if out.ndim==4 else out
+    units = units.flatten(0, -2)                                             # (images and places, channels)
+    dead = units.amax(0)==units.amin(0)
+    step = out.numel()//10_000|1
+    return dict(
+        mean=float(out.mean()), spread=float(out.std()), dead=float(dead.float().mean()),
+        sample=out.flatten()[::step].cpu())
 
 # %% ../../nbs/63_run.monitor.ipynb #98fb9978
 def stage_activations(
     stages:list[Stage], # As `get_stages` gives them
     model:nn.Module, # The one that has them
     *xb:Tensor, # Its inputs
-) -> dict[str,Activations]: # By the stage's name
+) -> dict[str,dict]: # By the stage's name: mean, spread, dead and sample
     "What each of `stages` puts out for `xb`; nothing changes by it"
     ends = [
         next(m for m in reversed(s.modules) if list(m.parameters()))
@@ -178,65 +173,39 @@ def event_files(
     "What TensorBoard has of a run"
     return list(Path(folder).glob('events.out.tfevents.*'))
 
-def _read_events(folder):
-    from tensorboard.backend.event_processing import event_accumulator as events
+def _curves(folder):
+    "The points of each curve in the event files of `folder`"
+    if not event_files(folder): return {}
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     log = logging.getLogger('tensorboard')
     level = log.level
     log.setLevel(logging.ERROR)                                  # it would warn of what a resumed fit has declared void
-    try: return events.EventAccumulator(str(folder), events.STORE_EVERYTHING_SIZE_GUIDANCE).Reload()
+    try: ea = EventAccumulator(str(folder), dict(scalars=0)).Reload()
     finally: log.setLevel(level)
+    return {k: ea.Scalars(k) for k in ea.Tags()['scalars']}
 
 # %% ../../nbs/63_run.monitor.ipynb #2932902f
-def _end(ea, tags):
-    "The step after all of `tags`, of which some may have lost all their points"
-    last = [p.step for o in tags for p in ea.Scalars(o)[-1:]]
-    return max(last, default=-1)+1
+def _end(curves):
+    "The step after all points of `curves`, of which some may have lost all"
+    return max((points[-1].step for points in curves if points), default=-1)+1
 
 def written_steps(
     folder:str|Path, # With event files or without
 ) -> tuple[int,dict[int,int]]: # The step after the last one, and at which step each epoch of the last fit began
     "What stands in the event files of `folder`"
-    if not event_files(folder): return 0,{}
-    ea,began = _read_events(folder),{}
-    tags = ea.Tags()['scalars']
-    for e in ea.Scalars('schedule/epoch') if 'schedule/epoch' in tags else ():
-        if began and e.value<max(began): began = {}                       # another fit
+    curves,began = _curves(folder),{}
+    for e in curves.get('schedule/epoch', ()):
+        if e.value<max(began, default=0): began = {}                       # another fit
         began.setdefault(int(e.value), e.step)
-    return _end(ea, tags),began
+    return _end(curves.values()),began
 
 # %% ../../nbs/63_run.monitor.ipynb #d6e2b5d3
 def _writer(folder, step):
     "A `SummaryWriter` whose file comes after those in `folder`, and declares what they hold from `step` on void"
     from torch.utils.tensorboard import SummaryWriter
-    seconds = [int(o.name.split('.')[3]) for o in event_files(folder)]
-    wait = max(seconds, default=0)+1-time.time()
-    time.sleep(min(1, max(0, wait)))
+    now = f'.tfevents.{int(time.time())}.'
+    if any(now in o.name for o in event_files(folder)): time.sleep(1)
     return SummaryWriter(str(folder), purge_step=step, max_queue=1000, flush_secs=30)
-
-# %% ../../nbs/63_run.monitor.ipynb #9fdc05e9
-@dataclass
-class _Fit:
-    "What a `RunWriter` has while a fit goes on"
-    writer:Any # torch's SummaryWriter
-    step:int # Of the next training batch
-    stages:list[Stage]
-    probe:tuple|None # Inputs of the model, always the same
-    before:list[list[Tensor]] # Parameters as they were when the epoch began
-    phase:Phase|None=None # The one whose start has been marked
-    trained:bool=False # Has a batch been trained in this epoch?
-    batches:list=field(default_factory=list) # What of them has not been written yet
-
-    def write(self, group, values, step, time=None):
-        "Numbers by name"
-        for k,v in values.items(): self.writer.add_scalar(f'{group}/{k}', v, step, walltime=time)
-
-    def write_batches(self):
-        if not self.batches: return
-        steps,times,losses,rates = zip(*self.batches)
-        for step,t,loss,lrs in zip(steps, times, torch.stack(losses).tolist(), rates):
-            self.write('train', dict(loss=loss), step, t)
-            self.write('lr', dict(zip(STAGES, lrs)), step, t)
-        self.batches.clear()
 
 # %% ../../nbs/63_run.monitor.ipynb #bff4f934
 class RunWriter(ScheduleCallback):
@@ -247,84 +216,75 @@ class RunWriter(ScheduleCallback):
     def __init__(self,
         folder:str|Path, # Of the run; made if it isn't there
         hparams:dict|None=None, # Hyper-parameters, by name
-        n_probe:int=8, # Images, from the validation set, on which activations and attention are looked at; 0: don't
     ):
-        self.folder,self.hparams,self.n_probe = Path(folder),hparams or {},n_probe
+        store_attr()
 
     def start(self):
         self.close()
         self.run = not rank_distrib()   # of several processes one writes
 
-    def after_fit(self): self.close()
-
     def flush(self):
         "What was seen so far is in the file then; a checkpoint asks for it"
-        if self.now: self.now.write_batches(), self.now.writer.flush()
+        if self.now: self.now.writer.flush()
 
     def close(self):
-        "Write what is left and close the file; an interrupted fit has to be told"
-        now,self.now = self.now,None
-        if now: now.write_batches(), now.writer.close()
+        "Close the file; an interrupted fit has to be told"
+        if self.now: self.now.writer.close()
+        self.now = None
+
+    after_fit = close
+
+    def _write(self, group, values):
+        "Numbers by name, at the step of the last batch"
+        for k,v in values.items(): self.now.writer.add_scalar(f'{group}/{k}', v, self.now.step)
 
 # %% ../../nbs/63_run.monitor.ipynb #1f9e9346
 @patch
 def before_train(self:RunWriter):
     if not self.now: self._open_file()
-    for s,old in zip(self.now.stages, self.now.before):
-        for p,o in zip(s.params, old): o.copy_(p.detach())
+    self.now.before = [
+        [p.detach().clone() for p in s.params]
+        for s in self.now.stages]
 
 @patch
 def after_batch(self:RunWriter):
-    now = self.now
+    now,phase = self.now,self.schedule.phase_at(self.epoch)
     if not now: return           # closed in the middle of a fit: the next epoch opens another file
-    rates = [h['lr'] for h in self.opt.hypers]
-    now.batches.append((
-        now.step, time.time(), self.loss.detach().mean(), rates))
-    if len(now.batches)>=50: now.write_batches()
-    if self.iter==0: self._mark_phase()
-    if self.iter in (0, self.n_iter-1): now.write('schedule', self._knobs(), now.step)   # both ends: a line of steps
-    now.trained,now.step = True,now.step+1
+    now.step += 1
+    self._write('train', dict(loss=self.loss.mean()))
+    self._write('lr', _rates(self))
+    if self.iter==0 and self.epoch in (phase.start, now.first): self._mark(phase)
+    if self.iter in (0, self.n_iter-1):                                     # both ends: a line of steps
+        counts = dict(
+            epoch=self.epoch, stages=len(phase.stages),
+            parameters=_n_learning(self.model))
+        self._write('schedule', counts|_moving(self))
+
+def _n_learning(model): return sum(p.numel() for p in trainable_params(model))
 
 # %% ../../nbs/63_run.monitor.ipynb #af1ceeac
 @patch
 def after_epoch(self:RunWriter):
     now = self.now
-    if not now or not now.trained: return
-    now.trained,step = False,now.step-1
-    now.write_batches()
-    for k,v in zip(recorded_names(self.recorder), self.learn.final_record):
-        if v is not None: now.writer.add_scalar(_tag(k), float(v), step)
-    now.write('update', update_ratios(now.stages, now.before), step)
-    if now.probe: self._write_probe(step)
+    if not now: return
+    for k,v in _figures(self).items():
+        if v is not None: now.writer.add_scalar(_tag(k), v, now.step)
+    self._write('update', update_ratios(now.stages, now.before))
+    self._write_probe()
     now.writer.flush()
 
 def _tag(name):
     "Where a figure of the recorder goes"
-    split,_,rest = name.partition('_')
-    if split=='train' and rest: return f'train/{rest}_epoch'
-    return f'valid/{rest}' if split=='valid' and rest else f'valid/{name}'
-
-# %% ../../nbs/63_run.monitor.ipynb #acdf349d
-@patch
-def _knobs(self:RunWriter):
-    "What moves with the epochs, by name"
-    s = self.schedule
-    alpha,smoothing = s.mixing_at(self.epoch)
-    return {
-        'epoch': self.epoch, 'stages': len(s.phase_at(self.epoch).stages),
-        'parameters': _n_learning(self.model), 'size': image_side(self.learn),
-        s.mixing: alpha, 'smoothing': smoothing}
-
-def _n_learning(model): return sum(p.numel() for p in trainable_params(model))
+    if name.startswith('train_'): return name.replace('_', '/', 1)+'_epoch'
+    return 'valid/'+name.removeprefix('valid_')
 
 # %% ../../nbs/63_run.monitor.ipynb #8fcf84a1
 @patch
-def _mark_phase(self:RunWriter):
-    now,phase = self.now,self.schedule.phase_at(self.epoch)
-    if phase is now.phase: return
-    now.phase = phase
-    learn = f"{' '.join(reversed(phase.stages))} learn, {_n_learning(self.model):,} parameters"
-    now.writer.add_text('phase', f"epoch {self.epoch}: **{phase.unfreeze}** ({learn})", now.step)
+def _mark(self:RunWriter, phase):
+    now,stages = self.now,' '.join(reversed(phase.stages))
+    learn = f"{stages} learn, {_n_learning(self.model):,} parameters"
+    text = f"epoch {self.epoch}: **{phase.unfreeze}** ({learn})"
+    now.writer.add_text('phase', text, now.step)
     if has_features(self.learn): return
     pictures = small_pictures(self.xb[0], self.dls)
     now.writer.add_images('batch', pictures, now.step)
@@ -341,7 +301,7 @@ def small_pictures(
     for o in dls.valid.after_batch.fs:
         if isinstance(o, Normalize): x = x*o.std.to(x)+o.mean.to(x)
     low,high = x.min(),x.max()
-    if not 0<=low<=high<=1: x = (x-low)/(high-low).clamp(min=1e-6)
+    if low<0 or high>1: x = (x-low)/(high-low).clamp(min=1e-6)
     scale = min(1, side/min(x.shape[-2:]))
     x = resize_batch(x, [round(o*scale) for o in x.shape[-2:]])
     if x.shape[1] not in (1,3): x = x[:,:1]
@@ -349,57 +309,45 @@ def small_pictures(
 
 # %% ../../nbs/63_run.monitor.ipynb #630f609d
 @patch
-def _probe(self:RunWriter):
+def _probe(self:RunWriter, n=8):
     "Inputs of a few images of the validation set, and nothing random is used up"
-    n = len(self.dls.valid_ds)
-    idxs = torch.linspace(0, n-1, min(n, self.n_probe)).long().tolist()
-    if not idxs: return None
-    with undisturbed(self.model):
-        b = self.dls.valid.new(
-            bs=len(idxs), num_workers=0, shuffle=False, drop_last=False,
-            get_idxs=lambda: idxs).one_batch()
-    device = next(self.model.parameters()).device
-    return tuple(to_device(b[:self.dls.n_inp], device))
+    last = len(self.dls.valid_ds)-1
+    idxs = torch.linspace(0, last, min(last+1, n)).long().tolist()
+    with random_kept():                                       # a loader draws its seed when it is made
+        dl = self.dls.valid.new(bs=n, num_workers=0, get_idxs=lambda: idxs)
+        return dl.one_batch()[:self.dls.n_inp]
 
 @patch
-def _write_probe(self:RunWriter, step):
+def _write_probe(self:RunWriter):
     now = self.now
-    for name,(mean,spread,dead,sample) in stage_activations(now.stages, self.model, *now.probe).items():
-        now.write(f'activation/{name}', dict(mean=mean, spread=spread, dead=dead), step)
-        if sample.isfinite().all(): now.writer.add_histogram(f'activation/{name}', sample, step)
-    if self.epoch+1==now.phase.end: self._draw_attention(step)
+    for name,figures in stage_activations(now.stages, self.model, *now.probe).items():
+        sample = figures.pop('sample')
+        self._write(f'activation/{name}', figures)
+        if sample.isfinite().all(): now.writer.add_histogram(f'activation/{name}', sample, now.step)
+    if self.epoch+1==self.schedule.phase_at(self.epoch).end: self._draw_attention()
 
 # %% ../../nbs/63_run.monitor.ipynb #73b07ee3
 @patch
-def _draw_attention(self:RunWriter, step):
+def _draw_attention(self:RunWriter):
     x = self.now.probe[0]
     with undisturbed(self.model): maps = spatial_maps(self.model, x)
     x = small_pictures(x, self.dls)
     for name,gates in maps.items():
-        below = _overlay(x, gates[:len(x)])
+        below = overlay(x, gates[:len(x),0]/2)
         pictures = torch.cat([x.expand_as(below), below])
-        self.now.writer.add_images(f'attention/{name}', pictures, step)
-
-def _overlay(x, gates):
-    "Gates `(n, 1, h, w)` from 0 to 2 as colours over images"
-    gates = nn.functional.interpolate(
-        gates.float().cpu(), x.shape[-2:], mode='bilinear')
-    return overlay(x, gates[:,0]/2)
+        self.now.writer.add_images(f'attention/{name}', pictures, self.now.step)
 
 # %% ../../nbs/63_run.monitor.ipynb #aef43685
 @patch
 def _open_file(self:RunWriter):
-    epoch,batch = begin_of_fit(self.learn)
-    if epoch!=self.epoch: batch = 0
+    n = len(self.dls.train)
+    done = max(self.train_iter, self.epoch*n)                  # batches of this fit; `start_epoch` doesn't count them
     end,began = written_steps(self.folder)
-    here = began.get(self.epoch, max(end, self.epoch*len(self.dls.train)))
-    step = here+batch if self.epoch or batch else end
-    stages,phase = get_stages(self.learn),self.schedule.phase_at(self.epoch)
-    if not began or (self.epoch, batch)==(phase.start, 0): phase = None           # its start is to be marked
-    self.now = _Fit(
-        _writer(self.folder, step), step, stages, self._probe(),
-        before=[list(map(torch.empty_like, s.params)) for s in stages],
-        phase=phase, trained=batch>0)
+    begins = [step-e*n for e,step in began.items()] or [0]     # where the last fit in the folder began
+    step = min(begins)+done if done else end
+    self.now = SimpleNamespace(
+        writer=_writer(self.folder, step), step=step-1, stages=get_stages(self.learn),
+        probe=self._probe(), first=None if began else self.epoch)
     if not end: self._introduce()
 
 # %% ../../nbs/63_run.monitor.ipynb #90ba4985
@@ -416,10 +364,10 @@ def _introduce(self:RunWriter):
     if not self.hparams: return
     tags = [_tag(o) for o in names]
     tags += [f'test/{o}' for o in names if not o.endswith('_loss')]
-    plain = {
-        k: v if isinstance(v, (bool,int,float,str)) else str(v)
+    given = {
+        k: v if isinstance(v, (int,float)) else str(v)
         for k,v in self.hparams.items()}
-    for o in hparams(plain, dict.fromkeys(tags, 0)): writer.file_writer.add_summary(o, self.now.step)
+    for o in hparams(given, dict.fromkeys(tags, 0)): writer.file_writer.add_summary(o)
 
 # %% ../../nbs/63_run.monitor.ipynb #402b6255
 def write_test_metrics(
@@ -427,9 +375,9 @@ def write_test_metrics(
     metrics:dict, # By name; None and nan are left out
 ):
     "Add metrics of the test split to what TensorBoard shows of a run"
-    ea = _read_events(folder)
-    others = [o for o in ea.Tags()['scalars'] if not o.startswith('test/')]
-    step = _end(ea, others)                          # written again, they take their own place
+    curves = _curves(folder)
+    others = [o for k,o in curves.items() if not k.startswith('test/')]
+    step = _end(others)                              # written again, they take their own place
     with _writer(folder, step) as w:
         for k,v in metrics.items():
             if not pd.isna(v): w.add_scalar(f'test/{k}', v, step)
