@@ -214,26 +214,15 @@ def _fit(run):
     recipe,team,folder = run.recipe,run.team,run.folder
     if not run.state and team.is_main:
         for path in event_files(folder): path.unlink()
-<<<<<<< ours
-    best = BestWeights(folder, recipe.monitor, recipe.patience)
+    best = BestWeights(recipe.monitor, recipe.patience)
     writer = RunWriter(folder, _hparams(run))
     asked = f"stopped, and saved in {folder}; the same command with --name {folder.name} --resume goes on"
     with (Stop(asked) if team.n==1 else StopTogether(asked, team)) as stop:
         ckpt = (Checkpoint if team.is_main else Follower)(folder, run.state, recipe.checkpoint_minutes, stop)
         cbs = [ckpt, *_callbacks(run, best, writer)]
         try:
-            with ckpt.begin()(run.learn): run.learn.fit_progressive(
+            run.learn.fit_progressive(
                 recipe.epochs, run.schedule, statistics=run.schedule.statistics,
-=======
-    best = BestWeights(recipe.monitor, recipe.patience)
-    writer = RunWriter(folder, _hparams(recipe, schedule, learn))
-    with (Stop() if team.n==1 else StopTogether(team)) as stop:
-        ckpt = (Checkpoint if team.is_main else Follower)(folder, run.state, recipe.checkpoint_minutes, stop)
-        cbs = [ckpt, *_callbacks(run, best, writer)]
-        try:
-            learn.fit_progressive(
-                recipe.epochs, schedule, statistics=schedule.statistics,
->>>>>>> theirs
                 wd=recipe.weight_decay, monitor=recipe.monitor, cbs=cbs)
         finally: writer.close()
     return best.load(run.learn) if recipe.keep=='best' and team.is_main else None

@@ -62,7 +62,7 @@ class ArrayOpener:
     ) -> np.ndarray:
         "The array of an image"
         arrays,(split,_,i) = read_arrays(self.path),key.partition('/')
-        try: return arrays[f'{_NPZ[split]}_images'][int(i)]
+        try: return arrays[f'{_NPZ[split]}_images'][int(i) if i.isdecimal() else i]
         except (LookupError, ValueError) as e:
             raise InputError(f"{key}: no such file, and no image of {self.path}") from e
 
