@@ -116,11 +116,11 @@ def add(self:ImageCache,
     path = Path(self._path(digest))
     try:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _LOCK:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _LOCK, writing(path, suffix=f'.{uuid.uuid4().hex}', sync=False) as part:   # one at a time counts
             if self.room<kept.nbytes: self.make_room(kept.nbytes)
             self.room -= kept.nbytes
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with writing(path, suffix=f'.{uuid.uuid4().hex}', sync=False) as part: kept.tofile(part)
+            kept.tofile(part)
     except OSError as e: self.problem = e.strerror or str(e)
     else: self.used.add(digest)
 
