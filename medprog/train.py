@@ -144,24 +144,6 @@ def _plot_looks(learn, preds, attention_after):
     pictures = small_pictures(x, learn.dls, n=len(x), side=160)
     return plot_explanations(pictures, dict(zip(names, maps.values())), titles)
 
-# %% ../nbs/67_train.ipynb #6982b466
-def _finish(run, epoch):
-    "Write predictions, metrics, plots, model and report of what was trained, and say what came out"
-    files,learn = run.files,run.learn
-    preds,valid = (_predictions(learn, run.table, o) for o in ('test','valid'))
-    valid.df.to_csv(files.valid_predictions, index=False)
-    metrics = write_evaluation(run.folder, preds, valid, facts=dict(weights_of_epoch=epoch))
-    _save_picture(plot_history(files.history), files.history_picture)
-    _save_picture(plot_rates(files.history), files.rates_picture)
-    looks = _plot_looks(learn, preds, run.recipe.attention_after)
-    if looks: _save_picture(looks, files.explain_picture)
-    learn.export(files.model.absolute())
-    write_report(run.folder)
-    figures = {k: v['value'] for k,v in metrics.items() if isinstance(v, dict) and 'value' in v}
-    write_test_metrics(run.folder, figures)
-    drop_states(run.folder)
-    run.say(_summary(run, metrics))
-
 # %% ../nbs/67_train.ipynb #19ef2368
 _HEAD = 'epoch   phase  size train_loss valid_loss   auroc      f1 accuracy seconds'
 _EPOCH = ('{epoch:>5} {phase:>7} {size:>5} {train_loss:>10.4f} {valid_loss:>10.4f} '
@@ -189,6 +171,24 @@ def _summary(run, metrics):
         f"\n{run.folder}",
         *(f"  {RUN_FILES[k]:<16} {text.format(**RUN_FILES)}" for k,text in _FILES.items()),
         f"\ntensorboard --logdir {run.folder.parent} shows this run beside the others there"])
+
+# %% ../nbs/67_train.ipynb #6982b466
+def _finish(run, epoch):
+    "Write predictions, metrics, plots, model and report of what was trained, and say what came out"
+    files,learn = run.files,run.learn
+    preds,valid = (_predictions(learn, run.table, o) for o in ('test','valid'))
+    valid.df.to_csv(files.valid_predictions, index=False)
+    metrics = write_evaluation(run.folder, preds, valid, facts=dict(weights_of_epoch=epoch))
+    _save_picture(plot_history(files.history), files.history_picture)
+    _save_picture(plot_rates(files.history), files.rates_picture)
+    looks = _plot_looks(learn, preds, run.recipe.attention_after)
+    if looks: _save_picture(looks, files.explain_picture)
+    learn.export(files.model.absolute())
+    write_report(run.folder)
+    figures = {k: v['value'] for k,v in metrics.items() if isinstance(v, dict) and 'value' in v}
+    write_test_metrics(run.folder, figures)
+    drop_states(run.folder)
+    run.say(_summary(run, metrics))
 
 # %% ../nbs/67_train.ipynb #97ff59f6
 _GOES_BY = dict(kept='the statistics that are stored', batch='the batch')
