@@ -182,8 +182,8 @@ def _reason(name, which, probs, threshold=None, at=None, temperature=None):
     if np.isnan(probs).any(): return 'a probability is nan'
     if name.endswith('_calibrated'): return 'validation gives no temperature: one class, one score, nan, or no optimum'
     used = at if name in ('sensitivity_at_specificity', 'specificity_reached') else threshold
-    if name.endswith('_per_class') and used is not None: used = used[which]
-    if not name.startswith('au') and used is not None and np.isnan(used).all():
+    if used is not None: used = used[which if name.endswith('_per_class') else -1]     # of two the positive one's
+    if not name.startswith('au') and used is not None and np.isnan(used):
         return 'validation gives no threshold: no positives, no negatives, one score only, or nan'
     return next(why for why,names in _REASONS.items()
         if name in names.split())
