@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple,get_args,get_origin,get_type_hints
 from collections.abc import Callable
+import medprog
 from medprog.core import (
     check_rules,check_value,Count,ExportFormat,InputError,Natural,NotNegative,one_of,PrecisionName,rules_of,sentences,
     SplitName)
@@ -254,12 +255,16 @@ def _read_flags(argv, mode):
 
 # %% ../nbs/90_cli.ipynb #1f5f507e
 def _warn_in_a_line(message, category, filename, *args):
-    if Path(filename).parent.name=='medprog': print(f"warning: {message}", file=sys.stderr)
+    if Path(medprog.__file__).parent in Path(filename).parents: print(f"warning: {message}", file=sys.stderr)
 
 def _reader_gone():
     "Has the reader of standard output gone? Then what is left to write goes nowhere, also when Python ends"
     try: print(flush=True)
-    except BrokenPipeError: return os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        return True
+    return False
 
 def _run_mode(argv, mode):
     "Read the flags, and do what they ask for"
@@ -288,7 +293,7 @@ def main(
         else: print(f"\nmedprog: {e}" if str(e) else "\nmedprog: interrupted; what was written stays", file=sys.stderr)
         return 128+getattr(e, 'signal', 2)
     except BrokenPipeError:
-        if _reader_gone() is None: raise    # it was another pipe
+        if not _reader_gone(): raise        # it was another pipe
         return 1
     return 0
 

@@ -85,7 +85,8 @@ class FiniteLoss(Callback):
             self._stop(f"training loss is {now:.3g}", where, f"it has exploded; {_GENTLER} may help")
         if now>1.3*self.least:
             warnings.warn(f"training loss has risen from {self.least:.3g} to {now:.3g} in epoch {self.epoch}; "
-                          f"if nothing else made the task harder, {_GENTLER} may help", stacklevel=2)
+                          f"if nothing else made the task harder, {_GENTLER} may help",
+                          stacklevel=1)                  # who calls it is fastai, and the shell shows our own
         self.least = min(self.least, now)
 
 # %% ../../nbs/61_run.stopping.ipynb #8fd48e23
