@@ -131,10 +131,10 @@ def _stamp(path, before):
     "What changes with a file and is seen without reading it; empty if it isn't there, or not older than `before`"
     try: stat = os.stat(path)
     except (OSError, ValueError): return ''
-    return f'{path}|{stat.st_size}|{stat.st_mtime_ns}' if stat.st_mtime_ns<before else ''
+    return f'{stat.st_size}|{stat.st_mtime_ns}' if stat.st_mtime_ns<before else ''
 
 def _read_memo(file):
-    "Rows by stamp; none if there is no memo"
+    "The stamp and the row of each file, by its path; none if there is no memo"
     with suppress(OSError, ValueError, TypeError):
         memo = dict(json.loads(file.read_text()))
         os.utime(file)                                                    # it is used, and so are the images
@@ -188,17 +188,19 @@ def _scan_new(paths, root, cache, check):
     before = time.time_ns()-2*10**9
     def recall(path):
         stamps[path] = _stamp(path, before)
-        row = memo.get(stamps[path], _UNKNOWN)
-        return row if row[0] in cache else _UNKNOWN
+        stamp,row = memo.get(path, ('', _UNKNOWN))
+        is_known = stamp and stamp==stamps[path] and row[0] in cache
+        return row if is_known else _UNKNOWN
     rows = dict(zip(paths, map_by_threads(recall, paths)))
     new = [path for path in paths if rows[path]==_UNKNOWN] if check else []
     scan = partial(_scan_file, size=cache.size, cache=cache)
     rows.update(zip(new, map_by_threads(scan, new)))
-    seen = {stamp: rows[path] for path,stamp in stamps.items()
+    seen = {path: [stamp, rows[path]] for path,stamp in stamps.items()
             if stamp and rows[path][0]}
-    if memo|seen!=memo:
+    noted = memo|seen
+    if noted!=memo:
         with suppress(OSError), writing(file, suffix=f'.{uuid.uuid4().hex}') as part:
-            part.write_text(json.dumps(memo|seen))
+            part.write_text(json.dumps(noted))
     return [rows[path] for path in paths]
 
 # %% ../../nbs/22_data.cache.ipynb #a7e71702
