@@ -989,6 +989,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                     'medprog.run.folder.find_run': ('run.folder.html#find_run', 'medprog/run/folder.py'),
                                     'medprog.run.folder.fingerprint': ('run.folder.html#fingerprint', 'medprog/run/folder.py'),
                                     'medprog.run.folder.is_finished': ('run.folder.html#is_finished', 'medprog/run/folder.py'),
+                                    'medprog.run.folder.metric_values': ('run.folder.html#metric_values', 'medprog/run/folder.py'),
                                     'medprog.run.folder.run_folder': ('run.folder.html#run_folder', 'medprog/run/folder.py'),
                                     'medprog.run.folder.run_name': ('run.folder.html#run_name', 'medprog/run/folder.py'),
                                     'medprog.run.folder.schedule_fact': ('run.folder.html#schedule_fact', 'medprog/run/folder.py'),

@@ -14,7 +14,7 @@ from fastai.learner import load_learner
 from fastai.vision.core import PILImage
 from fastcore.basics import patch
 from torch import nn
-from .core import ExportFormat,InputError,not_allowed,writing
+from .core import check_value,ExportFormat,InputError,one_of,writing
 from .torch_core import resize_batch
 from .run.folder import RunFolder
 from .predictor import load_predictor,Predictor
@@ -93,7 +93,7 @@ def export(
     say:Callable=print, # Called with each line of text that a person at a screen would read
 ) -> Path: # The file
     "Write the network of a run for use elsewhere, and check what was written"
-    if format not in FORMATS: raise not_allowed('format', format, tuple(FORMATS))
+    check_value('format', format, one_of(FORMATS))
     if format=='onnx': _onnx()
     if out: check_unused(out)
     p,suffix = load_predictor(run, 'cpu'),FORMATS[format]

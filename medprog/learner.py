@@ -13,7 +13,6 @@ from collections.abc import Callable
 import pandas as pd
 import torch
 import torchvision
-
 from fastai.data.core import DataLoaders
 from fastai.data.transforms import Normalize
 from fastai.learner import Learner
@@ -24,7 +23,7 @@ from fastcore.foundation import L
 from fastcore.meta import delegates
 from torch.optim.swa_utils import update_bn
 import medprog.plan  # noqa: F401, it has `Schedule.plan`
-from .core import CLASS_WEIGHTS,ClassWeights,InputError,not_allowed,PrecisionName
+from .core import check_value,CLASS_WEIGHTS,ClassWeights,InputError,one_of,PrecisionName
 from .schedule import get_schedule,resolve_schedule,Schedule
 from .network.stages import add_attention,get_stages,head_options,stage_splitter
 from .network.weights import find_weights,load_weights
@@ -121,7 +120,7 @@ def fit_progressive(self:Learner,
 # %% ../nbs/50_learner.ipynb #04d41326
 def _loss(dls, loss_func, class_weights):
     "The loss of a learner on `dls`, with the weights of classes"
-    if class_weights not in CLASS_WEIGHTS: raise not_allowed('class_weights', class_weights, CLASS_WEIGHTS)
+    check_value('class_weights', class_weights, one_of(CLASS_WEIGHTS))
     ds = dls.train_ds
     given = loss_func or getattr(ds, 'loss_func', None)
     if given is None or (loss_func and class_weights=='none'): return loss_func     # fastai complains if there is none

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import torch
 from PIL import Image
-from .core import InputError,not_allowed,PrecisionName,SplitName
+from .core import check_value,InputError,one_of,PrecisionName,SplitName
 from .recipe import Recipe
 from .data.images import reading_file
 from .data.sources import ArrayOpener,FileOpener,list_images,read_arrays,read_csv
@@ -196,7 +196,7 @@ def evaluate(
         known = {k: v for k,v in read_metrics(run).items() if k=='weights_of_epoch'}
         write_evaluation(run, preds, valid, columns=groups, facts=known)
     else:
-        if split not in (None, *SPLIT_CHOICES): raise not_allowed('split', split, SPLIT_CHOICES)
+        if split is not None: check_value('split', split, one_of(SPLIT_CHOICES))
         if out: check_unused(out)
         p = load_predictor(run, precision=precision)
         t = _labelled(p, data, label_cols, split, skip_bad=skip_bad, cache_gb=cache_gb)

@@ -13,8 +13,8 @@ import tomlkit
 from fastcore.basics import patch
 from fastcore.meta import use_kwargs
 from .core import (
-    at_least, check_keys, check_rules, Count, InputError, Natural, not_allowed, NotNegative, Positive,
-    read_toml, Rule, rule_of, rules_of, sentences)
+    at_least, check_keys, check_rules, check_value, Count, InputError, Natural, not_allowed, NotNegative, one_of,
+    Positive, read_toml, Rule, rule_of, rules_of, sentences)
 
 # %% auto #0
 __all__ = ['STAGES', 'Unfreeze', 'MIN_SIZE', 'Side', 'PROFILES', 'ProfileName', 'SCHEDULE_KNOBS', 'STRATEGIES', 'Phase',
@@ -75,8 +75,7 @@ def get_profile(
     "The profile of that name, or the one made of these multipliers"
     if profile is None: return None
     if isinstance(profile, str):
-        if profile not in _NAMED: raise not_allowed('lr profile', profile, tuple(_NAMED))
-        return _NAMED[profile]
+        return _NAMED[check_value('lr profile', profile, one_of(_NAMED))]
     try: made = Profile(**profile) if isinstance(profile, dict) else Profile(*profile)
     except TypeError: made = None           # too many, or too few
     if not rule_of(_Multipliers).holds(made):
@@ -254,7 +253,7 @@ def fitted(self:Schedule,
     if size is not None: return replace(self, size=size).fitted(epochs, fit)
     if not rule_of(Count).holds(epochs):
         raise InputError(f"epochs: {epochs!r} is not allowed; give a whole number, 1 or more")
-    if fit not in FITS: raise not_allowed('schedule fit', fit, FITS)
+    check_value('schedule fit', fit, one_of(FITS))
     if self.epochs==epochs: return self
     if self.epochs is not None:
         raise InputError(f"schedule {self.name}: is already fitted to {self.epochs} epochs, not {epochs}")
@@ -453,8 +452,7 @@ def resolve_schedule(
     **kwargs, # Knobs of `Schedule`; None: the strategy's own
 ) -> Schedule: # Fitted to `epochs`
     "The schedule of a run: a strategy, with some of its knobs set otherwise"
-    for k in kwargs:
-        if k not in SCHEDULE_KNOBS: raise not_allowed('knob of a schedule', k, SCHEDULE_KNOBS)
+    for k in kwargs: check_value('knob of a schedule', k, one_of(SCHEDULE_KNOBS))
     changes = {k: v for k,v in kwargs.items() if v is not None}
     if profile is not None: changes['profile'] = profile
     return replace(get_schedule(strategy), **changes).fitted(epochs, fit, size)

@@ -36,7 +36,7 @@ from .evaluate.predictions import evaluation_lines,make_predictions,surprise
 from .evaluate.explain import explain_maps,plot_explanations
 from .learner import progressive_learner
 from medprog.run.folder import (
-    check_recipe, find_run, fingerprint, is_finished, run_folder, RunFacts, RunFolder, schedule_fact,
+    check_recipe, find_run, fingerprint, is_finished, metric_values, run_folder, RunFacts, RunFolder, schedule_fact,
     write_evaluation)
 from .run.stopping import end_workers_with_run,FiniteLoss,shortage_as_input_error,Stop
 from .run.checkpoint import BestWeights,Checkpoint,drop_states,load_state
@@ -185,8 +185,7 @@ def _finish(run, epoch):
     if looks: _save_picture(looks, files.explain_picture)
     learn.export(files.model.absolute())
     write_report(run.folder)
-    figures = {k: v['value'] for k,v in metrics.items() if isinstance(v, dict) and 'value' in v}
-    write_test_metrics(run.folder, figures)
+    write_test_metrics(run.folder, metric_values(metrics))
     drop_states(run.folder)
     run.say(_summary(run, metrics))
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 from fastai.callback.core import Callback
 from fastai.learner import Learner,Recorder
-from ..core import InputError,not_allowed
+from ..core import check_value,InputError,one_of
 from ..schedule import Schedule
 
 # %% auto #0
@@ -54,7 +54,7 @@ def monitor_column(
 ) -> int: # In the learner's `final_record`
     "Where `monitor` stands among the figures of an epoch; `InputError` if it doesn't"
     names = recorded_names(recorder)
-    if monitor not in names: raise not_allowed('monitor', monitor, tuple(names))
+    check_value('monitor', monitor, one_of(names))
     return names.index(monitor)
 
 # %% ../../nbs/30_callback.core.ipynb #b2baec77

@@ -16,7 +16,7 @@ from fastai.optimizer import Optimizer
 from fastai.torch_core import to_float
 from torch import nn
 from torch.optim.adamw import adamw
-from ..core import not_allowed,PrecisionName,PRECISIONS
+from ..core import check_value,one_of,PrecisionName,PRECISIONS
 from ..torch_core import forward_as
 
 # %% auto #0
@@ -79,7 +79,7 @@ def find_precision(
     device:str|torch.device, # Where the network is
 ) -> str: # fp32, bf16 or fp16
     "What `precision` means on `device`: auto is bf16 where there are instructions for it, else fp32"
-    if precision not in PRECISIONS: raise not_allowed('precision', precision, PRECISIONS)
+    check_value('precision', precision, one_of(PRECISIONS))
     if precision!='auto': return precision
     return 'bf16' if has_bf16(device) else 'fp32'
 

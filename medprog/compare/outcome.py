@@ -12,7 +12,7 @@ import pandas as pd
 from fastcore.basics import patch
 from ..core import InputError
 from ..evaluate.predictions import read_predictions
-from ..run.folder import is_finished,RunFolder
+from ..run.folder import is_finished,metric_values,RunFolder
 from .sweep import BASELINE,Job,Sweep
 from .statistics import compare_arms,patient_difference
 
@@ -58,11 +58,8 @@ def _row(job, run):
     history,metrics = pd.read_csv(run.history),run.read_metrics()
     epoch = metrics['weights_of_epoch']
     valid = history.auroc.iloc[-1 if epoch is None else int(epoch)]
-    values = {
-        k: v['value'] for k,v in metrics.items()
-        if isinstance(v, dict) and 'value' in v}
     own = dict(run=job.name, valid_auroc=valid, seconds=history.seconds.sum())
-    return job._asdict() | own | values
+    return job._asdict() | own | metric_values(metrics)
 
 @patch
 def rows(self:SweepFolder,

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Annotated,Literal,NamedTuple
 import tomlkit
 from fastcore.basics import groupby,patch
-from ..core import check_keys,check_rules,Count,InputError,Natural,not_allowed,Positive,read_toml,Rule,rules_of
+from ..core import (
+    check_keys, check_rules, check_value, Count, InputError, Natural, one_of, Positive, read_toml, Rule, rules_of)
 from ..recipe import Recipe
 
 # %% auto #0
@@ -44,7 +45,7 @@ def arm_recipe(
     strategy,*adds = arm.split('+')
     changes = dict(progressive_strategy=strategy)
     for o in adds:
-        if o not in ADD_ONS: raise not_allowed(f"arm {arm}: add-on", o, tuple(ADD_ONS))
+        check_value(f"arm {arm}: add-on", o, one_of(ADD_ONS))
         if twice := changes.keys() & ADD_ONS[o].keys():
             raise InputError(f"arm {arm}: {o} and another add-on both say what {', '.join(twice)} is; give one of them")
         changes |= ADD_ONS[o]
@@ -103,7 +104,6 @@ class Sweep:
     def __post_init__(self):
         arms = dict.fromkeys((BASELINE, *self.arms))
         object.__setattr__(self, 'arms', tuple(arms))
-        if isinstance(self.lrs, list): object.__setattr__(self, 'lrs', tuple(self.lrs))
         check_rules(self)
         if self.recipe.lr is not None and self.lrs:
             raise InputError(f"lr: {self.recipe.lr} is given for all arms, and lrs to choose from; "

@@ -13,7 +13,7 @@ from fastai.learner import Learner
 from fastai.torch_core import one_param
 from fastcore.basics import listify
 from torch import nn
-from ..core import InputError,not_allowed
+from ..core import check_value,InputError,one_of
 from ..schedule import STAGES
 from ..torch_core import evaluating
 from .attention import attention_module
@@ -140,7 +140,7 @@ def add_attention(
     "Put attention behind stages of `model`; features there have to be `(n, channels, h, w)`"
     root,stages = getattr(splitter, 'find', find_resnet)(model)
     for stage in listify(after):
-        if stage not in STAGES[:-1]: raise not_allowed('attention after', stage, STAGES[:-1])
+        check_value('attention after', stage, one_of(STAGES[:-1]))
         name = stages[STAGES.index(stage)][-1]
         channels = _channels(model, root.get_submodule(name), size)
         _put_behind(root, name, attention_module(attention, channels))

@@ -103,6 +103,14 @@ def read_metrics(self:RunFolder) -> dict:
     "What `metrics.json` has: the figures of the test split, each with its interval"
     return json.loads(self.metrics.read_text(encoding='utf-8'))
 
+# %% ../../nbs/60_run.folder.ipynb #e3775aac
+def metric_values(
+    metrics:dict, # As `RunFolder.read_metrics` gives them
+) -> dict[str,float|None]: # By name
+    "The value of each figure, without its interval"
+    return {k: v['value'] for k,v in metrics.items()
+            if isinstance(v, dict) and 'value' in v}
+
 # %% ../../nbs/60_run.folder.ipynb #46b8247a
 def run_name(
     recipe:Recipe,
