@@ -6,7 +6,7 @@ from medprog.network.attention import CBAM,MedicalAttention,register_attention,s
 from medprog.network.stages import add_attention,StageSplitter,stage_splitter,get_stages
 from medprog.network.weights import load_weights
 from medprog.data.phantom import phantom_image,phantom_mask
-from medprog.data.images import open_image,open_dicom
+from medprog.data.images import open_image
 from medprog.data.table import ImageTable,read_table
 from medprog.data.loaders import image_dls,Augment
 from medprog.callback.unfreeze import GradualUnfreezing,StageRates

@@ -4,19 +4,21 @@
 
 # %% ../nbs/90_cli.ipynb #2de0ee9e
 from __future__ import annotations
-import argparse,difflib,os,sys,time,warnings
+import argparse,os,re,sys,time,warnings
 from dataclasses import dataclass,fields
 from functools import partial
+from importlib import import_module
 from pathlib import Path
+from textwrap import fill
 from typing import NamedTuple,get_args,get_origin,get_type_hints
 from collections.abc import Callable
 import medprog
-from medprog.core import (
-    check_rules,check_value,Count,ExportFormat,InputError,Natural,NotNegative,one_of,PrecisionName,rules_of,sentences,
-    SplitName)
+from .core import (
+    ARCHS,check_rules,check_value,Count,ExportFormat,InputError,Natural,nearest,NotNegative,one_of,plural,PrecisionName,
+    rules_of,RUN_FILES,sentences,split_names,SplitName)
 from .schedule import SCHEDULE_KNOBS
-from .recipe import Columns,find_source,Folder,RUN_FILES,Recipe
-from .plan import plan_text
+from .recipe import ColumnNames,Columns,find_source,Folder,ImageColumns,Recipe
+from .plan import plan_text,rate_text
 from .compare.sweep import ARMS,BASELINE,LRS,Sweep,Engine
 
 # %% auto #0
@@ -74,23 +76,23 @@ class ImageOptions(RunOptions):
     precision:PrecisionName='fp32' # Arithmetic of the network; auto: bf16 where the processor or card has it, else fp32
 
 @dataclass(frozen=True)
-class Evaluating(ImageOptions):
+class Evaluating(ImageOptions, Columns):
     "What a run is evaluated on"
     run:str|None=None # The run's folder; by default the newest in logdir
     data:str|None=None # Labelled images, as for training; by default the run's own test split, from its files
-    label_cols:Columns=() # The 0/1 columns of a multi-label CSV; by default the run's classes
+    label_cols:ColumnNames=() # The 0/1 columns of a CSV; by default those of the run's classes
     # Split to evaluate on; by default test where there are splits, else all
     split:SplitName|None=None
     # Columns to make groups of patients by, such as sex,age; by default all that have groups
-    groups:Columns=()
+    groups:ColumnNames=()
     out:str|None=None # The folder to make; by default in evaluations/ of the run
     skip_bad:bool=False
     cache_gb:NotNegative=20. # Gigabytes of disk for decoded images; 0: keep none
 
 @dataclass(frozen=True)
-class Predicting(ImageOptions):
+class Predicting(ImageOptions, ImageColumns):
     "What a run's network is asked about"
-    data:str|None=None # A folder, a CSV with a column image, an image or DICOM file, or an .npz
+    data:str|None=None # A folder, a CSV, an image or DICOM file, or an .npz
     out:str|None=None # The CSV to write; by default in predictions/ of the run
     overlays:bool=False # Also a picture of each image with its maps: Grad-CAM and attention
 
@@ -114,38 +116,48 @@ def _asked(options):
     named.pop('')
     return named
 
-def _run_of(options):
-    "The run that was named, or the newest that has come to its end"
-    if run := options.run:
-        if not os.path.exists(run): raise InputError(f"run: {run}: no such folder or file")
-        return run
-    finished = Path(options.logdir).glob(f"*/{RUN_FILES['metrics']}")
-    newest = max(finished, key=os.path.getmtime, default=None)
-    if not newest: raise InputError(f"run: no finished run in {options.logdir}; give --run FOLDER")
-    print(f"run: {newest.parent}, the newest")
-    return str(newest.parent)
+def _use_run(options, module, name, **more):
+    "Call a function of a module that needs torch, with the run that was named, or the newest that has come to its end"
+    run = options.run
+    if not run:
+        finished = Path(options.logdir).glob(f"*/{RUN_FILES['metrics']}")
+        newest = max(finished, key=os.path.getmtime, default=None)
+        if not newest: raise InputError(f"run: no finished run in {options.logdir}; give --run FOLDER")
+        run = newest.parent
+        print(f"run: {run}, the newest")
+    if Path(run).name in RUN_FILES.values(): run = Path(run).parent             # one of its files was named
+    if not os.path.exists(run): raise InputError(f"run: {run}: no such folder or file")
+    use = getattr(import_module(f'medprog.{module}'), name)
+    use(str(run), **_asked(options)|more)
 
 # %% ../nbs/90_cli.ipynb #3238558a
 def _train(given):
-    "Progressive fine-tuning of ImageNet-pretrained ResNets on medical images."
-    recipe,resume = _made(Recipe, given),'resume' in given
-    recipe.check_batch()                    # mistakes are said before torch is imported, which takes seconds
-    recipe.check_there(resume)
+    "Progressive fine-tuning of ImageNet-pretrained networks on medical images."
+    recipe,resume = _made(Recipe, given),given.get('resume', False)
+    recipe.check_there(resume)              # mistakes are said before torch is imported, which takes seconds
     from medprog.train import train
     train(recipe, resume=resume)
 
 def _plan(given):
-    "What a training with the same flags would do, phase by phase."
+    """What a training with the same flags would do, phase by phase; with --data also how many images, parameters and
+    steps there are, and about how long it takes here."""
     recipe = _made(Recipe, given)
     s = recipe.started(recipe.weights=='none').schedule
-    if 'toml' in given: return print(s.to_toml(), end='')
-    is_open = recipe.weights=='auto' and recipe.statistics is None and s.statistics=='kept'
-    unless = ' (batch, if ImageNet weights can not be had)' if is_open else ''
-    print(f"{s.name}, {s.epochs} epochs, base learning rate {s.lr:g}, {s.curve}, "
-          f"batch norm of frozen stages: {s.frozen_bn}, of those that learn: {s.statistics}{unless}\n")
-    print(plan_text(s.plan()))
-    if s.resizes and not s.size: print("\nsize is a share of the full one; --size shows it in pixels")
-    if s.warning: print(f"\n{s.warning}")
+    if given.get('toml'): return print(s.to_toml(), end='')
+    if 'data' in given:
+        recipe.check_there(resume=True)
+        from medprog.train import preview
+        return preview(recipe)
+    otherwise = recipe.started(recipe.weights in ('none', 'auto')).schedule.statistics
+    unless = f' ({otherwise}, if there are no weights)' if otherwise!=s.statistics else ''
+    said = [
+        f"{s.name}, {plural(s.epochs, 'epoch')}, base learning rate {rate_text(s.lr)}, {s.curve}\n"
+        f"batch norm of frozen stages: {s.frozen_bn}, of those that learn: {s.statistics}{unless}",
+        plan_text(s.plan()),
+        "size is a share of the full one; --size shows it in pixels" if s.resizes and not s.size else '',
+        fill(s.warning, 100),
+        "--data shows this for your images, with steps and time"]
+    print(*filter(None, said), sep='\n\n')
 
 def _compare(given):
     """Strategies beside each other: each with the same seeds and learning rates to choose from, paired statistics,
@@ -158,10 +170,8 @@ def _compare(given):
 def _evaluate(given):
     "How good a run is on labelled images: figures with intervals, curves, tables, and the run's report with them."
     options = _made(Evaluating, given)
-    run = _run_of(options)
-    if options.data: find_source(options.data, options.label_cols)
-    from medprog.predict import evaluate
-    evaluate(run, **_asked(options) | dict(groups=options.groups or None))
+    if options.data: find_source(options.data, options)
+    _use_run(options, 'predict', 'evaluate', groups=options.groups or None)
 
 def _predict(given):
     "The probabilities of new images, as a CSV."
@@ -169,16 +179,11 @@ def _predict(given):
     data = options.data
     if not data: raise InputError("data: nothing is given; --data FOLDER, a CSV or a file")
     if not os.path.exists(os.path.expanduser(data)): raise InputError(f"data: {data}: no such folder or file")
-    run = _run_of(options)
-    from medprog.predict import predict
-    predict(run, **_asked(options))
+    _use_run(options, 'predict', 'predict')
 
 def _export(given):
     "The network of a run as one file, for use elsewhere."
-    options = _made(Exporting, given)
-    run = _run_of(options)
-    from medprog.export import export
-    export(run, **_asked(options))
+    _use_run(_made(Exporting, given), 'export', 'export')
 
 # %% ../nbs/90_cli.ipynb #b51b48ed
 class Mode(NamedTuple):
@@ -205,12 +210,12 @@ _METAVARS = {float: ('X', 'X,Y,...'), int: ('N', 'N,M,...'), str: ('...', 'A,B,.
 
 def _reader(hint):
     "What reads the text of a flag of this type, and what stands for it in the help"
-    if hint is bool: return dict(action='store_true')
+    if hint is bool: return dict(action=argparse.BooleanOptionalAction)
     is_list = get_origin(hint) is tuple
     kind = next((o for o in (float, int)
                  if o in {hint, *get_args(hint)}), str)
     def read(text):
-        try: return tuple(kind(o.strip()) for o in text.split(',')
+        try: return tuple(kind(o.strip()) for o in split_names(text, ',')
                           if o.strip()) if is_list else kind(text)
         except ValueError: return text          # the rule refuses it
     return dict(type=read, metavar=_METAVARS[kind][is_list])
@@ -228,19 +233,53 @@ def _add_flag(parser, name, cls):
     kwargs = _reader(get_type_hints(cls)[name])
     parser.add_argument(_flag(name), help=says.replace('%', '%%'), **kwargs)
 
+# %% ../nbs/90_cli.ipynb #4ba67507
+_RECIPE = "A recipe.toml, or the folder of a run: what it says holds where no flag is given"
+
+def _over_recipe(given, mode, path):
+    "The flags that were given, over those that a recipe stands for"
+    recipe,path,flags = Recipe.from_file(path),Path(os.path.expanduser(path)),MODES[mode].flags
+    said = {k: v for k,v in vars(recipe).items() if k in flags and v!=getattr(Recipe, k)}
+    folder = path if path.is_dir() else path.parent
+    if (folder/RUN_FILES['plan']).is_file():                                # it is a run's
+        said.pop('name', None)
+        if given.get('resume'): said |= dict(name=folder.absolute().name, logdir=str(folder.absolute().parent))
+        if 'run' in flags and 'run' not in given: said = dict(run=str(folder))
+    return said|given
+
+# %% ../nbs/90_cli.ipynb #8c33f861
+_DASHES = '-\N{EN DASH}\N{EM DASH}'           # that of a keyboard, and those of text programs
+
+def _initials(name): return ''.join(o[0] for o in name.split('_') if o)
+
+def _unknown(word, mode):
+    "What to do about a word that is neither a flag of this mode, nor the value of one"
+    names = ['recipe', *MODES[mode].flags]
+    name = word.split('=')[0].strip(_DASHES).replace('-', '_')
+    if word[0] not in _DASHES:
+        flag = 'mode' if word in MODES else 'data' if 'data' in names else 'run'
+        return (f"{word}: stands without a flag; give it as --{flag} {word}, "
+                "or quote a path with spaces, or join several values by commas")
+    short = (o for o in names if name==_initials(o) or o==_initials(name))       # as bs
+    near = next(short, None) or nearest(name, names)
+    hint = f" (did you mean {_flag(near)}?)" if near else ''
+    return f"{word}: there is no such flag for mode {mode}{hint}; see --help"
+
 # %% ../nbs/90_cli.ipynb #c0cfe207
 class _Parser(argparse.ArgumentParser):
-    "An argument parser whose errors are one line"
+    "An argument parser whose errors are one line; -600,1500 is a value, as from Python 3.14 on"
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self._negative_number_matcher = re.compile(r'-\.?\d')
     def error(self, message): raise InputError(f"{message}; see --help")
-    def exit(self, *args):
-        sys.stdout.flush()      # of --help, while `main` looks
-        super().exit(*args)
+    def print_help(self): print(self.format_help(), flush=True)         # argparse hides that nobody reads
 
 def _read_flags(argv, mode):
     "The mode, and the value of each flag that was given, by the name of its field"
     first = _Parser(add_help=False, allow_abbrev=False)
     others = f"{', '.join(MODES)} (default: train); --mode MODE --help shows the flags of another"
     if not mode: first.add_argument('--mode', default='train', metavar='MODE', help=others)
+    first.add_argument('--recipe', metavar='FILE', default=argparse.SUPPRESS, help=_RECIPE)
     chosen,rest = first.parse_known_args(argv)
     mode = check_value('mode', mode or chosen.mode, one_of(MODES))
     flags = MODES[mode].flags
@@ -248,10 +287,18 @@ def _read_flags(argv, mode):
                      description=MODES[mode].do.__doc__, argument_default=argparse.SUPPRESS)
     for name,cls in flags.items(): _add_flag(parser, name, cls)
     given,unknown = parser.parse_known_args(rest)
-    if not unknown: return mode,vars(given)
-    near = difflib.get_close_matches(unknown[0].split('=')[0], map(_flag, flags), n=1)
-    hint = f" (did you mean {near[0]}?)" if near else ''
-    raise InputError(f"{unknown[0]}: there is no such flag for mode {mode}{hint}; see --help")
+    if unknown: raise InputError(_unknown(unknown[0], mode))
+    given = vars(given)
+    return mode,_over_recipe(given, mode, chosen.recipe) if 'recipe' in chosen else given
+
+# %% ../nbs/90_cli.ipynb #f41bcb75
+def _look_up(arch):
+    "Is the list of networks all that is asked for? Then it is printed; a name that no library has is an error"
+    if arch in ARCHS: return False
+    from medprog.network.backbones import arch_names,find_arch
+    if arch!='list': return not find_arch(arch)
+    for family,names in arch_names().items(): print(f"{family}: {' '.join(names)}\n")
+    return True
 
 # %% ../nbs/90_cli.ipynb #1f5f507e
 def _warn_in_a_line(message, category, filename, *args):
@@ -271,7 +318,7 @@ def _run_mode(argv, mode):
     mode,given = _read_flags(argv, mode)
     if 'RANK' in os.environ and os.environ.get('WORLD_SIZE', '1')!='1' and mode!='train':
         raise InputError("only a training runs in several processes; start this without a launcher")
-    MODES[mode].do(given)
+    if not _look_up(given.get('arch', ARCHS[0])): MODES[mode].do(given)
     sys.stdout.flush()
 
 # %% ../nbs/90_cli.ipynb #1614e773
@@ -286,7 +333,8 @@ def main(
     except InputError as e:
         if rank: time.sleep(3)          # all end with the main process, which says why, unless this has its own reason
         process = f"process {rank}: " if rank else ''
-        print(f"{process}medprog: {' '.join(str(e).split())}", file=sys.stderr)
+        said = str(e).rpartition('\n\t')[2]          # without fastai's words on the callback that found it
+        print(f"{process}medprog: {' '.join(said.split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as e:      # a training that was asked to stop says how to go on, and by which signal
         if rank: time.sleep(1)          # the main process has said it

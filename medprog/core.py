@@ -4,18 +4,18 @@
 
 # %% ../nbs/00_core.ipynb #c89cc83e
 from __future__ import annotations
-import difflib,os
+import csv,difflib,os
 from contextlib import contextmanager
 from functools import cache
+from io import StringIO
 from pathlib import Path
 from types import UnionType
 from typing import Annotated,Literal,NamedTuple,Union,get_args,get_origin,get_type_hints
-from collections.abc import Callable
+from collections.abc import Callable,Iterable
 import tomlkit
 
 # %% auto #0
-__all__ = ['InputError', 'is_number', 'not_allowed', 'rule_of', 'rules_of', 'sentences', 'read_toml', 'check_keys',
-           'check_weights', 'writing']
+__all__ = ['InputError', 'is_number', 'nearest', 'not_allowed', 'rule_of', 'rules_of', 'check_weights', 'writing']
 
 # %% ../nbs/00_core.ipynb #1b31ae58
 class InputError(ValueError):
@@ -23,8 +23,17 @@ class InputError(ValueError):
 
 def is_number(value) -> bool:
     "Is `value` a finite number? True, False, nan and inf are none"
-    if isinstance(value, bool) or not isinstance(value, (int,float)): return False
-    return abs(value)<1e308
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value)<1e308
+
+def nearest(
+    name:str, # What was given
+    names:Iterable[str], # What there is
+) -> str|None: # None: nothing is like it
+    "The one of `names` that `name` may have been meant for: one spelt much the same, or one that it begins"
+    plain,by_plain = name.casefold(),{o.casefold(): o for o in names}
+    begun = [o for o in by_plain if plain and o.startswith(plain)]
+    near = difflib.get_close_matches(plain, by_plain, n=1) or begun
+    return by_plain[near[0]] if near else None
 
 def not_allowed(
     what:str, # The name of the setting
@@ -34,9 +43,17 @@ def not_allowed(
 ) -> InputError: # To be raised by the caller
     "An `InputError` for a `value` that is none of the `allowed` ones"
     names = [str(o) for o in allowed]
-    near = difflib.get_close_matches(str(value), names, n=1)
-    hint = f" (did you mean {near[0]!r}?)" if near else ''
+    near = nearest(str(value), names)
+    hint = f" (did you mean {near!r}?)" if near else ''
     return InputError(f"{what}: {value!r} is not allowed{hint}; one of {', '.join(names)}{also}")
+
+# %% ../nbs/00_core.ipynb #7d38c269
+def plural(
+    n:int, # How many
+    what:str, # One of them
+) -> str:
+    "1 image, 2 images"
+    return f"{n} {what if n==1 else what+'s'}"
 
 # %% ../nbs/00_core.ipynb #b65226e8
 class Rule(NamedTuple):
@@ -147,6 +164,22 @@ def check_keys(
         raise InputError(f"{name}: {d!r} is not allowed; give a table of {', '.join(allowed)}")
     for k in d: check_value(f"{name}: key", k, one_of(allowed))
 
+# %% ../nbs/00_core.ipynb #77c75222
+def join_names(
+    names, # Any number of texts
+    sep:str=';', # What stands between them
+) -> str:
+    "Names in one text, as a row of a CSV has them"
+    csv.writer(row := StringIO(), delimiter=sep, lineterminator='').writerow(names)
+    return row.getvalue()
+
+def split_names(
+    text:str, # As `join_names` writes it; spaces before a name are left out
+    sep:str=';', # What stands between them
+) -> list[str]:
+    "The names in a text"
+    return next(csv.reader([text], delimiter=sep, skipinitialspace=True), [])
+
 # %% ../nbs/00_core.ipynb #c0ffee01
 ClassWeights = Literal['none','balanced']
 PrecisionName = Literal['auto','fp32','bf16','fp16']
@@ -155,14 +188,17 @@ ExportFormat = Literal['pickle','safetensors','onnx']
 CLASS_WEIGHTS = get_args(ClassWeights)
 PRECISIONS = get_args(PrecisionName)
 ATTENTION_TYPES = ['none', 'cbam', 'medical']   # those that are registered later are added
+ARCHS = (
+    'resnet18', 'resnet34', 'resnet50', 'resnet101', 'resnet152', 'resnext50_32x4d', 'resnext101_32x8d',
+    'resnext101_64x4d', 'wide_resnet50_2', 'wide_resnet101_2')   # whose parts carry the names of a ResNet
 
 # %% ../nbs/00_core.ipynb #c0ffee03
 def check_weights(
     weights:str|Path, # As in a recipe
 ):
-    "`InputError` if a file of weights that is given isn't there"
-    if str(weights) not in ('auto', 'imagenet', 'none') and not os.path.isfile(weights):
-        raise InputError(f"weights: there is no file {weights}; give a file, imagenet, none or auto")
+    "`InputError` if a file of weights, or the folder of a run, that is given isn't there"
+    if str(weights) not in ('auto', 'imagenet', 'none') and not os.path.exists(weights):
+        raise InputError(f"weights: there is no file {weights}; give a file, a run's folder, imagenet, none or auto")
 
 # %% ../nbs/00_core.ipynb #6d0e9695
 @contextmanager
@@ -173,7 +209,7 @@ def writing(
     sync:bool=True, # The content survives a crash of the machine, too; takes some milliseconds
 ):
     """Write a file whole or not at all: gives the path to write to, which takes the place of `path` at the end.
-    After an error `path` is as it was, and nothing else is left"""
+    After an error `path` is as it was, nothing else is left, and an `InputError` speaks of `path`"""
     path = Path(path)
     part = path.with_name(f'.{path.name}.part{suffix or path.suffix}')
     try:
@@ -181,6 +217,7 @@ def writing(
         if sync: _flush(part)
         if previous and path.exists(): os.replace(path, previous)
         os.replace(part, path)
+    except InputError as e: raise InputError(str(e).replace(str(part), str(path))) from e
     finally: part.unlink(missing_ok=True)
     if sync and os.name!='nt': _flush(path.parent)     # renames last, too
 
@@ -189,3 +226,11 @@ def _flush(path):
     fd = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
     try: os.fsync(fd)
     finally: os.close(fd)
+
+# %% ../nbs/00_core.ipynb #f800d9a1
+RUN_FILES = dict(
+    recipe='recipe.toml', plan='plan.csv', plan_picture='plan.png', history='history.csv',
+    history_picture='history.png', rates_picture='rates.png', metrics='metrics.json', predictions='predictions.csv',
+    valid_predictions='predictions_valid.csv', subgroups='subgroups.csv', explain_picture='explain.png',
+    mistakes_picture='mistakes.png', model='model.pkl', report='report.html', report_text='report.md',
+    state='checkpoint.pt', previous_state='checkpoint-before.pt')

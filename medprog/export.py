@@ -99,7 +99,7 @@ def export(
     p,suffix = load_predictor(run, 'cpu'),FORMATS[format]
     write = dict(pickle=partial(_copy_model, run), safetensors=p.save, onnx=p.save_onnx)[format]
     again,most = _AGAIN[format]
-    path = Path(out) if out else new_path(run, 'exports', p.name, suffix)
+    path = Path(out) if out else new_path(run, 'exports', p.name+suffix)
     path.parent.mkdir(parents=True, exist_ok=True)
     with writing(path, suffix=suffix) as part:
         write(part)

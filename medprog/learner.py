@@ -12,7 +12,6 @@ from typing import Literal
 from collections.abc import Callable
 import pandas as pd
 import torch
-import torchvision
 from fastai.data.core import DataLoaders
 from fastai.data.transforms import Normalize
 from fastai.learner import Learner
@@ -25,10 +24,12 @@ from torch.optim.swa_utils import update_bn
 import medprog.plan  # noqa: F401, it has `Schedule.plan`
 from .core import check_value,CLASS_WEIGHTS,ClassWeights,InputError,one_of,PrecisionName
 from .schedule import get_schedule,resolve_schedule,Schedule
+from .torch_core import deterministic_algorithms,fast_format
+from .network.backbones import network_maker
 from .network.stages import add_attention,get_stages,head_options,stage_splitter
 from .network.weights import find_weights,load_weights
 from .callback.unfreeze import check_batch_norm,GradualUnfreezing,learning_params,set_phase,StageRates
-from .losses import balanced_weights,soft_loss
+from .losses import balanced_weights,BinaryCrossEntropy,soft_loss
 from .callback.mixup import Mixing
 from .callback.resize import ProgressiveResizing
 from .callback.features import FeatureCache
@@ -69,9 +70,17 @@ def plan(self:Learner,
     s,stages = self._resolve_schedule(strategy, epochs, **kwargs),get_stages(self)
     n = [sum(p.numel() for p in learning_params(stages, o.lowest, s.frozen_bn))
          for o in s.phases]
-    df = s.plan()
+    df = s.plan(min(len(self.dls.train), 100))
     df.insert(5, 'parameters', n+[0]*len(s.unreached))
-    return df if s.resizes else df.assign(size=self._full_side())
+    if not s.resizes: df['size'] = self._full_side()
+    return df
+
+# %% ../nbs/50_learner.ipynb #135aa71f
+@patch
+def stage_shares(self:Learner) -> pd.Series: # By stage, between 0 and 1
+    "The share of the parameters that each stage has"
+    n = {s.name: sum(p.numel() for p in s.params) for s in get_stages(self)}
+    return pd.Series(n)/sum(n.values())
 
 # %% ../nbs/50_learner.ipynb #5fd517b9
 @patch
@@ -88,6 +97,18 @@ def suggest_lr(self:Learner,
         with self.no_bar(), self.added_cbs(cb): return self.lr_find(show_plot=False).valley
     finally: cb.restore()
 
+# %% ../nbs/50_learner.ipynb #9593b627
+@patch
+def choose_precision(self:Learner,
+    asked:PrecisionName|None=None, # For a fit; by default what the learner was made for, or fp32
+) -> str: # fp32, bf16 or fp16
+    "Arithmetic of a fit; fp32 if the learner has a `MixedPrecision` of its own, which changes it"
+    if not hasattr(self, 'mixed_precision'):
+        return find_precision(asked or getattr(self, 'precision', 'fp32'), self.dls.device)
+    if asked in (None, 'auto'): return 'fp32'
+    raise InputError(f"precision: {asked} is asked for, but the learner has a MixedPrecision of its own; "
+                     "leave out the one (auto), or the other (learn.to_fp32())")
+
 # %% ../nbs/50_learner.ipynb #512b1ca9
 @patch
 @delegates(resolve_schedule)
@@ -97,6 +118,7 @@ def fit_progressive(self:Learner,
     lr:float|Literal['find']|None=None, # Base learning rate, the head's; the strategy's own by default
     wd:float|None=None, # Weight decay
     precision:PrecisionName|None=None, # Of the arithmetic; the learner's by default, or fp32
+    deterministic:bool=False, # The same bits each time, on a GPU, too
     cache_features:int=0, # Views of each image, of which what frozen stages put out is computed once; 0: each time
     monitor:str='auroc', # With `advance='plateau'`: the metric, or valid_loss, that tells whether it has become better
     cbs=None, # More callbacks, for this fit
@@ -104,8 +126,8 @@ def fit_progressive(self:Learner,
 ):
     "Fit for `epochs`, with the stages, rates, image sizes and mixing that the schedule says"
     s = self._resolve_schedule(strategy, epochs, lr=None if lr=='find' else lr, **kwargs)
-    precision = find_precision(precision or getattr(self, 'precision', 'fp32'), self.dls.device)
-    with autocasting(self.model, precision), keep_freed_memory():
+    precision = self.choose_precision(precision)
+    with deterministic_algorithms(self.model, deterministic), autocasting(self.model, precision), keep_freed_memory():
         if lr=='find': s = replace(s, lr=self.suggest_lr(s))
         cbs = [*L(cbs), GradualUnfreezing(), StageRates(), ProgressiveResizing(), Mixing()]
         if cache_features: cbs.append(FeatureCache(cache_features))
@@ -128,6 +150,7 @@ def _loss(dls, loss_func, class_weights):
     if class_weights=='balanced':
         labels = ds.tls[-1] if hasattr(ds, 'tls') else (item[-1] for item in ds)    # fastai's opens no image for them
         targs = torch.stack([torch.as_tensor(o) for o in labels])
+        if isinstance(loss, BinaryCrossEntropy): targs = targs.view(len(targs), -1)      # one output, perhaps
         loss.weight = balanced_weights(targs, dls.c)
     return loss
 
@@ -135,7 +158,7 @@ def _loss(dls, loss_func, class_weights):
 @delegates(vision_learner, but=['pretrained','splitter','normalize'])
 def progressive_learner(
     dls:DataLoaders, # Of images
-    arch:str|Callable='resnet50', # A torchvision ResNet, or its name
+    arch:str|Callable='resnet50', # The name of a network of torchvision or timm, or what makes one of torchvision's
     weights:str|Path='auto', # imagenet, a file, none (batch norm goes by the batch in its fits, then) or auto
     metrics=None, # By default AUROC, F1 and accuracy
     loss_func=None, # By default cross-entropy, or binary cross-entropy for several labels an image
@@ -149,19 +172,20 @@ def progressive_learner(
     **kwargs,
 ) -> Learner: # With the five stages as its parameter groups
     "A `vision_learner` that is ready for `fit_progressive`"
-    arch = getattr(torchvision.models, arch) if isinstance(arch, str) else arch
-    state,used = find_weights(arch.__name__, weights)
+    make,head = (arch, {}) if callable(arch) else network_maker(arch)
+    arch = getattr(arch, '__name__', arch)
+    state,used = find_weights(arch, weights)
     kwargs = dict(loss_func=_loss(dls, loss_func, class_weights), metrics=metrics or [AUROC(), F1(), Accuracy()],
-                  **{'opt_func': FusedAdam, **head_options(dls.bs), **kwargs})
+                  **{'opt_func': FusedAdam, **head, **head_options(dls.bs), **kwargs})
     if not any(isinstance(f, Normalize) for f in dls.after_batch.fs):
-        dls.add_tfms([Normalize.from_stats(*imagenet_stats)], 'after_batch')
+        dls.add_tfms([Normalize.from_stats(*imagenet_stats, cuda=False)], 'after_batch')
     if dls.bs==1:
         warnings.warn("batch size 1: the head is one layer without batch norm, which would need two images",
                       stacklevel=2)
-    learn = vision_learner(dls, arch, pretrained=False, splitter=stage_splitter, **kwargs)
-    if state: load_weights(learn.model, state, used)
+    learn = vision_learner(dls, make, pretrained=False, splitter=stage_splitter, **kwargs)
+    learn.weights_note = load_weights(learn.model, state, used) if state else 'random'
     if attention!='none': add_attention(learn.model, attention, attention_after)
-    learn.model.to(memory_format=torch.channels_last)         # as processors and cards like it
+    learn.model.to(memory_format=fast_format(dls.device))
     if not state: _measure_statistics(learn.model, dls)
     learn.knobs = dict(mixup=mixup, smoothing=smoothing, size_start=size_start,
                        statistics=None if state else 'batch')

@@ -24,8 +24,11 @@ def _plain(t): return t.as_subclass(Tensor)     # without fastai's types, which 
 def _single(logits):
     return _plain(logits).to(torch.promote_types(logits.dtype, torch.float))
 
-def _like(weight, logits):
-    return None if weight is None else weight.to(logits)
+def _like(weight, logits): return None if weight is None else weight.to(logits)
+
+def _misfit(logits, targs, allowed):
+    outputs,shape = map(tuple, (logits.shape, targs.shape))
+    return InputError(f"outputs {outputs} and targets {shape} of {targs.dtype} don't fit; give {allowed}")
 
 # %% ../nbs/32_losses.ipynb #baeae73a
 def cross_entropy(
@@ -38,6 +41,8 @@ def cross_entropy(
     "Cross-entropy with class numbers or probabilities as targets, on one scale"
     logits,targs = _single(logits),_plain(targs)
     weight,is_soft = _like(weight, logits),targs.is_floating_point()
+    if logits.ndim<2 or logits.shape[1]<2 or targs.shape!=(logits if is_soft else logits[:,0]).shape:
+        raise _misfit(logits, targs, "whole class numbers (n,), or binary cross-entropy for one output")
     by_weight = is_soft and reduction=='mean'
     targs = targs.to(logits.dtype if is_soft else torch.long)
     loss = F.cross_entropy(logits, targs, weight, label_smoothing=smoothing,
@@ -48,17 +53,24 @@ def cross_entropy(
 # %% ../nbs/32_losses.ipynb #d07557ed
 def binary_cross_entropy(
     logits:Tensor, # (n, labels)
-    targs:Tensor, # 0/1 or probabilities (n, labels)
+    targs:Tensor, # 0/1 or probabilities (n, labels), `nan` where unknown; of one label also (n,)
     pos_weight:Tensor|None=None, # Weight of the yes of each label
     smoothing:float=0., # Share of a target that is spread over yes and no
     reduction:_Reduction='mean', # none: a loss for each image, the mean of its labels
 ) -> Tensor:
-    "Binary cross-entropy of each label"
-    logits = _single(logits)
-    targs = _plain(targs).to(logits.dtype)*(1-smoothing)+smoothing/2
+    "Binary cross-entropy of each label, over the known ones"
+    logits,targs,n = _single(logits),_plain(targs),len(targs)
+    if targs.numel()==logits.numel()==n: targs = targs.reshape(logits.shape)
+    if targs.shape!=logits.shape: raise _misfit(logits, targs, "0, 1 or nan (unknown) for each output")
+    targs = targs.to(logits.dtype)
+    known = (~targs.isnan()).to(logits)
+    targs = targs.nan_to_num()*(1-smoothing)+smoothing/2
     loss = F.binary_cross_entropy_with_logits(
-        logits, targs, pos_weight=_like(pos_weight, logits), reduction=reduction)
-    return loss.mean(1) if reduction=='none' else loss
+        logits, targs, known, pos_weight=_like(pos_weight, logits), reduction=reduction)
+    if reduction=='sum': return loss
+    if reduction=='none': loss = loss.reshape(n, -1).mean(1)
+    share = known.reshape(*loss.shape, -1).mean(-1)
+    return loss/share.clamp(min=1e-9)            # where nothing is known, 0
 
 # %% ../nbs/32_losses.ipynb #d49e869d
 class SoftLoss(nn.Module):
@@ -122,14 +134,17 @@ def soft_loss(
 
 # %% ../nbs/32_losses.ipynb #95d52c79
 def balanced_weights(
-    targs:Tensor, # Class numbers (n,), or 0/1 (n, labels), of the training set
+    targs:Tensor, # Class numbers (n,), or 0/1 (n, labels), `nan` where unknown, of the training set
     n_classes:int, # How many there are in all
 ) -> Tensor: # (n_classes,)
     "Weights of classes (one class an image), or of the yes of labels, that balance them"
-    targs = torch.as_tensor(targs)
-    several,total = targs.ndim==2,len(targs)
-    n = targs.sum(0) if several else torch.bincount(targs.long(), minlength=n_classes)
-    if not (n>0).all():
-        raise InputError(f"class weights: class {int(n.argmin())} has no training image; leave it out")
-    n = n.double()
-    return ((total-n)/n if several else total/(n_classes*n)).float()
+    targs = _plain(torch.as_tensor(targs))
+    several = targs.ndim==2
+    hot = targs if several else F.one_hot(targs.long(), n_classes)
+    yes,no = ((hot==o).sum(0).double() for o in (1, 0))
+    needed = yes*no if several else yes
+    if not needed.all():
+        k = int(needed.argmin())
+        lacks = ' that is known to be without it' if yes[k] else ''
+        raise InputError(f"class weights: class {k} has no training image{lacks}; leave it out")
+    return (no/yes if several else (yes+no)/(n_classes*yes)).float()

@@ -4,11 +4,13 @@
 
 # %% ../nbs/04_plan.ipynb #aa18eb3b
 from __future__ import annotations
+import re
+from functools import cache
 from fastcore.basics import patch
 from .schedule import Schedule,STAGES
 
 # %% auto #0
-__all__ = ['plan_text']
+__all__ = ['rate_text', 'plan_text']
 
 # %% ../nbs/04_plan.ipynb #ce56e5bb
 def _span(values):
@@ -32,9 +34,55 @@ def moving(self:Schedule) -> dict[str,list]: # By name, a value for each epoch o
     if self.smoothing: res['smoothing'] = shares
     return res
 
+# %% ../nbs/04_plan.ipynb #860afb04
+def rate_text(
+    lr:float, # A learning rate; 0: frozen
+) -> str:
+    "A learning rate for a reader"
+    return f'{lr:.3g}'.replace('e-0', 'e-') if lr else '-'
+
+def _epochs_text(row):
+    "The epochs of a phase, the last one included"
+    start,end,epochs = (row.pop(k) for k in ('start', 'end', 'epochs'))
+    if isinstance(epochs, str): return epochs
+    if end=='': return f'{start} on'
+    return f'{start}-{end-1}' if end-1>start else f'{start}'
+
+# %% ../nbs/04_plan.ipynb #7930ca42
+_RATES = dict(lr='lr set', reached='lr reached')      # the columns of a plan begin so, and what they are
+
+def _tables(plan):
+    "A plan for a reader: a row a phase, and the rates of each"
+    from pandas import DataFrame
+    facts,rates = [],[]
+    for row in plan.astype(object).fillna('').to_dict('records'):
+        for k,name in _RATES.items():
+            of = {s: row.pop(f'{k}_{s}', 0.) for s in STAGES}
+            texts = {s: rate_text(o) for s,o in of.items()}
+            if any(of.values()): rates.append({'phase': row['phase'], '': name} | texts)
+        row['learns'] = re.sub('^head (.* )?', 'head to ', row['learns'])
+        if 'parameters' in row: row['parameters'] = f"{row['parameters']:,}"
+        facts.append(dict(phase=row.pop('phase'), epochs=_epochs_text(row)) | row)
+    return DataFrame(facts),DataFrame(rates)
+
+def plan_text(
+    plan, # As `Schedule.plan` gives it
+) -> str: # A line a phase, then two lines of rates for each
+    "A plan for a terminal"
+    return '\n\n'.join(o.to_string(index=False) for o in _tables(plan))
+
+@cache
+def _plan_class():
+    "A DataFrame that looks as `plan_text` prints it"
+    from pandas import DataFrame
+    class Plan(DataFrame):
+        def __repr__(self): return plan_text(self)
+        def _repr_html_(self): return ''.join(o.to_html(index=False) for o in _tables(self))
+    return Plan
+
 # %% ../nbs/04_plan.ipynb #509d5fbe
 @patch
-def _row(self:Schedule, phase, moving):
+def _row(self:Schedule, phase, moving, per):
     "A row of the plan"
     learning = phase.stages if phase in self.phases else ()
     never = 'never reached' if self.advance=='epochs' else 'if others end early'
@@ -47,33 +95,30 @@ def _row(self:Schedule, phase, moving):
     lr = self.lr/2 if halved else self.lr
     rates = {f'lr_{s}': lr*m if s in learning else 0.
              for s,m in zip(STAGES, self.multipliers)}
+    reached = {}
+    if self.epochs:
+        most = self.reached(phase, per) if learning else [0.]*len(STAGES)
+        reached = {f'reached_{s}': o for s,o in zip(STAGES, most)}
     spans = {k: _span(o[phase.start:phase.end])
              for k,o in moving.items()}
-    return row | rates | spans
+    return row | rates | reached | spans
 
 @patch
-def plan(self:Schedule):
-    """A DataFrame with a row a phase: epochs, the stages that learn, what their batch norm goes by,
-    their peak learning rates (0: frozen), image sizes and mixing"""
-    import pandas as pd
+def plan(self:Schedule,
+    per:int=20, # Moments of an epoch at which rates are looked at, as for `reached`
+): # A DataFrame with a row a phase; it prints as `plan_text` says
+    """Epochs, the stages that learn, what their batch norm goes by, image sizes, mixing and learning rates (0: frozen):
+    those that are set (`lr_`), and the greatest that are reached (`reached_`)"""
     moving = self.moving() if self.epochs else {}
-    rows = [self._row(o, moving) for o in self.phases+self.unreached]
-    df = pd.DataFrame(rows).astype(dict(end='Int64', epochs='Int64'))
+    phases = self.phases+self.unreached
+    rows = [self._row(o, moving, per) for o in phases]
+    df = _plan_class()(rows)
+    df[['end','epochs']] = df[['end','epochs']].astype('Int64')
     if self.advance=='plateau':
         *most,last = df.epochs
         most = [f'up to {n}' for n in most]
         df['epochs'] = [*most, f'{last} or more']
     return df
-
-# %% ../nbs/04_plan.ipynb #3a1cec72
-def plan_text(
-    plan, # As `Schedule.plan` gives it
-) -> str: # A line a phase
-    "A plan for a terminal"
-    df = plan.astype(object).fillna('')
-    def shown(lr): return f'{lr:.3g}' if lr else '-'
-    rates = dict.fromkeys(df.filter(like='lr_'), shown)
-    return df.to_string(index=False, formatters=rates)
 
 # %% ../nbs/04_plan.ipynb #5d30d8bf
 def _plot_rates(ax, schedule, per=20):
@@ -84,12 +129,12 @@ def _plot_rates(ax, schedule, per=20):
     peaks = [schedule.lr*o for o in schedule.multipliers if o]
     return ax.imshow(
         rates, aspect='auto', origin='lower', interpolation='nearest',
-        extent=(0,schedule.epochs,-.5,4.5), norm=LogNorm(min(peaks)/10, max(peaks)))
+        extent=(-.5,schedule.epochs-.5,-.5,4.5), norm=LogNorm(min(peaks)/10, max(peaks)))
 
 def _plot_phase(ax, phase, labels):
     "Where `phase` begins, its name, and what its row of the plan says, from the bottom to the top"
-    middle = (phase.start+phase.end)/2
-    ax.vlines(phase.start, -.5, 4.5, color='w', lw=2)
+    middle = (phase.start+phase.end-1)/2
+    ax.vlines(phase.start-.5, -.5, 4.5, color='w', lw=2)
     ax.text(middle, 4.6, phase.unfreeze, ha='center', va='bottom', fontsize=9)
     for y,text in enumerate(labels, 5-len(labels)):
         ax.text(middle, y, text, ha='center', va='center', fontsize=8,
@@ -107,13 +152,16 @@ def plot(self:Schedule):
     im = _plot_rates(ax, self)
     for y,values in enumerate(moving.values(), 1):
         ax.imshow([values], cmap='Greys', aspect='auto',
-                  vmin=0, vmax=2*max(values), extent=(0,self.epochs,-y-.5,-y+.5))
+                  vmin=0, vmax=2*max(values), extent=(-.5,self.epochs-.5,-y-.5,-y+.5))
     for phase,(_,row) in zip(self.phases, self.plan().iterrows()):
-        rates = [f'{o:.3g}' if o else 'frozen' for o in row.filter(like='lr_')]
-        _plot_phase(ax, phase, [*row[list(moving)][::-1], *rates])
+        pairs = zip(row.filter(like='lr_'), row.filter(like='reached_'))
+        rates = [f'{rate_text(o)}\n{rate_text(most)}' if o else 'frozen'
+                 for o,most in pairs]
+        others = row[list(moving)]
+        _plot_phase(ax, phase, [*others[::-1], *rates])
     ax.set(yticks=range(-n, 5), yticklabels=[*reversed(moving), *STAGES],
            ylim=(-.5-n, 4.5), xlabel='epoch', facecolor='.9')
-    ax.set_title(f"{self.name}, {self.epochs} epochs",
+    ax.set_title(f"{self.name}, {self.epochs} epochs; in a block lr set, below it lr reached",
                  loc='left', pad=18, fontsize=10)
     ax.figure.colorbar(im, ax=ax, label='learning rate', pad=.01)
     return ax

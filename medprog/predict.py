@@ -5,74 +5,90 @@
 # %% ../nbs/71_predict.ipynb #74796e7c
 from __future__ import annotations
 import os
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from itertools import chain,count
+from itertools import chain,count,filterfalse
 from pathlib import Path
-from typing import get_args
+from textwrap import fill
 from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import torch
-from PIL import Image
-from .core import check_value,InputError,one_of,PrecisionName,SplitName
-from .recipe import Recipe
-from .data.images import reading_file
-from .data.sources import ArrayOpener,FileOpener,list_images,read_arrays,read_csv
-from .data.table import check_files,read_source,recipe_table,SPLITS
+from PIL import ImageDraw,ImageFont
+from matplotlib.font_manager import findfont
+from torchvision.transforms.functional import to_pil_image
+from .core import check_value,InputError,plural,PrecisionName,rule_of,SplitName
+from .recipe import Columns,ImageColumns,is_same
+from .data.sources import ArrayOpener,FileOpener,list_images,npz_images
+from .data.columns import read_csv,read_new_images
+from .data.table import check_files,read_source,recipe_table,with_patients
 from .evaluate.predictions import evaluation_lines,make_predictions,read_predictions
-from .evaluate.explain import explain_maps,overlay
+from .evaluate.explain import explain_maps,overlay,own_shape
 from .run.folder import RunFolder,write_evaluation
 from .run.report import write_report
 from .predictor import existing_path,finished_recipe,load_predictor,Predictor,read_facts,read_metrics
 
 # %% auto #0
-__all__ = ['SPLIT_CHOICES', 'predict', 'evaluate']
+__all__ = ['predict', 'evaluate']
 
 # %% ../nbs/71_predict.ipynb #1d5c296f
-def _new_images(data):
+def _columns_of(data):
+    "The names of the columns of a CSV; none if it isn't one"
+    path = Path(os.path.expanduser(data))
+    is_csv = path.suffix.lower() in ('.csv', '.tsv') and path.is_file()
+    return list(read_csv(path)) if is_csv else []
+
+def _as_told(columns, p, data):
+    "What is said of the `columns` of a CSV; where nothing is, what the run of `p` was told, if it can be so here"
+    names,run = _columns_of(data),p.asked
+    if not names: return columns
+    told = {k: v for k,v in vars(run).items()
+            if k.endswith('_col') and v in names}
+    told.update(none_label=run.none_label, uncertain=run.uncertain)
+    said = {k: v for k,v in vars(columns).items()
+            if v!=getattr(Columns, k)}
+    told.update(said)
+    labels = p.classes if p.multilabel else run.label_cols
+    if 'label_cols' in said: told.update(label_col=None)
+    elif 'label_col' not in told: told.update(label_cols=tuple(c for c in labels if c in names))
+    own = told.keys()&vars(columns)
+    return replace(columns, **{k: told[k] for k in own})
+
+def _new_images(data, columns, p):
     "Rows of images without labels, how to open them, and what they are called"
     path = existing_path(data, 'data')
     kind = path.suffix.lower()
-    if path.is_dir(): return _rows(_keys_in(path)),FileOpener(path),path.absolute().name
-    if kind=='.npz': return _rows(_array_keys(path)),ArrayOpener(path),path.stem
-    rows = _csv_rows(path) if kind=='.csv' else _rows([path.name])
-    return rows,FileOpener(path.parent),path.stem
+    if kind in ('.csv', '.tsv'): return *read_new_images(path, _as_told(columns, p, data)),path.stem
+    columns.check_source(data)
+    if path.is_dir():
+        open,images = FileOpener(path),list_images(path)[0]
+        keys = [o.relative_to(path).as_posix() for o in images]
+    elif kind=='.npz': open,keys = ArrayOpener(path),_array_keys(path)
+    else: open,keys = FileOpener(path.parent),[path.name]
+    if not keys: raise InputError(f"data: no images in {path}")
+    return pd.DataFrame(dict(image=keys)),open,path.absolute().stem
 
-def _rows(keys): return pd.DataFrame(dict(image=keys))
-
-def _keys_in(folder):
-    with reading_file(folder, 'a folder'): images,_ = list_images(folder)
-    if not images: raise InputError(f"data: no images in {folder}")
-    return [o.relative_to(folder).as_posix() for o in images]
-
-def _array_keys(path):
-    arrays,keys = read_arrays(path),[]
-    for split,name in zip(SPLITS, ('train', 'val', 'test')):
-        n = len(np.atleast_1d(arrays.get(f'{name}_images', ())))
-        keys += [f'{split}/{i}' for i in range(n)]
-    if not keys: raise InputError(f"data: no train_images, val_images or test_images in {path}")
-    return keys
-
-def _csv_rows(path):
-    df = read_csv(path, str)
-    if 'image' not in df: raise InputError(f"{path}: no column 'image'; there are {', '.join(df.columns)}")
-    return df.filter(['image', 'patient']).fillna('').apply(lambda col: col.str.strip())
+def _array_keys(path): return [f'{split}/{i}' for split,x in npz_images(path).items() for i in range(len(x))]
 
 # %% ../nbs/71_predict.ipynb #d6a89c95
+def first_free(
+    path:Path, # What to call it
+    is_taken:Callable=Path.exists, # Is there something of this name?
+) -> Path:
+    "`path`, or if it is taken the same with the first number that isn't"
+    def numbered(i): return path.with_stem(f'{path.stem}-{i}')
+    names = chain([path], map(numbered, count(2)))
+    return next(filterfalse(is_taken, names))
+
 def new_path(
     run:str|Path|Predictor, # Run's folder, a `.safetensors` file or a `Predictor`
     kind:str, # What the folder in it is called
     name:str, # What to call the new file or folder; gets a number if there is one
-    suffix:str='',
 ) -> Path:
     "A path that isn't taken, in a folder of the run, beside the file or here"
     root = Path() if isinstance(run, Predictor) else Path(run)
     if not os.path.isdir(root): root = root.parent
-    names = chain([name], (f'{name}-{i}' for i in count(2)))
-    paths = (root/kind/f'{o}{suffix}' for o in names)
-    return next(o for o in paths if not o.exists())
+    return first_free(root/kind/name)
 
 def check_unused(
     path:str|Path, # Asked for
@@ -89,76 +105,96 @@ def predict(
     overlays:bool=False, # Also a picture of each image with its maps: Grad-CAM and attention
     precision:PrecisionName='fp32', # As in `load_predictor`
     say:Callable=print, # Called with each line of text that a person at a screen would read
-    **reading, # How images are read, as for `Predictor.run`: `bs`, `workers`
+    **reading, # How images are read, as for `Predictor.run`: `bs`, `workers`; and what a CSV has, as `ImageColumns`
 ) -> Path: # The CSV: `image`, `patient` if known, `prediction`, a `p_` column a class
     "Write the probabilities of new images; those that can't be read are listed in a CSV of their own"
-    rows,open,name = _new_images(data)
-    path = check_unused(out) if out else new_path(run, 'predictions', name, '.csv')
     p = run if isinstance(run, Predictor) else load_predictor(run, precision=precision)
+    rows,open,name = _new_images(data, ImageColumns.pop_from(reading), p)
+    open = replace(open, grey=p.grey)
+    path = check_unused(out) if out else new_path(run, 'predictions', f'{name}.csv')
     pictures = path.with_name(f'{path.stem}-overlays')
-    paths = [_path_in(pictures, key) for key in rows.image]
-    each = partial(_write_overlays, p, paths) if overlays else None
-    probs,bad = p.run(rows.image, open, each=each, **reading)
+    each = partial(_write_overlays, p, open, _paths_in(pictures, rows.image)) if overlays else None
+    probs,bad = p.run(rows.image, open, each=each, say=say, **reading)
     if len(bad)==len(rows): raise InputError(f"data: none of {len(rows)} images can be read: {bad[0]}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    by_class = {f'p_{c}': o for c,o in zip(p.classes, probs.T)}
-    df = rows.assign(prediction=p.decide(probs), **by_class)
+    by_class = pd.DataFrame(probs, columns=p.classes).add_prefix('p_')
+    df = rows.assign(prediction=p.decide(probs)).join(by_class)
     df.drop(index=list(bad)).to_csv(path, index=False)
-    say(f"{len(df)-len(bad)} images: {path}")
+    if len(df)==1: say(f"{rows.image[0]}: {p.answers(probs)[0]}")
+    say(f"{plural(len(df)-len(bad), 'image')}: {path}")
     if overlays: say(f"where the network looks: {pictures}")
     if bad:
         missed = path.with_name(f'{path.stem}-unreadable.csv')
-        df = pd.DataFrame(dict(image=rows.image, why=pd.Series(bad)))
-        df.dropna().to_csv(missed, index=False)
+        why = pd.DataFrame(dict(image=rows.image, why=pd.Series(bad)))
+        why.dropna().to_csv(missed, index=False)
         say(f"{len(bad)} could not be read: {missed}")
     return path
 
 # %% ../nbs/71_predict.ipynb #c2f8fea2
-def _path_in(folder, key):
-    "A path for a picture of image `key` that is in `folder` even if the image is elsewhere"
-    key = Path(key)
-    parts = [o for o in key.parts if o not in ('..', key.anchor)]
-    return folder.joinpath(*parts).with_name(f'{key.name}.png')
+def _paths_in(folder, keys):
+    "A path in `folder` for the picture of each image, wherever that is, and its key; no path is there twice"
+    paths = {}
+    for key in map(Path, keys):
+        parts = [o for o in key.parts if o not in ('..', key.anchor)]
+        name = key.name if key.suffix.lower()=='.png' else f'{key.name}.png'
+        path = first_free(folder.joinpath(*parts).with_name(name), paths.__contains__)
+        paths[path] = str(key)
+    return list(paths.items())
 
-def _write_overlays(p, paths, idxs, images, probs):
-    "A picture of each image of a batch with its maps; `idxs`: which of the `paths` are theirs"
+# %% ../nbs/71_predict.ipynb #58445689
+_FONT = ImageFont.truetype(findfont('DejaVu Sans'), 16)
+
+def _write_overlays(p, open, paths, idxs, images, probs):
+    "A picture of each image of a batch with its maps; `idxs`: which of the `paths` and keys are theirs"
     maps = explain_maps(p.model, p.normalise(images), probs.argmax(1))
-    images = images.float()/255
-    overlays = [overlay(images, o) for o in maps.values()]
-    strips = torch.cat([images, *overlays], -1).permute(0, 2, 3, 1)
-    for i,strip in zip(idxs, (strips*255).round().byte().numpy()):
-        paths[i].parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(strip).save(paths[i])
+    for k,(i,answer) in enumerate(zip(idxs, p.answers(probs))):
+        path,key = paths[i]
+        image = own_shape(open(key, 512))[None]
+        overlays = [overlay(image, o[k:k+1]) for o in maps.values()]
+        strip = torch.cat([image, *overlays], -1)[0]
+        picture = to_pil_image((strip*255).round().byte())
+        lines = fill(answer, max(picture.width//10, 9))
+        draw = ImageDraw.Draw(picture)
+        draw.text((6, 4), lines, 'white', font=_FONT, stroke_width=3, stroke_fill='black')
+        path.parent.mkdir(parents=True, exist_ok=True)
+        picture.save(path)
 
 # %% ../nbs/71_predict.ipynb #3fb9826a
-def _labelled(p, data, label_cols=(), split=None, **files):
+def _labelled(p, data, columns, split=None, **files):
     "The table of labelled images of a split, in the classes of a predictor; `files` has `skip_bad` and `cache_gb`"
-    recipe = Recipe.from_toml(p.recipe)
-    if own := _is_same(data, recipe.data):
-        t = recipe_table(recipe, size=p.size, near_duplicates=False, **files)
+    if own := is_same(str(data), p.asked.data):
+        t = recipe_table(p.asked, size=p.size, near_duplicates=False, **files)
     else:
-        if p.multilabel and str(data).lower().endswith('.csv'): label_cols = label_cols or p.classes
-        t = read_source(data, label_cols)
+        columns = _as_told(columns, p, data)
+        t = read_source(data, columns).with_grey(p.grey)
+        t = with_patients(t, t.open, columns.patient_col)
+        if p.multilabel: t = _hot(t, columns.none_label)
+        t = with_patients(replace(t, size=p.size), t.open, columns.patient_col)
     _check_labels(t, p, data)
     df = _rows_of(split, t.df, data).assign(split='test')
-    if 'patient' not in df: df = df.assign(patient=df.image)
-    t = replace(t, classes=p.classes, df=df, size=p.size)
+    absent = [c for c in p.classes if c not in t.classes]
+    if p.multilabel and df[list(t.classes)].isna().all(axis=None):
+        raise InputError(f"data: no label of {data} is known, so nothing can be evaluated; give labels, or predict")
+    if p.multilabel and absent:
+        df = df.assign(**dict.fromkeys(absent, np.nan))
+        t = t.noted(f"nothing is known of {', '.join(absent)} here; the figures are of {', '.join(t.classes)}")
+    t = replace(t, classes=p.classes, df=df)
     if own or not isinstance(t.open, FileOpener): return t
     return check_files(t, **files)[0]
 
-def _is_same(a, b):
-    "Do both name the same data?"
-    if str(a)==b: return True
-    with suppress(OSError, ValueError): return os.path.samefile(a, b)
-    return False
+def _hot(t, none_label):
+    "Table `t` with a 0/1 column a class, of which `none_label` is none"
+    if t.multilabel: return t
+    hot = pd.DataFrame(t.hot(), t.df.index, t.classes).astype(int)
+    is_none = hot.columns.str.lower()==none_label.lower()
+    hot = hot.loc[:,~is_none]
+    df = t.df.drop(columns='label').join(hot)
+    return replace(t, df=df, classes=tuple(hot), multilabel=True)
 
 def _check_labels(t, p, data):
     "Complain of labels in table `t` that predictor `p` can't know"
-    if t.multilabel!=p.multilabel:
-        labels = 'several labels' if t.multilabel else 'one label'
-        raise InputError(f"data: {data} has {labels} an image, the run has not")
-    here,known = set(t.classes),set(p.classes)
-    if here-known or (t.multilabel and here!=known):
+    if t.multilabel!=p.multilabel: raise InputError(f"data: {data} has several labels an image, the run has one")
+    if set(t.classes)-set(p.classes):
         raise InputError(f"data: {data} has the classes {', '.join(t.classes)}; "
                          f"those of the run are {', '.join(p.classes)}")
 
@@ -174,12 +210,9 @@ def _rows_of(split, df, data):
     return rows.reset_index(drop=True)
 
 # %% ../nbs/71_predict.ipynb #f4150e46
-SPLIT_CHOICES = get_args(SplitName)
-
 def evaluate(
     run:str|Path, # Run's folder
     data:str|Path|None=None, # Labelled images, as for training; by default the run's own test split, from its files
-    label_cols:tuple[str,...]=(), # Columns of a multi-label CSV, 0/1; by default the run's classes
     split:SplitName|None=None, # By default test where there are splits, else all
     groups:tuple[str,...]|None=None, # Columns that make groups of patients, such as sex; by default all that do
     out:str|Path|None=None, # Folder to make, a new one; by default in `evaluations/` of the run
@@ -187,24 +220,31 @@ def evaluate(
     precision:PrecisionName='fp32', # As in `load_predictor`
     cache_gb:float=20., # Gigabytes of disk for the decoded images of files, of all tables together; 0 keeps none
     say:Callable=print, # Called with each line of text that a person at a screen would read
-    **reading, # How images are read, as for `Predictor.run`: `bs`, `workers`
+    **reading, # `bs` and `workers` as for `Predictor.run`; what a CSV has, as `Columns`, by default as the run's
 ) -> Path: # The folder, with predictions, figures, tables and pictures
     "How good a run is on labelled images"
+    columns = Columns.pop_from(reading)
     folder = run = Path(run)
+    part,known = data and split or 'test',{}
     preds,valid = _run_predictions(run)
+    check_value('split', split, rule_of(SplitName|None))
     if data is None:
         known = {k: v for k,v in read_metrics(run).items() if k=='weights_of_epoch'}
-        write_evaluation(run, preds, valid, columns=groups, facts=known)
     else:
-        if split is not None: check_value('split', split, one_of(SPLIT_CHOICES))
         if out: check_unused(out)
-        p = load_predictor(run, precision=precision)
-        t = _labelled(p, data, label_cols, split, skip_bad=skip_bad, cache_gb=cache_gb)
-        probs,_ = p.run(t.df.image, t.open, **reading)
-        folder = Path(out) if out else new_path(run, 'evaluations', t.name)
+        preds = _saved_predictions(data, preds, split)
+        last = Path(data).with_suffix('').parts[-2:]
+        name = '-'.join(last)
+        if preds is None:
+            p = load_predictor(run, precision=precision)
+            t = _labelled(p, data, columns, split, skip_bad=skip_bad, cache_gb=cache_gb)
+            probs,_ = p.run(t.df.image, t.open, **reading)
+            preds = make_predictions(t.df, probs, t.targets('test'), p.classes)
+            name = t.name
+            for note in t.notes: say(note)
+        folder = Path(out) if out else new_path(run, 'evaluations', name)
         folder.mkdir(parents=True)
-        preds = make_predictions(t.df, probs, t.targets('test'), p.classes)
-        write_evaluation(folder, preds, valid, split or 'test', columns=groups)
+    write_evaluation(folder, preds, valid, part, columns=groups, facts=known)
     report = write_report(run)
     for line in (*evaluation_lines(read_metrics(folder)), f"\n{folder}"): say(line)
     if folder.parent.parent==run: say(f"{report} tells of it, too")
@@ -217,3 +257,12 @@ def _run_predictions(folder):
     def read(path): return read_predictions(path, facts.classes, facts.multilabel)
     valid = read(run.valid_predictions) if run.valid_predictions.is_file() else None
     return read(run.predictions),valid
+
+# %% ../nbs/71_predict.ipynb #ca9d57f8
+def _saved_predictions(data, like, split):
+    "The predictions in a CSV with the columns that those of `like` have; None if it isn't one"
+    needed = {'image', 'patient', 'target', *like.p_columns}
+    if not needed<=set(_columns_of(data)): return None
+    path = os.path.expanduser(data)
+    saved = read_predictions(path, like.classes, like.multilabel)
+    return replace(saved, df=_rows_of(split, saved.df, data))

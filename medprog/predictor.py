@@ -6,29 +6,32 @@
 from __future__ import annotations
 import json,os,pickle,re
 from dataclasses import dataclass,field,replace
-from itertools import count
+from itertools import compress,count
 from pathlib import Path
 from textwrap import shorten
 from typing import Annotated
 from collections.abc import Callable, Iterable
 import numpy as np
+import pandas as pd
 import torch
-import torchvision
+import torch.nn.functional as F
 from PIL import Image
 from fastai.torch_core import default_device
 from fastai.vision.core import imagenet_stats
 from fastai.vision.learner import create_vision_model
-from fastcore.basics import GetAttr,patch
+from fastcore.basics import GetAttr,noop,patch
 from safetensors import SafetensorError,safe_open
 from safetensors.torch import load_model,save_model
 from torch import nn,Tensor
 from torch.utils.data import DataLoader,default_collate
 from tqdm import tqdm
-from .core import Count,InputError,is_number,PrecisionName,Rule,rule_of
-from .recipe import Recipe
+from .core import Count,InputError,is_number,join_names,PrecisionName,Rule,rule_of
+from .recipe import GreyLevels,Recipe
+from .torch_core import fast_format
+from .network.backbones import find_arch,network_maker
 from .network.stages import add_attention,head_options
-from .data.images import library_errors,reading_file,squeeze
-from .data.cache import read_ahead
+from .data.images import FACTS,library_errors,reading_file,squeeze
+from .data.cache import file_notes,read_ahead
 from .data.loaders import n_workers
 from .callback.precision import autocasting,find_precision
 from .run.folder import RunFacts,RunFolder
@@ -74,6 +77,8 @@ class Predictor(GetAttr):
 
     def __post_init__(self):
         self.facts = read_facts(self.recipe, f'recipe of {self.name}')
+        self.asked = Recipe.from_toml(self.recipe, self.name)
+        self.grey = GreyLevels(self.asked.window, self.asked.range)
         self.thresholds = _read_thresholds(self.chosen, self.name)
 
     @property
@@ -93,7 +98,9 @@ def activate(self:Predictor,
     logits:Tensor, # What the network puts out
 ) -> Tensor: # Of the same shape
     "Logits as probabilities"
-    return logits.sigmoid() if self.multilabel else logits.softmax(1)
+    if self.multilabel: return logits.sigmoid()
+    if logits.shape[1]==1: logits = F.pad(logits, (1, 0))      # one output is the second class's, and the first's is 0
+    return logits.softmax(1)
 
 @patch
 def __call__(self:Predictor,
@@ -114,7 +121,7 @@ def load_predictor(
     path,device = existing_path(path, 'run'),device or default_device()
     p = _from_run(path) if path.is_dir() else _from_safetensors(path)
     p = replace(p, precision=find_precision(precision, device))
-    p.model.eval().to(device, memory_format=torch.channels_last)     # as in training: the same roundings
+    p.model.eval().to(device, memory_format=fast_format(device))     # as in training: the same roundings
     image = torch.zeros(1, 3, p.size, p.size, dtype=torch.uint8)
     n = p(image).shape[1]
     if n!=len(p.classes):
@@ -180,7 +187,9 @@ def _load_network(path):
                          "train again, or export it as safetensors with that version") from e
 
 # %% ../nbs/70_predictor.ipynb #4dce92f9
-_HOW = ("RGB as a viewer shows it (EXIF rotation applied, DICOM by its window), resized to size x size "
+_HOW = ("RGB as a viewer shows it (EXIF rotation applied; of several pages the middle one; grey levels of DICOM and of "
+        "16 bits or more by window or range if there is one, else DICOM by its own window or rescale, else from "
+        "least to greatest; 8 bits a channel after that), resized to size x size "
         "(bilinear, aspect not kept; large JPEGs decoded at a reduced size of twice that or more), "
         "divided by 255, minus mean, by std; softmax over the outputs, for multilabel a sigmoid of each")
 
@@ -189,8 +198,9 @@ def describe(self:Predictor) -> dict: # Text by name
     "All but the weights: how the network was made, and how to use it"
     mean,std = imagenet_stats
     facts = dict(classes=self.classes, multilabel=self.multilabel, size=self.size, mean=mean, std=std,
-                 from_validation=self.chosen)
-    return dict(format='medprog-1', name=self.name, recipe=self.recipe, preprocessing=_HOW,
+                 from_validation=self.chosen, **vars(self.grey))
+    library,name = find_arch(self.asked.arch)
+    return dict(format='medprog-1', name=self.name, recipe=self.recipe, preprocessing=_HOW, network=f'{library}:{name}',
                 **{k: json.dumps(o) for k,o in facts.items()})
 
 @patch
@@ -211,36 +221,42 @@ def _from_safetensors(path):
         raise InputError(f"{path}: has weights, but not how to build the network; give one that medprog_export wrote")
     text,name = about['recipe'],f"{path}: recipe"
     recipe,facts = Recipe.from_toml(text, name),read_facts(text, name)
+    if 'network' in about: recipe = replace(recipe, arch=about['network'])           # with its library
     model = _network(recipe, len(facts.classes))
     chosen = _parse_json(about['from_validation'], f"{path}: from_validation")
     try: load_model(model, path)
     except RuntimeError as e:
-        raise InputError(f"{path}: the weights don't fit its recipe ({shorten(str(e), 200)})") from e
+        why = f"{path}: the weights don't fit its recipe ({shorten(str(e), 200)})"
+        if maker := facts.learner: why = f"the network is not the recipe's ({maker}); give --format pickle or onnx"
+        raise InputError(why) from e
     return Predictor(model, text, chosen, about['name'])
 
 def _network(recipe, n_classes):
     "The network of a recipe, with random weights"
-    arch = getattr(torchvision.models, recipe.arch)
-    model = create_vision_model(arch, n_classes, pretrained=False, **head_options(recipe.batch_size))
+    make,head = network_maker(recipe.arch)
+    head = head | head_options(recipe.batch_size)
+    model = create_vision_model(make, n_classes, pretrained=False, **head)
     if recipe.attention_type=='none': return model
     return add_attention(model, recipe.attention_type, recipe.attention_after)
 
 # %% ../nbs/70_predictor.ipynb #2e5c7d21
 @dataclass
 class _Files:
-    "Data set of images as bytes, each with the reason why it can't be read; black, then"
+    "Data set of images as bytes, each with the reason why it can't be read (black, then), and with its `FACTS`"
     keys:list
     open:Callable
     size:int
     def __len__(self): return len(self.keys)
     def __getitem__(self, i):
         image,why = Image.new('RGB', (self.size, self.size)),''
-        try: image = squeeze(self.open(self.keys[i], self.size), self.size)
+        try: image = self.open(self.keys[i], self.size)
         except InputError as e: why = str(e)
-        return torch.from_numpy(np.array(image)).permute(2, 0, 1),why
+        told = image.info.get('facts', [0]*len(FACTS))
+        square = np.array(squeeze(image, self.size))
+        return torch.from_numpy(square).permute(2, 0, 1),why,torch.tensor(told)
 
     def batches(self, bs, workers):
-        "Images and reasons, the next ones in the making"
+        "Images, reasons and facts, the next ones in the making"
         if workers: return DataLoader(self, bs, num_workers=workers)
         return map(default_collate, read_ahead(self.__getitem__, range(len(self)), bs))
 
@@ -252,21 +268,23 @@ def run(self:Predictor,
     bs:int=64, # Images in a batch
     workers:int|None=None, # Processes that read images; by default 0 where threads will do, else up to 4
     each:Callable|None=None, # Called with the indices and images of each batch, and their probabilities
+    say:Callable=noop, # Called with what is to be told of the files, as of a training's
 ) -> tuple[np.ndarray,dict]: # Probabilities, `nan` where an image can't be read; and by index why not
     "The probabilities of many images, with a progress bar on a terminal"
-    data,problems = _Files(list(keys), open, self.size),{}
+    data,problems,told = _Files(list(keys), open, self.size),{},[torch.zeros(0, len(FACTS))]
     if workers is None and len(data)>2*bs: workers = n_workers(open, self.size, torch.device('cpu'))
     probs = np.full((len(data), len(self.classes)), np.nan)
     with tqdm(total=len(data), unit='image', disable=None, leave=False) as bar:
-        for first,(images,whys) in zip(count(0, bs), data.batches(bs, workers or 0)):
-            bad = {first+i: why for i,why in enumerate(whys) if why}
-            idxs = [i for i in range(first, first+len(whys)) if i not in bad]
-            if idxs:
-                x = images[np.array(idxs)-first]
-                probs[idxs] = (p := self(x)).numpy()
+        for first,(images,whys,facts) in zip(count(0, bs), data.batches(bs, workers or 0)):
+            problems |= {i: why for i,why in enumerate(whys, first) if why}
+            good = np.flatnonzero(np.equal(whys, ''))
+            if len(good):
+                x,idxs = images[good],first+good
+                probs[idxs] = p = self(x)
                 if each: each(idxs, x, p)
-            problems |= bad
+            told.append(facts)
             bar.update(len(whys))
+    for note in file_notes(pd.DataFrame(torch.cat(told).int(), columns=FACTS)): say(note)
     return probs,problems
 
 # %% ../nbs/70_predictor.ipynb #daa01e7e
@@ -277,4 +295,23 @@ def decide(self:Predictor,
     "The classes that are predicted"
     at = np.array([self.thresholds.get(c) for c in self.classes], float)
     hot = predicted_onehot(probs, self.multilabel, np.nan_to_num(at, nan=.5))
-    return [';'.join(np.compress(row, self.classes)) for row in hot]
+    said = [compress(self.classes, row) for row in hot]
+    return list(map(join_names if self.multilabel else ''.join, said))
+
+# %% ../nbs/70_predictor.ipynb #a9dbbf7a
+@patch
+def answers(self:Predictor,
+    probs:np.ndarray, # Images x classes
+) -> list[str]: # One an image
+    "What is predicted, with its probability, for a reader"
+    def answer(said, probs):
+        if self.multilabel:
+            each = [f'{c} {p:.2f}' for c,p in zip(self.classes, probs)]
+            return f"{said or 'none of them'} ({', '.join(each)})"
+        p = dict(zip(self.classes, probs))
+        told = [f'{p[said]:.2f}']
+        for c,at in self.thresholds.items():
+            if at is not None: told.append(f'threshold {at:.2f}' if c==said else f'{c} {p[c]:.2f} below its {at:.2f}')
+        return f"{said} ({', '.join(told)})"
+    probs = np.asarray(probs, float)
+    return list(map(answer, self.decide(probs), probs))

@@ -5,26 +5,23 @@
 # %% ../nbs/02_recipe.ipynb #25bbf345
 from __future__ import annotations
 import os,re
+from contextlib import suppress
 from dataclasses import asdict,dataclass,replace
 from pathlib import Path
 from typing import Annotated,Literal,get_args
 import tomlkit
 from fastcore.basics import patch
 from .core import (
-    ATTENTION_TYPES, check_keys, check_rules, check_weights, ClassWeights, Count, InputError, Natural, NotNegative,
-    one_of, Positive, PrecisionName, read_toml, Rule, rules_of)
+    ATTENTION_TYPES, check_keys, check_rules, check_weights, ClassWeights, Count, InputError, Natural,
+    NotNegative, is_number, one_of, Positive, PrecisionName, read_toml, Rule, rules_of, RUN_FILES)
 from .schedule import (
     Advance, Curve, EpochShare, Fit, FrozenBN, get_schedule, LabelShare, MixingName, Patience, ProfileName,
     resolve_schedule, Schedule, SCHEDULE_KNOBS, Side, StartSize, Statistics)
 
 # %% auto #0
-__all__ = ['Arch', 'ARCHS', 'Columns', 'Folder', 'StageName', 'SourceKind', 'RUN_FILES', 'Recipe', 'find_source']
+__all__ = ['ColumnName', 'StageName', 'SourceKind', 'ImageColumns', 'Columns', 'GreyLevels', 'Recipe', 'find_source']
 
 # %% ../nbs/02_recipe.ipynb #16f41371
-Arch = Literal['resnet18','resnet34','resnet50','resnet101','resnet152','resnext50_32x4d','resnext101_32x8d',
-               'resnext101_64x4d','wide_resnet50_2','wide_resnet101_2']
-ARCHS = get_args(Arch)
-
 def _is_text(value): return value!='' and '\0' not in value and not re.search('[\ud800-\udfff]', value)
 
 def _is_name(value):
@@ -33,19 +30,104 @@ def _is_name(value):
 
 def _text(words): return Rule(words, _is_text)
 
-Columns = Annotated[tuple[Annotated[str, _text('text')],...], Rule('names of columns', lambda o: True)]
+ColumnNames = Annotated[tuple[Annotated[str, _text('text')],...], Rule('names of columns', lambda o: True)]
 Folder = Annotated[str, _text('a folder')]
+
+# %% ../nbs/02_recipe.ipynb #5bef9fab
+ColumnName = Annotated[str, _text('the name of a column')]
+
+@dataclass(frozen=True)
+class ImageColumns:
+    "Which column of a CSV has the images, and where they are"
+    image_col:ColumnName|None=None # Column of a CSV that names the image; by default image
+    image_dir:Folder|None=None # Folder that the images of a CSV are in; by default they are looked for around it
+    suffix:ColumnName|None=None # What the names of images in a CSV lack, such as .png; by default found
+
+    def __post_init__(self): check_rules(self)
+
+    @classmethod
+    def pop_from(cls,
+        knobs:dict, # By name; loses those that it returns
+    ) -> ImageColumns: # Of this class
+        "What some `knobs` say of the columns"
+        return cls(**{name: knobs.pop(name) for name in rules_of(cls).keys()&knobs.keys()})
+
+    def check_source(self,
+        data:str|Path, # Not a CSV
+    ):
+        "`InputError` if this says of columns what only a CSV has; that there are no patients may be said of any source"
+        is_folder = os.path.isdir(os.path.expanduser(data))
+        for name in rules_of(Columns):
+            default = getattr(Columns, name)
+            value = getattr(self, name, default)
+            if value in (default, 'none') or is_folder and name=='patient_col' and '.' in value: continue
+            told = value if isinstance(value, str) else ', '.join(value)
+            raise InputError(f"{name}: {told}, but {data} is not a CSV")
+
+@dataclass(frozen=True)
+class Columns(ImageColumns):
+    "What the columns of a CSV are, and where its images are"
+    label_cols:ColumnNames=() # The 0/1 columns of a CSV that has one for each label
+    label_col:ColumnName|None=None # Column of a CSV with the class, or with several joined by | or ; by default label
+    # Column of a CSV, or FILE.csv:COLUMN beside it, that must not be on two sides; by default patient; none: no such,
+    # and what DICOM headers and paths say of patients is left out, too
+    patient_col:ColumnName|None=None
+    split_col:ColumnName|None=None # Column of a CSV with train, valid or test; by default split; none: no such column
+    none_label:ColumnName='No Finding' # Where a cell holds several labels: the one that means none
+    uncertain:Literal['ignore','zeros','ones']|None=None # What a label of -1 is: unknown (ignore), no, or yes
+
+# %% ../nbs/02_recipe.ipynb #a36f3137
+def _numbers(text): return tuple(tuple(map(float, part.split(','))) for part in text.split(';') if part)
+
+def _pairs_rule(words, most, holds):
+    "The rule for text that has one to `most` pairs of finite numbers, of which each `holds`"
+    def keeps(text):
+        try: pairs = _numbers(text)
+        except ValueError: return False
+        return 0<len(pairs)<=most and all(len(o)==2 and all(map(is_number, o)) and holds(*o) for o in pairs)
+    return Rule(words, keeps)
+
+_WINDOW = _pairs_rule('CENTER,WIDTH with a width above 0, up to three of them joined by ;', 3, lambda _,width: width>0)
+_GREY_RANGE = _pairs_rule('LO,HI, the first below the second', 1, lambda lo,hi: lo<hi)
+
+@dataclass(frozen=True)
+class GreyLevels:
+    "Which grey levels of deep images are black and which are white"
+    # Window of DICOM and of grey images of 16 bits or more, CENTER,WIDTH; up to three, joined by ; and quoted, are one
+    # a channel; by default the file's own
+    window:Annotated[str, _WINDOW]|None=None
+    # Grey levels LO,HI that are black and white instead; by default the least and greatest of each image without window
+    range:Annotated[str, _GREY_RANGE]|None=None
+
+    def __post_init__(self):
+        check_rules(self)
+        if self.window and self.range:
+            raise InputError(f"window: {self.window} and range {self.range} exclude each other; give one of them")
+
+# %% ../nbs/02_recipe.ipynb #9afdef51
+AS_STORED = GreyLevels()   # nothing is said: what the file has, or the least and greatest of each image
+
+# %% ../nbs/02_recipe.ipynb #1689748f
+@patch
+def channels(self:GreyLevels,
+    is_whole:bool, # Are the grey levels whole numbers?
+) -> tuple[tuple[float,float],...]: # Of red, green and blue; empty if nothing is said
+    "The levels that are black and white in each channel"
+    windows = [(center-width/2, center+width/2-is_whole) for center,width in _numbers(self.window or '')]
+    ends = (*windows, *_numbers(self.range or ''))           # of one or the other
+    return ends+ends[-1:]*(3-len(ends)) if ends else ()
 
 # %% ../nbs/02_recipe.ipynb #529173ef
 StageName = Literal['early','layer2','layer3','layer4']
 _SOME_STAGES = Rule(f"one or more of {', '.join(get_args(StageName))}", lambda o: 0<len(o)==len(set(o)))
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(GreyLevels, Columns):
     "Every knob of a run"
     # phantom, a folder of class folders, a CSV, an .npz in MedMNIST's form, or medmnist:NAME
     data:Annotated[str, _text('a name or a path')]='phantom'
-    label_cols:Columns=() # The 0/1 columns of a multi-label CSV
+    # Of two classes, the one that sensitivity and its like are about; by default the one that isn't called a negative
+    positive:Annotated[str, _text('the name of a class')]|None=None
     # none, conservative, balanced, medical_optimized, aggressive, head_only, lp_ft, fine_tune, or a TOML file
     progressive_strategy:Annotated[str, _text('a name or a TOML file')]='balanced'
     epochs:Count=30 # How many epochs to train for
@@ -64,7 +146,8 @@ class Recipe:
     seed:Natural=0 # Seed for splits, weights, batches and augmentation
     split_seed:Natural|None=None # Seed of the splits that the data doesn't give; the seed by default
     resplit:bool=False # Forget the splits of the data, and deal its patients out anew
-    arch:Arch='resnet50' # One of torchvision's ResNets
+    # A network of torchvision or timm by its name, which timm:NAME makes sure of; list shows those that work
+    arch:Annotated[str, _text('the name of a network')]='resnet50'
     # imagenet, a local file, auto (imagenet if it can be had), or none (random; statistics then are batch by default)
     weights:Annotated[str, _text('auto, imagenet, none or a file')]='auto'
     # Attention put behind a stage, the identity to begin with
@@ -86,6 +169,8 @@ class Recipe:
     scale_with_size:bool=False
     # Arithmetic of the network in training; auto: bf16 where the processor or card has it, else fp32
     precision:PrecisionName='auto'
+    # Train with algorithms that give the same bits each time on a GPU, too; slower there, and nothing new on a CPU
+    deterministic:bool=False
     # Compute what frozen stages put out once, of so many differently augmented views of each image, and train on that;
     # 0: compute it each time
     cache_features:Natural=0
@@ -105,8 +190,6 @@ class Recipe:
     name:Annotated[str, Rule('the name of a folder, not a path', _is_name)]|None=None
 
     like = (Schedule,)
-
-    def __post_init__(self): check_rules(self)
 
 # %% ../nbs/02_recipe.ipynb #b0c53145
 @patch
@@ -162,22 +245,44 @@ def from_toml(cls:Recipe,
     try: return Recipe(**d)
     except InputError as e: raise InputError(f"{name}: {e}") from e
 
+# %% ../nbs/02_recipe.ipynb #0332a275
+_VOLUMES = ('.nii', '.nii.gz', '.mha', '.mhd', '.nrrd', '.nhdr', '.mgz', '.npy')
+
+def check_flat(
+    path:str|Path, # Of a file
+):
+    "`InputError` if by its suffix a file holds more than an image"
+    if str(path).lower().endswith(_VOLUMES):
+        raise InputError("volumes, such as NIfTI, NRRD or stacks of arrays, are not read; give slices as image files")
+
+# %% ../nbs/02_recipe.ipynb #eeb159a1
+def is_same(
+    a, # The value of a knob
+    b, # Another
+) -> bool: # Are they the same, or both the path of the same file or folder?
+    "Do both say the same?"
+    if a==b or not (isinstance(a, str) and isinstance(b, str)): return a==b
+    with suppress(OSError, ValueError): return os.path.samefile(*map(os.path.expanduser, (a, b)))
+    return False
+
 # %% ../nbs/02_recipe.ipynb #81c9f064
 SourceKind = Literal['csv','phantom','medmnist','folder','npz']
 
 def find_source(
     data:str|Path, # As in a recipe
-    label_cols:tuple[str,...]=(), # Only a CSV has them
+    columns:Columns=Columns(), # What is said of them; only a CSV has them
 ) -> tuple[SourceKind,str|Path]: # And its path, or what follows the colon of one that has none
     "What kind of source `data` is; `InputError` if it is none. Who reads data decides by this"
+    kind,_,name = str(data).partition(':')
+    if kind in ('phantom', 'medmnist'):
+        columns.check_source(data)
+        return kind,name
     path = Path(os.path.expanduser(data)).absolute()        # unlike Path's, never raises
-    suffix = path.suffix.lower() if os.path.isfile(path) else ''
-    if suffix=='.csv': return 'csv',path
-    if label_cols: raise InputError(f"label_cols: {', '.join(label_cols)}, but {data} is not a CSV")
-    made,_,name = str(data).partition(':')
-    if made in ('phantom', 'medmnist'): return made,name
-    if os.path.isdir(path): return 'folder',path
-    if suffix=='.npz': return 'npz',path
+    suffix = path.suffix.lower().replace('.tsv', '.csv')
+    kind = 'folder' if os.path.isdir(path) else suffix[1:] if os.path.isfile(path) else ''
+    if kind in ('folder', 'npz'): columns.check_source(data)
+    if kind in ('folder', 'npz', 'csv'): return kind,path
+    if kind: check_flat(data)
     wrong = 'a source' if os.path.exists(path) else 'there'
     raise InputError(f"data: {str(data)!r} is not {wrong}; give phantom, "
                      "a folder of class folders, a CSV, an .npz file, or medmnist:NAME")
@@ -196,31 +301,22 @@ def check_free(
 def check_there(self:Recipe,
     resume:bool=False, # Does its run go on, if it was begun?
 ):
-    "`InputError` if something that this recipe names isn't there, or the name of its run is taken"
+    """`InputError` if something that this recipe names isn't there, the name of its run is taken, or batch norm has
+    nothing to go by, as far as can be said before weights are looked for"""
+    self.started(self.weights=='none').schedule.check_batch(self.batch_size)
     if not resume: check_free(self)
-    find_source(self.data, self.label_cols)
+    find_source(self.data, self)
     check_weights(self.weights)
 
-@patch
-def check_batch(self:Recipe):
-    "`InputError` if batch norm has nothing to go by, as far as can be said before weights are looked for"
-    self.started(self.weights=='none').schedule.check_batch(self.batch_size)
-
-# %% ../nbs/02_recipe.ipynb #f800d9a1
-RUN_FILES = dict(
-    recipe='recipe.toml',
-    plan='plan.csv',
-    plan_picture='plan.png',
-    history='history.csv',
-    history_picture='history.png',
-    rates_picture='rates.png',
-    metrics='metrics.json',
-    predictions='predictions.csv',
-    valid_predictions='predictions_valid.csv',
-    subgroups='subgroups.csv',
-    explain_picture='explain.png',
-    model='model.pkl',
-    report='report.html',
-    report_text='report.md',
-    state='checkpoint.pt',
-    previous_state='checkpoint-before.pt')
+# %% ../nbs/02_recipe.ipynb #f9e7ee52
+@patch(cls_method=True)
+def from_file(cls:Recipe,
+    path:str|Path, # A TOML file, or the folder of a run
+) -> Recipe:
+    "Read a recipe from its file"
+    path = Path(os.path.expanduser(path))
+    if path.is_dir(): path /= RUN_FILES['recipe']
+    try: text = path.read_text(encoding='utf-8-sig')
+    except (OSError, ValueError) as e:
+        raise InputError(f"recipe: {path} can't be read ({e}); give a recipe.toml, or the folder of a run") from e
+    return Recipe.from_toml(text, str(path))

@@ -251,8 +251,7 @@ def fitted(self:Schedule,
 ) -> Schedule: # With `epochs` set and every phase closed
     "This schedule for a run of `epochs`; its phases add up to them"
     if size is not None: return replace(self, size=size).fitted(epochs, fit)
-    if not rule_of(Count).holds(epochs):
-        raise InputError(f"epochs: {epochs!r} is not allowed; give a whole number, 1 or more")
+    check_value('epochs', epochs, rule_of(Count))
     check_value('schedule fit', fit, one_of(FITS))
     if self.epochs==epochs: return self
     if self.epochs is not None:
@@ -270,7 +269,7 @@ def warning(self:Schedule) -> str:
     if self.advance=='plateau': return f"{short} reach phase {names} only if earlier phases end early"
     reached = min(o.lowest for o in self.phases)
     never = STAGES[min(o.lowest for o in self.unreached):reached]
-    frozen = f" and {' and '.join(never)} will not learn" if never else ''
+    frozen = f": {', '.join(never)} will not learn" if never else ''
     return (f"{short} never reach phase {names}{frozen}. Train for more than "
             f"{self.unreached[-1].start} epochs (--epochs), or let the phases shrink (--schedule-fit scale)")
 
@@ -336,6 +335,16 @@ def rates(self:Schedule,
 ) -> list[float]: # One for each of `STAGES`
     "Learning rates of all stages at time `t`"
     return [self.rate(o, t) for o in STAGES]
+
+# %% ../nbs/01_schedule.ipynb #935f896c
+@patch
+def reached(self:Schedule,
+    phase:Phase, # One of its phases
+    per:int=20, # Moments of an epoch to look at; as many as a fit has batches: its own rates
+) -> list[float]: # One for each of `STAGES`; 0: it is frozen
+    "The greatest learning rate that each stage that learns in `phase` has there"
+    times = [epoch+i/per for epoch in range(phase.start, phase.end) for i in range(per)]
+    return [max(self.rate(stage, t) for t in times) if stage in phase.stages else 0. for stage in STAGES]
 
 # %% ../nbs/01_schedule.ipynb #1096c1cf
 @patch(as_prop=True)

@@ -5,35 +5,36 @@
 # %% ../nbs/67_train.ipynb #f72b7892
 from __future__ import annotations
 import platform,random,sys,time,warnings
-from contextlib import nullcontext
+from contextlib import contextmanager,nullcontext,suppress
 from dataclasses import dataclass,replace
-from functools import partial
-from importlib.metadata import PackageNotFoundError,version
 from pathlib import Path
+from textwrap import fill
 from collections.abc import Callable
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import torch
-from fastai.callback.core import Callback
+from fastai.callback.core import Callback,CancelTrainException,CancelValidException
 from fastai.data.core import DataLoaders
 from fastai.learner import Learner
 from fastai.torch_core import set_seed
 from fastcore.basics import noop
 from fastcore.foundation import L
 from fastcore.imports import IN_NOTEBOOK
-from .core import InputError,writing
+from .core import InputError,plural,RUN_FILES,writing
 from .schedule import Schedule,STAGES
-from .recipe import RUN_FILES,check_free,Recipe
-from .torch_core import seed_from
+from .recipe import check_free,Recipe
+from .torch_core import inert_content,PORTABLE,seed_from
 from .plan import plan_text
+from .network.backbones import find_arch
 from .network.stages import get_stages,stage_splitter
 from .data.table import ImageTable,recipe_table,SPLITS
 from .data.loaders import image_dls
 from .callback.features import FeatureCache
-from .callback.precision import find_precision
+from .losses import soft_loss
 from .evaluate.metrics import Accuracy,AUROC,F1
 from .evaluate.predictions import evaluation_lines,make_predictions,surprise
-from .evaluate.explain import explain_maps,plot_explanations
+from .evaluate.explain import explain_maps,own_shape,plot_explanations
 from .learner import progressive_learner
 from medprog.run.folder import (
     check_recipe, find_run, fingerprint, is_finished, metric_values, run_folder, RunFacts, RunFolder, schedule_fact,
@@ -41,13 +42,13 @@ from medprog.run.folder import (
 from .run.stopping import end_workers_with_run,FiniteLoss,shortage_as_input_error,Stop
 from .run.checkpoint import BestWeights,Checkpoint,drop_states,load_state
 from .run.monitor import (
-    event_files, History, plot_history, plot_rates, RunWriter, small_pictures, write_test_metrics)
-from .run.report import write_report
+    event_files, History, plot_history, plot_rates, RunWriter, write_test_metrics)
+from .run.report import plot_mistakes,read_run,write_report
 from .run.distributed import (
     check_divides, find_team, Follower, others_missed, StopTogether, Team, TrainTogether)
 
 # %% auto #0
-__all__ = ['SeedEpochs', 'train']
+__all__ = ['SeedEpochs', 'train', 'preview']
 
 # %% ../nbs/67_train.ipynb #c2ea6095
 class SeedEpochs(Callback):
@@ -78,14 +79,19 @@ class _Run:
 
     @property
     def files(self): return RunFolder(self.folder)
+    @property
+    def shortage(self):
+        "Says what to try where memory or disk run out"
+        return shortage_as_input_error(self.folder or self.recipe.logdir, self.recipe.batch_size, self.table.size)
 
 # %% ../nbs/67_train.ipynb #d0bd8e23
 _PACKAGES = ('medprog','fastai','fastcore','torch','torchvision','numpy')
 
-def _version(package):
-    try: return version(package)
-    except PackageNotFoundError: return 'not installed'
-
+def _unknown(table):
+    "Of how many images each label is unknown, by split; None if all are known"
+    if not table.multilabel: return None
+    n = table.df[list(table.classes)].isna().groupby(table.df.split).sum()
+    return n.T.to_dict() if n.to_numpy().any() else None
 def _facts(run):
     "What a run found out for itself, for its recipe"
     table,learn,schedule = run.table,run.learn,run.schedule
@@ -96,14 +102,15 @@ def _facts(run):
         date=time.strftime('%Y-%m-%d %H:%M:%S'),
         weights=learn.weights, precision=learn.precision, lr=schedule.lr,
         size=int(table.size), classes=table.classes, multilabel=table.multilabel,
-        parameters=sum(p.numel() for p in learn.model.parameters()),
+        parameters=_n_parameters(learn),
         network=type(learn.model).__name__ if maker else None, learner=maker,
         class_weights=None if weight is None else dict(zip(table.classes, weight.tolist())),
         **n.iloc[:,-2:].to_dict(), counts=n.iloc[:,:-2].T.to_dict(),                        # of images and patients
+        unknown=_unknown(table),
         notes=table.notes, fingerprint=fingerprint(table),
         device=str(learn.dls.device), processes=run.team.n, threads=torch.get_num_threads(),
         processor=platform.processor() or platform.machine(),
-        versions=dict(python=platform.python_version(), **{o: _version(o) for o in _PACKAGES}),
+        versions=dict(python=platform.python_version(), **{o: str(sys.modules[o].__version__) for o in _PACKAGES}),
         schedule=schedule_fact(schedule))
 
 # %% ../nbs/67_train.ipynb #b06d6f70
@@ -126,10 +133,11 @@ def _predictions(learn, table, split):
     rows = table.df[table.df.split==split]
     return make_predictions(rows, probs.double().numpy(), table.targets(split), table.classes)
 
-def _plot_looks(learn, preds, attention_after):
+def _plot_looks(learn, preds, attention_after, open):
     "Where the network looks on the images that it gets most right and most wrong; None if its stages put out no maps"
-    order = surprise(preds).argsort(kind='stable')
-    which = list(dict.fromkeys([*order[:3], *order[-3:]]))
+    order = pd.Series(surprise(preds)).sort_values(kind='stable').dropna().index       # of others nothing is known
+    which = order[:3].union(order[-3:], sort=False)
+    if which.empty: return None
     rows,probs = preds.df.iloc[which],preds.probs[which]
     dl = learn.dls.test_dl(rows.image.tolist(), bs=len(which), num_workers=0)
     x = dl.one_batch()[0]
@@ -141,13 +149,19 @@ def _plot_looks(learn, preds, attention_after):
     titles = [
         f"truth: {truth or 'none'}; said: {preds.classes[p.argmax()]} {p.max():.2f}"
         for truth,p in zip(rows.target, probs)]
-    pictures = small_pictures(x, learn.dls, n=len(x), side=160)
+    pictures = [own_shape(open(key, 512)) for key in rows.image]
     return plot_explanations(pictures, dict(zip(names, maps.values())), titles)
 
 # %% ../nbs/67_train.ipynb #19ef2368
 _HEAD = 'epoch   phase  size train_loss valid_loss   auroc      f1 accuracy seconds'
 _EPOCH = ('{epoch:>5} {phase:>7} {size:>5} {train_loss:>10.4f} {valid_loss:>10.4f} '
           '{auroc:>7.4f} {f1:>7.4f} {accuracy:>8.4f} {seconds:>7.1f}')
+
+# %% ../nbs/67_train.ipynb #97bb87a4
+def _duration(seconds):
+    "For a reader"
+    if seconds<90: return f'{max(1, seconds):.0f} s'
+    return f'{seconds/60:.0f} min' if seconds<5400 else f'{seconds/3600:.1f} h'
 
 # %% ../nbs/67_train.ipynb #b53ddfd6
 _FILES = dict(
@@ -157,16 +171,17 @@ _FILES = dict(
     metrics='the figures above and others, each with its interval',
     history='an epoch a row; as pictures: {history_picture}, {rates_picture}',
     plan='what was planned; as a picture: {plan_picture}',
-    recipe='how to repeat it, with versions')
+    recipe='how to repeat it (--recipe), with versions')
 
 def _summary(run, metrics):
     "What came out and where it is, as lines"
-    minutes = pd.read_csv(run.files.history).seconds.sum()/60
+    seconds = pd.read_csv(run.files.history).seconds.sum()
     kept,epoch = 'of the last epoch',metrics['weights_of_epoch']
-    if epoch is not None: kept = f'of epoch {epoch}, the best on the validation split by {run.recipe.monitor}'
+    if epoch is not None:
+        kept = f'of epoch {epoch} (the first is 0), the best on the validation split by {run.recipe.monitor}'
     return '\n'.join([
-        '', *evaluation_lines(metrics),
-        f"  {'training':<16} {minutes:.1f} min from weights: {run.learn.weights}",
+        '', *evaluation_lines(metrics), *(f"  ({o})" for o in run.table.notes if '--positive' in o),
+        f"  {'training':<16} {_duration(seconds)} from weights: {run.learn.weights}",
         f"  {'weights':<16} {kept}",
         f"\n{run.folder}",
         *(f"  {RUN_FILES[k]:<16} {text.format(**RUN_FILES)}" for k,text in _FILES.items()),
@@ -175,15 +190,18 @@ def _summary(run, metrics):
 # %% ../nbs/67_train.ipynb #6982b466
 def _finish(run, epoch):
     "Write predictions, metrics, plots, model and report of what was trained, and say what came out"
-    files,learn = run.files,run.learn
+    files,learn,open = run.files,run.learn,run.table.open
     preds,valid = (_predictions(learn, run.table, o) for o in ('test','valid'))
     valid.df.to_csv(files.valid_predictions, index=False)
     metrics = write_evaluation(run.folder, preds, valid, facts=dict(weights_of_epoch=epoch))
-    _save_picture(plot_history(files.history), files.history_picture)
-    _save_picture(plot_rates(files.history), files.rates_picture)
-    looks = _plot_looks(learn, preds, run.recipe.attention_after)
-    if looks: _save_picture(looks, files.explain_picture)
-    learn.export(files.model.absolute())
+    mistakes = read_run(run.folder).mistakes()[:10]
+    pictures = dict(
+        history=plot_history(files.history), rates=plot_rates(files.history),
+        explain=_plot_looks(learn, preds, run.recipe.attention_after, open),
+        mistakes=plot_mistakes(mistakes, open) if len(mistakes) else None)
+    for name,fig in pictures.items():
+        if fig: _save_picture(fig, getattr(files, f'{name}_picture'))
+    learn.export(files.model.absolute(), pickle_module=PORTABLE)
     write_report(run.folder)
     write_test_metrics(run.folder, metric_values(metrics))
     drop_states(run.folder)
@@ -191,21 +209,30 @@ def _finish(run, epoch):
 
 # %% ../nbs/67_train.ipynb #97ff59f6
 _GOES_BY = dict(kept='the statistics that are stored', batch='the batch')
+_WHY = dict(
+    bf16='there are instructions for it',
+    fp16='there are fast instructions for it, and none for bf16',
+    fp32='there are no instructions for bf16')
 
-def _first_line(run):
-    s,why = run.schedule,''
-    if s.statistics!=run.recipe.schedule.statistics:
-        why = ', because weights are random (--statistics kept would keep what was measured before the first epoch)'
-    goes_by = f"batch norm that learns goes by {_GOES_BY[s.statistics]}{why}"
-    return f"{s.name}, base learning rate {s.lr:.3g}, {run.learn.precision}, {goes_by}"
+def _n_parameters(learn): return sum(p.numel() for p in learn.model.parameters())
+
+def _first_lines(run):
+    s,learn,why = run.schedule,run.learn,''
+    if s.statistics!=run.recipe.schedule.statistics: why = ', because weights are random (or else --statistics kept)'
+    shares = ', '.join(f'{k} {v:.1%}' for k,v in learn.stage_shares().items())
+    chosen = f" ({_WHY[learn.precision]})" if run.recipe.precision=='auto' else ''
+    return (f"weights: {getattr(learn, 'weights_note', learn.weights)}\n"
+            f"parameters: {_n_parameters(learn):,}, of which {shares}\n"
+            f"{s.name}, base learning rate {s.lr:.3g}, {learn.precision}{chosen}\n"
+            f"batch norm that learns goes by {_GOES_BY[s.statistics]}{why}")
 
 # %% ../nbs/67_train.ipynb #7893f871
 def _hparams(run):
     recipe,s = run.recipe,run.schedule
-    return dict(
-        strategy=s.name, arch=recipe.arch, weights=run.learn.weights, precision=run.learn.precision,
-        lr=s.lr, epochs=recipe.epochs, batch_size=recipe.batch_size, attention=recipe.attention_type,
-        statistics=s.statistics, mixup=s.mixup, smoothing=s.smoothing, size_start=s.size_start, seed=recipe.seed)
+    asked = {k: getattr(recipe, k) for k in ('arch', 'epochs', 'batch_size', 'seed')}
+    moving = {k: getattr(s, k) for k in ('lr', 'statistics', 'mixup', 'smoothing', 'size_start')}
+    return asked|moving|dict(
+        strategy=s.name, weights=run.learn.weights, precision=run.learn.precision, attention=recipe.attention_type)
 
 # %% ../nbs/67_train.ipynb #a6bf5a03
 def _fit(run):
@@ -222,7 +249,7 @@ def _fit(run):
         try:
             run.learn.fit_progressive(
                 recipe.epochs, run.schedule, statistics=run.schedule.statistics,
-                wd=recipe.weight_decay, monitor=recipe.monitor, cbs=cbs)
+                wd=recipe.weight_decay, monitor=recipe.monitor, deterministic=recipe.deterministic, cbs=cbs)
         finally: writer.close()
     return best.load(run.learn) if recipe.keep=='best' and team.is_main else None
 
@@ -242,41 +269,58 @@ def _callbacks(run, best, writer):
 
 # %% ../nbs/67_train.ipynb #c68de9f2
 def _take_up(run):
-    "What a run that was begun had found out, and its state, if it has them"
-    if not run.files.recipe.is_file(): return RunFacts(),None
-    facts = check_recipe(run.recipe, run.folder, run.table)
+    "The folder of a run that was begun, what it had found out, its state, and whether it has come to its end"
+    run.folder = folder = find_run(run.recipe, run.table.name)
+    if not folder: return None,RunFacts(),None,False
+    was_begun,facts = run.files.recipe.is_file(),RunFacts()
+    if was_begun: facts = check_recipe(run.recipe, folder, run.table)
+    if not is_finished(folder): return folder,facts,_state(run, facts) if was_begun else None,False
+    drop_states(folder)                                         # what was left by a kill at the end
+    run.say(f"{folder} has come to its end; there is nothing to go on with. Its report: {run.files.report}")
+    return folder,facts,None,True
+
+def _state(run, facts):
+    "The checkpoint of a run that goes on, None if it has none yet; and say where it goes on"
     state,notes = load_state(run.folder)
     at = state['at'] if state else dict(epoch=0, batch=0)
     was,n = facts.processes,run.team.n
     if was!=n:
-        begun = f"was begun in {was} {'processes' if was>1 else 'process'} and goes on in {n}"
-        notes.append(f"{run.folder} {begun}: with the same images and random numbers, but last digits may differ")
+        notes.append(f"{run.folder} was begun in {was} process{'es' if was>1 else ''} and goes on in {n}: "
+                     "with the same images and random numbers, but last digits may differ")
     run.say('\n'.join([*notes, f"{run.folder}: going on in epoch {at['epoch']}, batch {at['batch']}"]))
-    return facts,state
-
-def _find_begun(recipe, say, source=''):
-    "The folder of a run that was begun, and has it come to its end? Then what was left by a kill at the end is gone"
-    folder = find_run(recipe, source)
-    has_ended = bool(folder) and is_finished(folder)
-    if has_ended:
-        drop_states(folder)
-        report = RunFolder(folder).report
-        say(f"{folder} has come to its end; there is nothing to go on with. Its report: {report}")
-    return folder,has_ended
+    return state
 
 # %% ../nbs/67_train.ipynb #0db7d077
 def _learner(run, dls, make):
     "The `Learner` of a run: the recipe's own, or what `make` makes"
     recipe = run.recipe
     precision = run.facts.precision or recipe.precision
-    if not make: return progressive_learner(
-        dls, recipe.arch, recipe.weights, attention=recipe.attention_type, attention_after=recipe.attention_after,
-        class_weights=recipe.class_weights, precision=precision)
+    if not make:
+        learn = progressive_learner(
+            dls, recipe.arch, recipe.weights, attention=recipe.attention_type, attention_after=recipe.attention_after,
+            class_weights=recipe.class_weights, precision=precision)
+        return _with_head(learn, RunFolder(recipe.weights), run.table.classes)
     learn = make(dls)
     learn.metrics = learn.metrics or L(AUROC(), F1(), Accuracy())
-    learn.precision = find_precision(precision, dls.device)
+    if hasattr(learn, 'mixed_precision'): precision = recipe.precision           # not what a run that goes on had
+    elif precision=='auto': precision = getattr(learn, 'precision', precision)   # what it was made for
+    learn.precision = learn.choose_precision(precision)
     learn.weights = learn.maker = f"{make.__module__}.{make.__qualname__}"
+    if not hasattr(learn.loss_func, 'activation'):            # which makes probabilities
+        with suppress(InputError): learn.loss_func = soft_loss(learn.loss_func)
     get_stages(learn)                                         # says so if there are none
+    return learn
+
+def _shapes(tensors): return {k: v.shape for k,v in tensors.items()}
+
+def _with_head(learn, other, classes):
+    "A learner whose weights are those of the run `other`, with all of its network if it had the same classes"
+    if not other.model.is_file() or other.facts().classes!=classes: return learn
+    given = inert_content(other.model).model.state_dict()
+    if _shapes(learn.model.state_dict())!=_shapes(given): return learn
+    learn.model.load_state_dict(given)
+    learn.weights += ', with its head'
+    learn.weights_note = f"{learn.weights}: all tensors, as the classes are the same"
     return learn
 
 def _prepared(run, make):
@@ -296,6 +340,31 @@ def _find_schedule(run):
     if recipe.lr!='find': return s
     return replace(s, lr=run.facts.lr or run.team.main_only(run.learn.suggest_lr, s))
 
+# %% ../nbs/67_train.ipynb #29e2a0d2
+_COLUMNS = 100
+
+def _say_plan(run):
+    "Say what a run is about, and what it will do: the plan, which is returned"
+    recipe,table = run.recipe,run.table
+    counts = table.counts().to_string()
+    if counts.index('\n')>_COLUMNS: counts = table.counts().T.to_string()
+    run.say('\n'.join([f"data: {recipe.data}", counts, *table.notes, '']))
+    run.schedule = s = _find_schedule(run)
+    plan = run.learn.plan(recipe.epochs, s, statistics=s.statistics)
+    parts = [_first_lines(run), plan_text(plan), s.warning]
+    run.say('\n\n'.join(filter(None, parts))+'\n')
+    return plan
+
+@contextmanager
+def _ready(run, make):
+    "Inside the block a run has its `Learner`, which shows a bar to a person at a screen; gives its plan, which is said"
+    run.learn = learn = _prepared(run, make)
+    has_bar = run.team.is_main and (IN_NOTEBOOK or sys.stdout.isatty())
+    bar = nullcontext() if has_bar else learn.no_bar()
+    with learn.no_logging(), bar, warnings.catch_warnings():
+        warnings.filterwarnings('ignore', '.* never reach phase')       # the plan says it
+        yield _say_plan(run)
+
 # %% ../nbs/67_train.ipynb #6e1db237
 def train(
     recipe:Recipe, # What to do
@@ -304,39 +373,75 @@ def train(
     learner:Callable[[DataLoaders],Learner]|None=None, # Makes the `Learner` of a network of your own, with five stages
 ) -> Path: # The run's folder
     "Train as `recipe` says and leave everything about the run in a folder"
-    team,folder,has_ended = find_team(),None,False        # its main process has the folder, and speaks
+    team,has_ended = find_team(),False                    # its main process has the folder, and speaks
     if not team.is_main: say = noop
     _ = recipe.schedule                                   # its mistakes are said first
-    find = partial(team.main_only, _find_begun, recipe, say)
+    if not learner: find_arch(recipe.arch)
     if not resume: team.main_only(check_free, recipe)
-    elif recipe.name: folder,has_ended = find()
-    if has_ended: return folder
     set_seed(recipe.seed)
     with team.first(): table = recipe_table(recipe)
-    if resume and not recipe.name: folder,has_ended = find(table.name)
-    if has_ended: return folder
-    run = _Run(recipe, table, team, say, folder=folder)
-    if folder: run.facts,run.state = team.main_only(_take_up, run)
-    where = folder or recipe.logdir
-    with shortage_as_input_error(where, recipe.batch_size, table.size), others_missed(): return _carry_out(run, learner)
-
-# %% ../nbs/67_train.ipynb #ad964d25
-def _carry_out(run, make):
-    "Train, in the run's folder if it has one, and write what came out"
-    recipe,table,team = run.recipe,run.table,run.team
-    run.learn = learn = _prepared(run, make)
-    run.say('\n'.join([f"data: {recipe.data}", table.counts().to_string(), *table.notes, '']))
-    has_bar = team.is_main and (IN_NOTEBOOK or sys.stdout.isatty())
-    bar = nullcontext() if has_bar else learn.no_bar()
-    with learn.no_logging(), bar, warnings.catch_warnings():
-        warnings.filterwarnings('ignore', '.* never reach phase')       # the plan says it
-        run.schedule = s = _find_schedule(run)
-        plan = learn.plan(recipe.epochs, s, statistics=s.statistics)
-        lines = [_first_line(run), plan_text(plan), s.warning]
-        run.say('\n'.join(filter(None, lines))+'\n')
-        run.folder = run.folder or team.main_only(run_folder, recipe, table.name)
-        team.main_only(_write_plan, run, plan)
-        run.say(_HEAD)
-        epoch = _fit(run)
-    if team.is_main: _finish(run, epoch)
+    run = _Run(recipe, table, team, say)
+    if resume: run.folder,run.facts,run.state,has_ended = team.main_only(_take_up, run)
+    if has_ended: return run.folder
+    with others_missed(), run.shortage:
+        with _ready(run, learner) as plan:
+            run.folder = run.folder or team.main_only(run_folder, recipe, table.name)
+            team.main_only(_write_plan, run, plan)
+            say(_HEAD)
+            epoch = _fit(run)
+        if team.is_main: _finish(run, epoch)
     return run.folder
+
+# %% ../nbs/67_train.ipynb #6ef1b474
+def _kind(training, schedule, epoch):
+    "Steps that are alike in this take as long as each other: training or not, the lowest stage that learns, the size"
+    return training,schedule.phase_at(epoch).lowest,schedule.side(epoch)
+
+class _StepTimer(Callback):
+    "Times a few steps of each kind, and leaves out all others"
+    order = 60              # after fastai's recorder
+    def before_fit(self): self.times = {}
+
+    def before_train(self):
+        kind = _kind(self.training, self.schedule, self.epoch)
+        if kind in self.times: self._end()
+        self.now = self.times[kind] = [time.perf_counter()]
+    before_validate = before_train
+
+    def after_batch(self):
+        self.loss.mean().item()             # waits for the GPU
+        self.now.append(time.perf_counter())
+        first,*others = self.now[1:]
+        if len(others)>2 or (others and others[-1]-first>2): self._end()
+
+    def _end(self): raise CancelTrainException if self.training else CancelValidException
+
+# %% ../nbs/67_train.ipynb #84d9311e
+def _estimated(schedule, times, n_train, n_valid):
+    "Seconds of all epochs; `times` has moments by kind of step: the first step of several starts what reads the images"
+    steps = {kind: np.diff(o[1:] if len(o)>2 else o).mean() for kind,o in times.items()}
+    def seconds(training, epoch): return steps[_kind(training, schedule, epoch)]
+    return sum(n_train*seconds(True, e)+n_valid*seconds(False, e) for e in range(schedule.epochs))
+
+# %% ../nbs/67_train.ipynb #f782ba58
+def preview(
+    recipe:Recipe, # What is to be done
+    say:Callable=print, # Called with each line of text that a person at a screen would read
+):
+    "Say in 100 columns what `train` would do on the data of `recipe`, and how long it might take; makes no run"
+    def say_narrow(text):
+        lines = [fill(o, _COLUMNS, break_long_words=False) for o in text.split('\n')]
+        say('\n'.join(lines))
+    set_seed(recipe.seed)
+    run,timer = _Run(recipe, recipe_table(recipe), find_team(), say_narrow),_StepTimer()
+    with run.shortage, _ready(run, None), run.learn.no_bar():
+        learn,s = run.learn,replace(run.schedule, advance='epochs')
+        learn.metrics = L()
+        learn.fit_progressive(recipe.epochs, s, statistics=s.statistics, cbs=timer)
+    n_train,n_valid = map(len, learn.dls.loaders[:2])
+    n = len(learn.dls.train_ds)
+    seconds = _estimated(s, timer.times, n_train, n_valid)
+    run.say(f"{plural(n_train, 'step')} an epoch of {plural(min(learn.dls.bs, n), 'image')}, "
+            f"{plural(n_valid, 'step')} of validation\n"
+            f"about {_duration(seconds)} for {plural(recipe.epochs, 'epoch')} on {learn.dls.device}: an estimate, by "
+            "the time of a few steps of each phase and size")

@@ -13,12 +13,11 @@ import torch
 from fastai.callback.mixup import MixUp
 from fastai.data.core import TfmdDL
 from fastai.layers import AdaptiveConcatPool2d
-from fastai.torch_core import to_device
 from fastcore.basics import GetAttr,chunked,noop,patch,store_attr
 from torch import Tensor,nn
 from torch.func import functional_call
 from ..core import InputError
-from ..torch_core import evaluating,forward_as,random_kept,seed_from
+from ..torch_core import evaluating,forward_as,random_kept,seed_from,sent
 from .core import ScheduleCallback
 from .unfreeze import GradualUnfreezing
 from .resize import scheduled_size
@@ -91,11 +90,9 @@ def check_chain(
     "Up to where the outputs of `prefix` can be kept; `InputError` if `model` can't go on from there"
     learns = {k: p for k,p in model.named_parameters() if p.requires_grad}
     with evaluating(model), drawn_from(0):
-        while prefix:
-            out = prefix_output(model, prefix, x)
-            if isinstance(out, Tensor) and out.ndim==4: break
+        while getattr(out := prefix_output(model, prefix, x), 'ndim', 0)!=4:
             prefix = prefix[:-1]
-        else: return prefix,x
+            if not prefix: raise InputError("cache_features: nothing frozen has maps (n, channels, h, w); leave it out")
         moved = {k: p + .1*(p.abs().mean() or 1)*torch.randn_like(p)
                  for k,p in learns.items()}
         whole,cause = functional_call(model, moved, x),None
@@ -109,12 +106,18 @@ def check_chain(
 # %% ../../nbs/35_callback.features.ipynb #202b1404
 _IN_MEMORY = 2**30
 
-def _room(n_bytes, folder):
-    "`n_bytes` of memory, or of a file without a name in `folder`; `OSError` if there is no room"
+def _room(n_bytes, folder, device='cpu'):
+    "`n_bytes` of a GPU, of memory, or of a file without a name in `folder`; `OSError` if there is no room"
+    if n_bytes<_free(device)/4: return torch.empty(n_bytes, dtype=torch.uint8, device=device)
     if n_bytes<=_IN_MEMORY: return torch.empty(n_bytes, dtype=torch.uint8)
     with tempfile.TemporaryFile(dir=folder) as f:
         if hasattr(os, 'posix_fallocate'): os.posix_fallocate(f.fileno(), 0, n_bytes)
         return torch.from_numpy(np.memmap(f, np.uint8, 'w+', shape=(n_bytes,)))
+
+def _free(device):
+    "Bytes of a GPU that nobody has taken; 0 where that isn't known, and on a CPU"
+    ask = getattr(torch.get_device_module(device), 'mem_get_info', None)
+    return ask(device)[0] if ask else 0
 
 def _kept(out, exact=False):
     "Room for one of the outputs, as it is kept: laid out as it is, in half precision if not `exact`"
@@ -132,15 +135,14 @@ class FeatureLoader(GetAttr):
     ):
         self.dl,self.dtype,self.targs = dl,like.dtype,[]
         n,one = len(dl.dataset),_kept(like, exact)
-        room = _room(n*one.nbytes, folder).view(one.dtype)
+        room = _room(n*one.nbytes, folder, like.device).view(one.dtype)
         self.data = room.as_strided(
             (n, *one.shape), (one.numel(), *one.stride()))
 
     def put(self, i, x, targs):
         "Store the outputs and targets of a batch that begins with image `i`"
         big = torch.finfo(self.data.dtype).max
-        into = self.data[i:i+len(x)]
-        into.copy_(x.clamp(-big, big))
+        self.data[i:i+len(x)] = x.clamp(-big, big)
         self.targs.append(targs)
 
     def __len__(self): return len(self.dl)
@@ -148,12 +150,13 @@ class FeatureLoader(GetAttr):
     def __iter__(self):
         dl = self.dl
         targs = [torch.cat(o) for o in zip(*self.targs)]
+        place = self.data.device
         dl.randomize()
         torch.empty((), dtype=torch.int64).random_()      # torch's loader draws a seed for its workers
         for idxs in chunked(dl.get_idxs(), dl.bs, dl.drop_last):
-            x = self.data[idxs].to(self.dtype)
-            batch = x,*(t[idxs] for t in targs)
-            yield to_device(batch, dl.device)
+            at = torch.tensor(idxs)
+            x = sent(self.data[sent(at, place)], dl.device).to(self.dtype)
+            yield x,*(sent(t[at], dl.device) for t in targs)
 
 # %% ../../nbs/35_callback.features.ipynb #93187fa7
 def checksum(
@@ -211,8 +214,7 @@ class FeatureCache(ScheduleCallback):
 def _prepare(self:FeatureCache, phase):
     "Find the prefix whose outputs can be kept, and throw away what isn't valid any more"
     s,dl = self.schedule,self.dls.train
-    boxes = s.mixup and s.mixing=='cutmix'
-    prefix = frozen_prefix(self.model, pool=not boxes)
+    prefix = frozen_prefix(self.model, pool=not s.mixup or s.mixing!='cutmix')          # CutMix needs places
     tfms = [(type(f).__name__, str(vars(f)))
             for f in (*dl.after_item.fs, *dl.after_batch.fs)]
     key = phase.start,[*map(id, prefix)],checksum(prefix),tfms
@@ -225,7 +227,6 @@ def _find_room(self:FeatureCache, phase):
     "How many views there are room and use for"
     with drawn_from(self.seed): x = self.dls.valid.one_batch()[0][:2]
     self.prefix,out = check_chain(self.model, self.prefix, x)
-    if not self.prefix: return 0
     n_images = len(self.dls.train_ds)
     n = min(self.views, phase.epochs)
     each = n_images*_kept(out).nbytes

@@ -10,7 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Beta
+from ..core import InputError
 from ..schedule import MixingBy,MixingName
+from ..torch_core import sent
 from .core import ScheduleCallback
 from ..losses import soft_loss
 
@@ -65,14 +67,16 @@ def mix_images(
     return torch.where(inside, others, x)
 
 def mix_targets(
-    y:Tensor, # Class numbers (n,), or 0/1 (n, labels)
+    y:Tensor, # Class numbers (n,), or 0/1 (n, labels), `nan` where unknown; of one label also (n,)
     mix:Mix, # The same as for the images
-    n_classes:int, # How many there are
+    n_classes:int, # How many there are; 1 for one label
 ) -> Tensor: # Probabilities (n, n_classes)
     "The targets of mixed images"
     y = y.as_subclass(Tensor)
-    if y.ndim==1: y = F.one_hot(y.long(), n_classes)
-    y = y.float()
+    if n_classes>1 and y.ndim==1:
+        if y.is_floating_point(): raise InputError(f"mixing: targets {tuple(y.shape)} are numbers, not classes")
+        y = F.one_hot(y.long(), n_classes)
+    y = y.float().view(len(y), -1)
     lam = mix.lam.to(y)[:,None]
     return torch.lerp(y[mix.partner], y, lam)
 
@@ -88,13 +92,14 @@ class Mixing(ScheduleCallback):
         s,x,self.mix = self.schedule,self.x,None
         alpha,self.smoothing = s.mixing_at(self.epoch)
         if not alpha: return
-        self.mix = draw_mix(len(x), alpha, s.mixing, s.mixing_by,
-                            shape=x.shape[-2:])
+        mix = draw_mix(len(x), alpha, s.mixing, s.mixing_by,
+                       shape=x.shape[-2:])
+        self.mix = Mix(*(o if o is None else sent(o, x.device) for o in mix))
         self.learn.xb = (mix_images(x, self.mix), *self.xb[1:])
 
     def after_loss(self):
         if not (self.mix or self.smoothing): return
         targs,pred = self.y,self.pred
-        if self.mix: targs = mix_targets(targs, self.mix, pred.shape[-1])
+        if self.mix: targs = mix_targets(targs, self.mix, pred.numel()//len(pred))
         self.learn.loss_grad = self.soft(pred, targs, self.smoothing or None)    # None: the loss's own
         self.learn.loss = self.loss_grad.clone()

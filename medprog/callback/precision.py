@@ -36,6 +36,7 @@ class FusedAdam(Optimizer):
         wd:float=.01, # Decoupled weight decay
     ):
         super().__init__(params, [], lr=lr, mom=mom, sqr_mom=sqr_mom, eps=eps, wd=wd)
+        self.skip = None                 # not 0: the next step is left out; a tensor, so that nobody waits to know
 
     def step(self, closure=None):
         if closure is not None: raise NotImplementedError("fastai's optimizers take no closure")
@@ -45,7 +46,9 @@ class FusedAdam(Optimizer):
             hypers = tuple((name, hyper[k]) for k,name in _HYPERS.items())
             for k,t in _kernel_tensors(p, state).items(): groups[hypers][k].append(t)
         for hypers,tensors in groups.items():
-            adamw(**tensors, **dict(hypers), max_exp_avg_sqs=[], fused=True, amsgrad=False, maximize=False)
+            adamw(**tensors, **dict(hypers), max_exp_avg_sqs=[], fused=True, amsgrad=False, maximize=False,
+                  found_inf=self.skip)
+        self.skip = None
 
     def zero_grad(self):     # no pass over the weights, and what is frozen next does not move
         for p,*_ in self.all_params(with_grad=True): p.grad = None
@@ -55,7 +58,8 @@ def _kernel_tensors(p, state):
     "What torch's kernel takes for `p`, laid out as `p` is; kept in `state`"
     for k in ('grad_avg', 'sqr_avg'):
         state[k] = _like(state[k], p) if k in state else torch.zeros_like(p)
-    state['step'] = torch.as_tensor(state.get('step', 0), dtype=torch.float, device=p.device)  # fastai's is an integer
+    step = state.get('step', 0)                                        # fastai's is a number
+    state['step'] = step if isinstance(step, torch.Tensor) else torch.full((), float(step), device=p.device)
     return dict(params=p, grads=_like(p.grad, p), exp_avgs=state['grad_avg'],
                 exp_avg_sqs=state['sqr_avg'], state_steps=state['step'])
 
@@ -76,12 +80,17 @@ def has_bf16(
 # %% ../../nbs/36_callback.precision.ipynb #74a5dda7
 def find_precision(
     precision:PrecisionName, # What is asked for
-    device:str|torch.device, # Where the network is
+    device:str|torch.device|None, # Where the network is; None: where torch puts things
 ) -> str: # fp32, bf16 or fp16
-    "What `precision` means on `device`: auto is bf16 where there are instructions for it, else fp32"
+    "What `precision` means on `device`: auto is bf16 or else fp16 where there are fast instructions for it, else fp32"
     check_value('precision', precision, one_of(PRECISIONS))
     if precision!='auto': return precision
-    return 'bf16' if has_bf16(device) else 'fp32'
+    device = device or torch.get_default_device()
+    if has_bf16(device): return 'bf16'
+    return 'fp16' if _has_fp16(device) else 'fp32'
+
+def _has_fp16(device):
+    return torch.device(device).type=='cuda' and torch.cuda.get_device_capability(device)[0]==7
 
 # %% ../../nbs/36_callback.precision.ipynb #6c8b9b55
 def _half_forward(forward, dtype, model, *args, **kwargs):
@@ -115,12 +124,19 @@ class LossScaling(Callback):
     def before_backward(self): self.learn.loss_grad = self.scaler.scale(self.loss_grad)
 
     def before_step(self):
-        self.skipped = True
-        self.scaler.step(self)            # calls `step`, unless a gradient isn't finite
+        self.skipped,self.found_inf = True,None
+        self.scaler.unscale_(self)
+        self.scaler.step(self)            # calls `step`: with `found_inf`, or only if all gradients are finite
         if self.skipped: raise CancelStepException
+        if self._step_supports_amp_scaling: self.opt.skip = self.skip
 
-    def step(self): self.skipped = False
+    def step(self): self.skipped,self.skip = False,self.found_inf
     def after_step(self): self.scaler.update()
+
+    @property
+    def _step_supports_amp_scaling(self):
+        "For torch's scaler: can the optimizer leave a step out without the host's knowing?"
+        return isinstance(self.opt, FusedAdam)
 
     @property
     def param_groups(self): return self.opt.param_groups

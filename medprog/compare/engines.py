@@ -161,6 +161,7 @@ def _start(env, input, file):
 
 def _gpus():
     "The names of the GPUs that this process may use"
+    if torch.backends.mps.is_available(): return ['0']          # Apple's, one for all
     n = torch.cuda.device_count()
     names = os.environ.get('CUDA_VISIBLE_DEVICES') or ','.join(map(str, range(n)))
     return names.split(',')[:n]

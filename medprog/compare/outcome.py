@@ -43,7 +43,7 @@ def choose(self:Sweep,
     tuned:pd.DataFrame, # A row a run of `tuning`: arm, lr, valid_auroc
 ) -> dict[str,float|None]: # An arm all of whose runs failed has none
     "The learning rate of each arm: the one with the best mean AUROC on the validation split; of equals the lowest"
-    if len(self.lrs)<2: return dict.fromkeys(self.arms, self.lrs[0] if self.lrs else None)
+    if len(self.lrs)<2: return dict.fromkeys(self.arms, *self.lrs)
     reached = tuned.groupby(['arm','lr']).valid_auroc
     whole = reached.mean()[reached.count()==self.tune_seeds]
     return {
@@ -66,10 +66,8 @@ def rows(self:SweepFolder,
     jobs:list[Job],
 ) -> pd.DataFrame: # `arm,seed,lr,epochs,run,valid_auroc,seconds` and the metrics of the test split
     "A row for each of `jobs` that has come to its end"
-    runs = {job: self.run(job) for job in jobs}
-    done = [
-        _row(job, run) for job,run in runs.items()
-        if is_finished(run.path)]
+    runs = [(job, self.run(job)) for job in jobs]
+    done = [_row(job, run) for job,run in runs if is_finished(run.path)]
     return pd.DataFrame(done, columns=None if done else _ROW)
 
 # %% ../../nbs/83_compare.outcome.ipynb #8d902d5a
@@ -97,28 +95,27 @@ class Comparison:
     longer:pd.DataFrame # As `runs`, at equal time
     time_table:pd.DataFrame|None # As `table`, at equal time
 
-def _predictions(folder):
-    "What a run said of its test images"
-    run = RunFolder(folder)
-    facts = run.facts()
-    return read_predictions(run.predictions, facts.classes, facts.multilabel)
-
-def _patients(runs, folder):
+def _patients(runs, at):
     "The difference of each arm to the baseline, as an interval over patients"
+    def predictions(name):
+        run = RunFolder(at/name)
+        facts = run.facts()
+        return read_predictions(run.predictions, facts.classes, facts.multilabel)
     names = runs.pivot(index='seed', columns='arm', values='run')
-    preds = names.map(lambda name: _predictions(folder/name), na_action='ignore')
+    preds = names.map(predictions, na_action='ignore')
     ends = {}
     for arm in preds.columns.drop(BASELINE):
         pairs = preds[[arm, BASELINE]].dropna()
-        if len(pairs): ends[arm] = patient_difference(list(pairs[arm]), list(pairs[BASELINE]))[1:]
+        if len(pairs): ends[arm] = patient_difference(*map(list, pairs.to_numpy().T))[1:]
     return pd.DataFrame(ends, ['patients_low','patients_high'], dtype=float).T
 
 # %% ../../nbs/83_compare.outcome.ipynb #a53414a2
 def _test_train(runs, folder):
     "Patients of the test split for each one of the training, on average"
     patients = [RunFolder(folder/run).facts().patients for run in runs.run]
-    ratios = [n['test']/n['train'] for n in patients]
-    return float(np.mean(ratios))
+    return float(np.mean([
+        n['test']/n['train']
+        for n in patients]))
 
 def _table(sweep, runs, folder):
     "A row an arm"
@@ -142,6 +139,5 @@ def read_comparison(
     lrs = sweep.choose(tuned)
     runs = at.rows(sweep.final(lrs))
     longer = at.rows(sweep.final(lrs, epochs) if epochs else [])
-    table = _table(sweep, runs, at.runs)
-    time_table = _table(sweep, longer, at.runs)
+    table,time_table = (_table(sweep, o, at.runs) for o in (runs, longer))
     return Comparison(at.path, sweep, tuned, lrs, runs, table, longer, time_table)

@@ -4,6 +4,7 @@
 
 # %% ../../nbs/84_compare.plots.ipynb #e77a4c9b
 from __future__ import annotations
+from itertools import pairwise
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -23,11 +24,11 @@ _STYLE = {
     'text.parse_math': False}
 
 _VERDICTS = {
-    '': ('k','D'),
-    'better': ('#009E73','^'),
-    'not worse': ('#0072B2','s'),
-    "can't tell": ('#666666','o'),
-    'worse': ('#D55E00','v')}
+    '': dict(color='k', marker='D'),
+    'better': dict(color='#009E73', marker='^'),
+    'not worse': dict(color='#0072B2', marker='s'),
+    "can't tell": dict(color='#666666', marker='o'),
+    'worse': dict(color='#D55E00', marker='v')}
 
 def shorten(
     arm:str, # Its name
@@ -43,75 +44,76 @@ def signed(
     "A number with its sign and three decimals"
     return 'undefined' if np.isnan(x) else f'{x:+.3f}'.replace('-', '−')
 
-def _marks(ax, verdicts):
-    "Verdicts that occur, for the legend"
-    for k,(color,marker) in _VERDICTS.items():
-        if k in set(verdicts): ax.plot([], [], marker, color=color, ms=7, label=k or 'baseline')
+def _marks(ax, df, x, y, **kwargs):
+    "The mark of each arm at its columns `x` and `y`; the verdicts that occur come into the legend"
+    for verdict,style in _VERDICTS.items():
+        at = df[df.verdict==verdict]
+        name = dict(label=verdict or 'baseline')
+        if len(at): ax.plot(at[x], at[y], ls='', ms=7, zorder=3, **name|style|kwargs)
+
+def _colors(df): return [_VERDICTS[o]['color'] for o in df.verdict]
 
 def _ends(near, far):
     "Ends of an axis: all of some numbers, and of others what is not far beyond them"
     low,high = np.nanmin(near),np.nanmax(near)
     size = max(high-low, .01)
-    ends = np.r_[low, high, np.ravel(far).clip(low-size, high+size)]
+    far = np.clip(far, low-size, high+size)
+    ends = [low, high, *np.ravel(far)]
     low,high = np.nanmin(ends),np.nanmax(ends)
     edge = .05*(high-low)+.0005
     return low-edge,high+edge
 
 # %% ../../nbs/84_compare.plots.ipynb #f6a1a6d4
-def _bar(ax, y, low, high, **kwargs):
-    "A horizontal bar; arrows where it goes on beyond the axis; none if it is undefined"
-    if np.isnan(low): return
+def _bars(ax, y, ends, color, lw):
+    "Horizontal bars; arrows where they go on beyond the axis; none if they are undefined"
     left,right = ax.get_xlim()
+    low,high = ends.to_numpy(float).T
     shown = np.clip([low, high], left, right)
-    ax.plot(shown, [y, y], solid_capstyle='butt', **kwargs)
+    ax.hlines(y, *shown, colors=color, lw=lw)
     for x,marker,goes_on in (left, '<', low<left), (right, '>', high>right):
-        if goes_on: ax.plot(x, y, marker, color=kwargs['color'], ms=5, clip_on=False)
+        x = np.where(goes_on, x, np.nan)
+        ax.scatter(x, y, c=color, marker=marker, s=25, clip_on=False)
 
 # %% ../../nbs/84_compare.plots.ipynb #6aa6eb38
-def _forest_texts(ax, y, o):
-    "The figures of an arm, to the right of the axis"
-    low,high = signed(o.diff_low),signed(o.diff_high)
-    spread = '' if low=='undefined' else f'({low} to {high})'
-    texts = {12: signed(o.difference), 50: spread, 160: o.verdict}
+def _forest_texts(ax, df):
+    "The figures of each arm, to the right of the axis"
     style = dict(xycoords=ax.get_yaxis_transform(), textcoords='offset points', va='center', fontsize=9)
-    for points,text in texts.items(): ax.annotate(text, (1, y), (points, 0), **style)
-
-def _forest_row(ax, y, o):
-    "An arm of the forest plot"
-    color,marker = _VERDICTS[o.verdict]
-    _bar(ax, y, o.diff_low, o.diff_high, color=color, lw=4)
-    _bar(ax, y+.26, o.patients_low, o.patients_high, color='.35', lw=1)
-    ax.plot(o.difference, y, marker, color=color, ms=7, mec='w', mew=.6, zorder=3)
-    _forest_texts(ax, y, o)
+    for o in df.itertuples():
+        spread = f'({signed(o.diff_low)} to {signed(o.diff_high)})'
+        if np.isnan(o.diff_low): spread = ''
+        texts = {12: signed(o.difference), 50: spread, 160: o.verdict}
+        for points,text in texts.items(): ax.annotate(text, (1, o.row), (points, 0), **style)
 
 def _forest_axis(ax, df, margin):
-    "What the rows have in common, and the legend"
+    "What the rows have in common, and what the legend says of them"
     near = df[['difference','patients_low','patients_high']].to_numpy(float)
     near = [-2*margin, 2*margin, *near.flat]
     ax.set(xlim=_ends(near, df[['diff_low','diff_high']]), ylim=(len(df)-.4, -.6))
-    ax.set_yticks(range(len(df)), map(shorten, df.index))
-    ax.tick_params(axis='y', length=0)
-    ax.spines.left.set_visible(False)
+    ax.set_yticks(df.row, map(shorten, df.index))
     ax.axvline(0, color='k', lw=.8, zorder=1)
-    _marks(ax, df.verdict)
-    ax.plot([], [], color='.35', lw=4, label='95 % over seeds')
-    if df.patients_low.notna().any(): ax.plot([], [], color='.35', lw=1, label='95 % over test patients')
+    widths = {'seeds': 4, 'test patients': 1} if df.patients_low.notna().any() else {'seeds': 4}
+    for who,lw in widths.items(): ax.plot([], [], color='.35', lw=lw, label=f'95 % over {who}')
     if margin: ax.axvspan(
         -margin, 0, color='.9', lw=0, zorder=0,
         label=f'loss within the margin of {margin:g}')
 
 # %% ../../nbs/84_compare.plots.ipynb #9420d454
-@plt.rc_context(_STYLE)
+@plt.rc_context(_STYLE|{'axes.spines.left': False, 'ytick.major.size': 0})
 def plot_forest(
     table:pd.DataFrame, # As `compare_arms` gives it, with `patients_low` and `patients_high`
     margin:float=.005, # A loss below this one is none
 ) -> Figure:
     "The difference of each arm to the baseline in AUROC, with both its intervals"
     df = table[table.verdict!='']
+    df = df.assign(row=range(len(df)))
     height = 1.5+.42*len(df)
     fig,ax = plt.subplots(figsize=(8.5, height))
+    _marks(ax, df, 'difference', 'row', mec='w', mew=.6)
     _forest_axis(ax, df, margin)
-    for y,o in enumerate(df.itertuples()): _forest_row(ax, y, o)
+    seeds,patients = df[['diff_low','diff_high']],df[['patients_low','patients_high']]
+    _bars(ax, df.row, seeds, color=_colors(df), lw=4)
+    _bars(ax, df.row+.26, patients, color='.35', lw=1)
+    _forest_texts(ax, df)
     ax.set_xlabel(f'difference in test AUROC to {table.index[0]}   (right: better)')
     fig.legend(loc='outside lower left', ncols=4)
     return fig
@@ -123,13 +125,12 @@ def _apart(ys, gap):
     return isotonic_regression(ys-steps).x+steps if len(ys) else steps
 
 # %% ../../nbs/84_compare.plots.ipynb #7a24d766
-def _points(ax, df, **kwargs):
+def _points(ax, df):
     "The arms of a table at their time and AUROC, with intervals over seeds"
-    for o in df.itertuples():
-        color,marker = _VERDICTS[o.verdict]
-        ax.hlines(o.mean, o.time_low, o.time_high, color=color, lw=1, alpha=.6)
-        ax.vlines(o.time, o.low, o.high, color=color, lw=1, alpha=.6)
-        ax.plot(o.time, o.mean, marker, color=color, ms=7, zorder=3, **kwargs)
+    style = dict(colors=_colors(df), lw=1, alpha=.6)
+    ax.hlines(df['mean'], df.time_low, df.time_high, **style)
+    ax.vlines(df.time, df.low, df.high, **style)
+    _marks(ax, df, 'time', 'mean')
 
 def _names_beside(ax, df):
     "The name of each arm on the right, with a line to its point"
@@ -144,14 +145,13 @@ def _names_beside(ax, df):
 # %% ../../nbs/84_compare.plots.ipynb #21cab855
 def _later(ax, df, later):
     "From each arm of `df` an arrow to where it is in `later`, and what is what"
-    _points(ax, later, mfc='w')
+    _marks(ax, later, 'time', 'mean', mfc='w', label='')
     line = dict(arrowstyle='->', lw=.8, color='.5', shrinkA=4, shrinkB=5)
     columns = ['time','mean']
     ends = df[columns].join(later[columns], rsuffix='_later', how='inner')
     for x,y,*end in ends.to_numpy(): ax.annotate('', end, (x, y), arrowprops=line)
-    style = dict(color='.35', ms=7)
-    ax.plot([], [], 'o', label='filled: equal epochs', **style)
-    ax.plot([], [], 'o', label='open: equal time', mfc='w', **style)
+    for label,fill in {'filled: equal epochs': '.35', 'open: equal time': 'w'}.items():
+        ax.plot([], [], 'o', color='.35', mfc=fill, ms=7, label=label)
 
 # %% ../../nbs/84_compare.plots.ipynb #aaf332d9
 @plt.rc_context(_STYLE)
@@ -166,8 +166,7 @@ def plot_time(
     height = max(3.8, 1.4+.21*len(df))
     fig,ax = plt.subplots(figsize=(7.5, height))
     shown = pd.concat([df, later])
-    _marks(ax, shown.verdict)
-    _points(ax, df)
+    _points(ax, shown)
     if len(later): _later(ax, df, later)
     ax.axvline(1, color='.8', lw=.8, zorder=0)
     ax.set(xlabel=f'time of the epochs, {table.index[0]} = 1', ylabel='test AUROC')
@@ -178,58 +177,52 @@ def plot_time(
     return fig
 
 # %% ../../nbs/84_compare.plots.ipynb #7f1e91c0
-def _phases(ax, df):
+def _phases(ax, phase):
     "Shade and name the phases of a history"
-    number = (df.phase!=df.phase.shift()).cumsum()
-    spans = df.groupby(number).agg(start=('epoch','min'), end=('epoch','max'), name=('phase','first'))
-    spans['end'] += 1
-    letters = 26/spans.end.max()                # that an epoch has room for
+    starts = np.flatnonzero(phase!=phase.shift())
     style = dict(transform=ax.get_xaxis_transform(), ha='center', va='bottom', fontsize=7, color='.35')
-    for i,start,end,name in spans.itertuples():
-        grey = '.96' if i%2 else '.90'
-        ax.axvspan(start, end, color=grey, lw=0, zorder=-1)
-        if len(name)>(end-start)*letters: name = name.removeprefix('layer')[:1]
-        ax.text((start+end)/2, .02, name, **style)
+    for i,(start,end) in enumerate(pairwise([*starts, len(phase)])):
+        name = phase[start]
+        room = 26*(end-start)/len(phase)                        # letters
+        if len(name)>room: name = name.removeprefix('layer')[:1]
+        ax.axvspan(start-.5, end-.5, color='.90' if i%2 else '.96', lw=0, zorder=-1)
+        ax.text((start+end-1)/2, .02, name, **style)
 
 def _by_epoch(histories):
-    "Lowest, mean and highest validation AUROC of several runs, by the end of the epoch"
-    columns = [o.set_index('epoch').auroc.astype(float) for o in histories]
-    df = pd.concat(columns, axis=1).agg(['min','mean','max'], axis=1)
-    return df.set_axis(df.index+1)
+    "Lowest, mean and highest validation AUROC of several runs, by epoch"
+    df = pd.concat(histories)
+    return df.auroc.astype(float).groupby(df.epoch).agg(['min','mean','max'])
 
 # %% ../../nbs/84_compare.plots.ipynb #2a565f14
 def _panel(ax, arm, histories):
     "The learning curve of an arm"
     df,color = _by_epoch(histories),'#0072B2'
-    ax.fill_between(df.index, df['min'], df['max'], color=color, alpha=.25, lw=0, label='lowest to highest')
+    ax.fill_between(
+        df.index, df['min'], df['max'],
+        color=color, alpha=.25, lw=0, label='lowest to highest')
     ax.plot(df['mean'], color=color, lw=1.6, label='mean of the seeds')
-    _phases(ax, histories[0])
+    _phases(ax, histories[0].phase)
     ax.set_title(shorten(arm), fontsize=9, loc='left')
-    ax.set_xlim(0, max(map(len, histories)))
+    ax.set_xlim(-.5, df.index.max()+.5)
     ax.tick_params(labelsize=8)
 
 # %% ../../nbs/84_compare.plots.ipynb #54b59cce
-def _panels(n):
-    "A figure with `n` panels"
-    cols = min(n, 3 if n in (5, 6) else 4)
-    rows = -(-n//cols)
-    size = .6+2.35*cols, .75+1.75*rows
-    fig,axs = plt.subplots(rows, cols, figsize=size, sharey=True, squeeze=False)
-    for ax in axs.flat[n:]: ax.remove()
-    return fig,axs.flat[:n]
-
 @plt.rc_context(_STYLE)
 def plot_learning(
     histories:dict[str,list[pd.DataFrame]], # Histories of the runs of each arm, as in `history.csv`; the baseline first
 ) -> Figure:
     "Validation AUROC by epoch in a panel for each arm, mean and range of the seeds, with the phases"
-    fig,axs = _panels(len(histories))
-    first = next(iter(histories))
+    n,(first,*_) = len(histories),histories
+    rows = -(-n//4)
+    cols = -(-n//rows)
+    size = .6+2.35*cols, .75+1.75*rows
+    fig,axs = plt.subplots(rows, cols, figsize=size, sharey=True, squeeze=False)
+    for ax in axs.flat[n:]: ax.remove()
     base = _by_epoch(histories[first])['mean']
-    for ax,(arm,runs) in zip(axs, histories.items()):
+    for ax,(arm,runs) in zip(axs.flat, histories.items()):
         if arm!=first: ax.plot(base, '--', color='.45', lw=1, label=f'mean of {first}')
         _panel(ax, arm, runs)
-    fig.supxlabel('epochs', fontsize=9)
+    fig.supxlabel('epoch', fontsize=9)
     fig.supylabel('validation AUROC', fontsize=9)
     handles,_ = ax.get_legend_handles_labels()
     fig.legend(handles=handles[::-1], loc='outside lower left', ncols=3)

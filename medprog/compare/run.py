@@ -61,6 +61,8 @@ def _stages(sweep, at):
     timed = {arm: lr for arm,lr in lrs.items() if arm in epochs}
     yield 'at equal time',sweep.final(timed, epochs)
 
+_AS_TOLD = "AUROC {valid_auroc:.3f} on the validation split, {seconds:.0f} s"
+
 def _carry_out(sweep, at, run_jobs, say):
     "Run all that isn't finished; the messages of what failed, by name"
     failed = {}
@@ -76,16 +78,12 @@ def _carry_out(sweep, at, run_jobs, say):
             job = todo[i]
             epochs.append(job.epochs)
             left = _time_left(time.monotonic()-start, sum(epochs), of)
-            if isinstance(outcome, Failed): failed[job.name] = outcome.message
-            told = _told(outcome, at.rows([job]))
+            if isinstance(outcome, Failed):
+                failed[job.name] = outcome.message
+                told = f"FAILED: {outcome.message}"
+            else: told = _AS_TOLD.format_map(at.rows([job]).iloc[0])
             say(f"{len(epochs):>4}/{len(todo)}  {job.name}: {told}{left}")
     return failed
-
-def _told(outcome, rows):
-    "What came of a run, in a few words"
-    if isinstance(outcome, Failed): return f"FAILED: {outcome.message}"
-    row = rows.iloc[0]
-    return f"AUROC {row.valid_auroc:.3f} on the validation split, {row.seconds:.0f} s"
 
 def _time_left(seconds, done, of):
     "About how long the other epochs take; empty if there are none"

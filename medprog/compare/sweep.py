@@ -102,8 +102,7 @@ class Sweep:
     margin:Annotated[float, _MARGIN]=.005
 
     def __post_init__(self):
-        arms = dict.fromkeys((BASELINE, *self.arms))
-        object.__setattr__(self, 'arms', tuple(arms))
+        object.__setattr__(self, 'arms', tuple(dict.fromkeys((BASELINE, *self.arms))))
         check_rules(self)
         if self.recipe.lr is not None and self.lrs:
             raise InputError(f"lr: {self.recipe.lr} is given for all arms, and lrs to choose from; "
@@ -113,6 +112,11 @@ class Sweep:
                              "give at most as many")
         _check_arms(self.arms, self.recipe)
 
+    @property
+    def all_seeds(self) -> range:
+        "The recipe's seed and those after it"
+        return range(self.recipe.seed, self.recipe.seed+self.seeds)
+
 def _check_arms(arms, recipe):
     for o in arms: arm_recipe(o, recipe)
     for same in groupby(arms, arm_name).values():
@@ -120,13 +124,11 @@ def _check_arms(arms, recipe):
             raise InputError(f"arms: {' and '.join(same)} would have the same name; rename one of the files")
 
 # %% ../../nbs/80_compare.sweep.ipynb #32052209
-_ASKED = tuple(rules_of(Sweep))[1:]     # all but the recipe
-
 @patch
 def to_toml(self:Sweep) -> str:
     "This sweep as TOML"
-    doc = {k: getattr(self, k) for k in _ASKED}
-    return tomlkit.dumps({**doc, 'recipe': tomlkit.parse(self.recipe.to_toml())})
+    recipe = tomlkit.parse(self.recipe.to_toml())
+    return tomlkit.dumps(vars(self)|dict(recipe=recipe))
 
 @patch(cls_method=True)
 def from_toml(cls:Sweep,
@@ -135,9 +137,10 @@ def from_toml(cls:Sweep,
 ) -> Sweep:
     "Read a sweep from TOML"
     d = read_toml(text, name)
-    check_keys(d, ('recipe', *_ASKED), name)
-    recipe = Recipe.from_toml(tomlkit.dumps(d.pop('recipe', {})), f'{name}: recipe')
-    return Sweep(recipe, **d)
+    check_keys(d, tuple(rules_of(cls)), name)
+    recipe = tomlkit.dumps(d.get('recipe', {}))
+    d['recipe'] = Recipe.from_toml(recipe, f'{name}: recipe')
+    return cls(**d)
 
 # %% ../../nbs/80_compare.sweep.ipynb #b83394b8
 class Job(NamedTuple):
@@ -170,18 +173,12 @@ def job_recipe(self:Sweep,
         name=job.name)
 
 # %% ../../nbs/80_compare.sweep.ipynb #4b87b4af
-def _jobs(sweep, seeds, lrs, epochs):
-    "Runs of the arms with some seeds, one after another; `lrs`: the rates of each arm that is run"
-    first = sweep.recipe.seed
-    return [Job(arm, seed, lr, epochs.get(arm, sweep.recipe.epochs))
-            for seed,arm in product(range(first, first+seeds), sweep.arms)
-            for lr in lrs.get(arm, ())]
-
 @patch
 def tuning(self:Sweep) -> list[Job]:
     "The runs that try learning rates"
     if len(self.lrs)<2: return []
-    return _jobs(self, self.tune_seeds, dict.fromkeys(self.arms, self.lrs), {})
+    seeds = self.all_seeds[:self.tune_seeds]
+    return [Job(arm, seed, lr, self.recipe.epochs) for seed,arm,lr in product(seeds, self.arms, self.lrs)]
 
 @patch
 def final(self:Sweep,
@@ -189,4 +186,6 @@ def final(self:Sweep,
     epochs:dict|None=None, # And its epochs; by default the recipe's
 ) -> list[Job]:
     "The runs that are compared"
-    return _jobs(self, self.seeds, {arm: [lr] for arm,lr in lrs.items()}, epochs or {})
+    n = dict.fromkeys(lrs, self.recipe.epochs)|(epochs or {})
+    return [Job(arm, seed, lrs[arm], n[arm])
+            for seed,arm in product(self.all_seeds, self.arms) if arm in lrs]

@@ -21,8 +21,9 @@ import pydicom
 from PIL import Image
 from fastcore.basics import chunked,noop,patch
 from fastcore.xdg import xdg_cache_home
-from ..core import InputError,writing
-from .images import decode_image,FileContent,reading_file,squeeze
+from ..core import InputError,plural,writing
+from ..recipe import AS_STORED,GreyLevels
+from .images import decode_image,FACTS,FileContent,reading_file,squeeze
 
 # %% auto #0
 __all__ = ['cache_folder', 'ImageCache', 'read_ahead', 'map_by_threads', 'CachedOpener', 'ScanResult', 'scan_images']
@@ -34,8 +35,10 @@ def cache_folder() -> Path:
     return Path(folder, 'images').expanduser()
 
 # %% ../../nbs/22_data.cache.ipynb #0f9dceda
-_DECODER = f'2-{PIL.__version__}-{pydicom.__version__}'
+_DECODER = f'5-{PIL.__version__}-{pydicom.__version__}'
 _DAY = 24*3600
+
+def _hash(data): return hashlib.sha256(data).hexdigest()
 
 @dataclass
 class ImageCache:
@@ -43,13 +46,16 @@ class ImageCache:
     size:int # Side of the squares in pixels
     limit:int # Bytes that the whole folder may have
     folder:Path # Where the images of all sizes are
+    grey:GreyLevels=AS_STORED # What is black and white in deep images
 
     def __post_init__(self):
-        self.kept = np.dtype([('shape', '<u4', 2), ('square', 'u1', (self.size, self.size, 3))])
+        self.kept = np.dtype([('facts', '<u4', len(FACTS)), ('square', 'u1', (self.size, self.size, 3))])
         self.used = set()
         self.room,self.problem = 0,None
+        levels = _hash(repr(self.grey).encode())
+        self.name = f'{self.size}-{_DECODER}-{levels[:16]}'
 
-    def _path(self, digest): return f'{self.folder}/{self.size}-{_DECODER}/{digest[:2]}/{digest}.square'
+    def _path(self, digest): return f'{self.folder}/{self.name}/{digest[:2]}/{digest}.square'
 
     def __contains__(self, digest):
         path = self._path(digest)
@@ -63,7 +69,7 @@ class ImageCache:
 
     def read(self,
         digest:str, # Hash of a file's content
-    ) -> tuple: # Width and height in the file, and the square; None and None if they aren't there
+    ) -> tuple: # What `Decoded` tells of the file, and the square; None and None if they aren't there
         "What is kept of an image"
         with suppress(OSError):
             if digest in self: return np.fromfile(self._path(digest), self.kept, 1)[0].item()
@@ -107,12 +113,12 @@ def make_room(self:ImageCache,
 @patch
 def add(self:ImageCache,
     digest:str, # Hash of the file's content
-    shape:tuple[int,int], # Width and height in the file
+    facts:tuple[int,...], # What `Decoded` tells of the file: width, height and so on
     square:np.ndarray, # The pixels `(size, size, 3)` as bytes
 ):
     "Keep an image, if there is room"
     if self.problem: return
-    kept = np.array((shape, square), self.kept)
+    kept = np.array((facts, square), self.kept)
     path = Path(self._path(digest))
     try:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -125,7 +131,7 @@ def add(self:ImageCache,
     else: self.used.add(digest)
 
 # %% ../../nbs/22_data.cache.ipynb #83f40eef
-_UNKNOWN = ['', 0, 0, None]
+_UNKNOWN = ['', *[0]*len(FACTS), None]
 
 def _stamp(path, before):
     "What changes with a file and is seen without reading it; empty if it isn't there, or not older than `before`"
@@ -165,43 +171,42 @@ def map_by_threads(
     return list(chain.from_iterable(read_ahead(f, items, 1000)))
 
 # %% ../../nbs/22_data.cache.ipynb #a2e0e626
-def _scan_file(path, size, cache=None):
-    "The row of a file whose content is read; its image is in the cache then"
+def _scan_file(path, cache, keep=True):
+    "The row of a file whose content is read; its image is in the cache then, if that may `keep` it"
     path = Path(path)
     try:
         with reading_file(path):
             content = FileContent(path)
-            digest = hashlib.sha256(content.getbuffer()).hexdigest()
-            shape,_ = cache.read(digest) if cache else (None, None)
-            if shape is not None: return [digest, *shape.tolist(), None]
-            im,shape = decode_image(content, size)
-    except InputError as e: return ['', 0, 0, str(e)]
-    if cache: cache.add(digest, shape, np.asarray(squeeze(im, size)))
-    return [digest, *shape, None]
+            digest = _hash(content.getbuffer())
+            facts,_ = cache.read(digest) if keep else (None, None)
+            if facts is not None: return [digest, *facts.tolist(), None]
+            im,*facts = decode_image(content, cache.size, cache.grey)
+    except InputError as e: return [*_UNKNOWN[:-1], str(e)]
+    if keep: cache.add(digest, facts, np.asarray(squeeze(im, cache.size)))
+    return [digest, *facts, None]
 
 # %% ../../nbs/22_data.cache.ipynb #6c04cacf
 def _scan_new(paths, root, cache, check):
     "The rows of files below `root`; only those are read, and only to `check` them, whose images aren't in the cache"
-    name = hashlib.sha256(os.fsencode(root)).hexdigest()
+    name = _hash(os.fsencode(f'{root}|{cache.name}'))
     file = cache.folder/f'{name[:32]}.json'
-    memo,stamps = _read_memo(file),{}
-    before = time.time_ns()-2*10**9
+    memo,before = _read_memo(file),time.time_ns()-2*10**9
     def recall(path):
-        stamps[path] = _stamp(path, before)
-        stamp,row = memo.get(path, ('', _UNKNOWN))
-        is_known = stamp and stamp==stamps[path] and row[0] in cache
-        return row if is_known else _UNKNOWN
-    rows = dict(zip(paths, map_by_threads(recall, paths)))
-    new = [path for path in paths if rows[path]==_UNKNOWN] if check else []
-    scan = partial(_scan_file, size=cache.size, cache=cache)
-    rows.update(zip(new, map_by_threads(scan, new)))
-    seen = {path: [stamp, rows[path]] for path,stamp in stamps.items()
-            if stamp and rows[path][0]}
-    noted = memo|seen
+        now = _stamp(path, before)
+        then,row = memo.get(path, ('', _UNKNOWN))
+        is_known = now and now==then and row[0] in cache
+        return [now, row if is_known else _UNKNOWN]
+    seen = dict(zip(paths, map_by_threads(recall, paths)))
+    new = [path for path,(_,row) in seen.items() if row==_UNKNOWN]
+    if check:
+        scan = partial(_scan_file, cache=cache)
+        for path,row in zip(new, map_by_threads(scan, new)): seen[path][1] = row
+    noted = memo|{path: [now, row] for path,(now,row) in seen.items()
+                  if now and row[0]}
     if noted!=memo:
         with suppress(OSError), writing(file, suffix=f'.{uuid.uuid4().hex}') as part:
             part.write_text(json.dumps(noted))
-    return [rows[path] for path in paths]
+    return [seen[path][1] for path in paths]
 
 # %% ../../nbs/22_data.cache.ipynb #a7e71702
 @dataclass(frozen=True, eq=False)
@@ -238,12 +243,31 @@ ForkingPickler.register(CachedOpener, lambda cached: (CachedOpener, tuple(vars(c
 class ScanResult(NamedTuple):
     "What one look at image files has found"
     open:Callable # Opens the images, from the cache if they are there
-    files:pd.DataFrame # A row a key: `digest`, `width` and `height`, and a `problem` if it can't be read
-    note:str|None=None # What to tell the user if not all could be kept
+    files:pd.DataFrame # A row a key: `digest`, what `Decoded` tells, and a `problem` if it can't be read
+    notes:list[str] # What to tell the user of pages, of grey levels, and if not all could be kept
+
+# %% ../../nbs/22_data.cache.ipynb #7e6af5af
+_TOLD = dict(pages=('file', "pages: the middle one is used"),
+             stretched=('image', "bits, stretched each by its own extremes: "
+                        "a training with --range LO,HI (or --window) keeps levels comparable"),
+             cut=('image', "bits a colour: the upper 8 are used; if that is too dark, save them with 8 bits"))
+
+def file_notes(
+    files:pd.DataFrame, # A row a file, with what `Decoded` tells
+) -> list[str]:
+    "What to tell of files with several pages, and of images whose grey levels or colours aren't all used"
+    notes = []
+    for column,(what,says) in _TOLD.items():
+        values = files[column]
+        values = values[values>1]
+        least,most = values.min(),values.max()
+        span = least if least==most else f'{least} to {most}'
+        if len(values): notes.append(f"{plural(len(values), what)} with {span} {says}")
+    return notes
 
 # %% ../../nbs/22_data.cache.ipynb #3fb01205
 def scan_images(
-    opener:Callable, # `opener(key, size)` opens a file below `opener.root`
+    opener:Callable, # `opener(key, size)` opens a file below `opener.root`; it may have grey levels, `opener.grey`
     keys:Sequence[str], # What it takes, of all images
     size:int, # Side of the squares in pixels
     gigabytes:float=0., # Disk that the cache may have; 0: nothing is kept
@@ -251,13 +275,15 @@ def scan_images(
 ) -> ScanResult:
     "Look once at image files, and keep their images"
     paths = [os.path.join(opener.root, key) for key in keys]
-    cache = ImageCache(size, int(gigabytes*1e9), cache_folder())
+    cache = ImageCache(size, int(gigabytes*1e9), cache_folder(), getattr(opener, 'grey', AS_STORED))
     if gigabytes>0: rows = _scan_new(paths, opener.root, cache, check)
-    else: rows = map_by_threads(partial(_scan_file, size=size), paths)
-    files = pd.DataFrame(rows, keys, ['digest', 'width', 'height', 'problem'])
-    if gigabytes<=0: return ScanResult(opener, files)
-    digests = files.digest[files.problem.isna()].to_dict()
-    missing = sum(digest not in cache.used for digest in digests.values())
-    note = (f"{missing} of {len(keys)} images are not kept in {cache.folder} "
-            f"but decoded in every epoch: {cache.problem}")
-    return ScanResult(CachedOpener(opener, cache, digests), files, note if missing and check else None)
+    else: rows = map_by_threads(partial(_scan_file, cache=cache, keep=False), paths)
+    files = pd.DataFrame(rows, keys, ['digest', *FACTS, 'problem'])
+    notes = file_notes(files) if check else []
+    if gigabytes<=0: return ScanResult(opener, files, notes)
+    digests = files.digest[files.problem.isna()]
+    missing = (~digests.isin(cache.used)).sum()
+    if missing and check:
+        notes.append(f"{missing} of {len(keys)} images are not kept in {cache.folder} "
+                     f"but decoded in every epoch: {cache.problem}")
+    return ScanResult(CachedOpener(opener, cache, digests.to_dict()), files, notes)

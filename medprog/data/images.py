@@ -4,19 +4,21 @@
 
 # %% ../../nbs/21_data.images.ipynb #0ea33cc4
 from __future__ import annotations
-import io,struct
-from contextlib import contextmanager
+import io,re,struct
+from contextlib import contextmanager,suppress
 from pathlib import Path
-from stat import S_ISREG
+from typing import NamedTuple
 import numpy as np
 from PIL import Image,ImageOps
 from pydicom import dcmread
 from pydicom.errors import BytesLengthException,InvalidDicomError
 from pydicom.pixels import apply_color_lut,apply_modality_lut,apply_voi_lut,pixel_array
+from pydicom.uid import ExplicitVRBigEndian,ExplicitVRLittleEndian,ImplicitVRLittleEndian
 from ..core import InputError
+from ..recipe import AS_STORED,check_flat,GreyLevels
 
 # %% auto #0
-__all__ = ['library_errors', 'reading_file', 'is_dicom', 'decode_image', 'open_image', 'open_dicom', 'squeeze']
+__all__ = ['library_errors', 'reading_file', 'is_dicom', 'decode_image', 'open_image', 'squeeze']
 
 # %% ../../nbs/21_data.images.ipynb #d562f79f
 _BROKEN = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError, SyntaxError, EOFError,
@@ -44,7 +46,7 @@ def reading_file(
     "Name `path` in the `InputError` that bad input or the disk has raised"
     try: yield
     except FileNotFoundError as e: raise InputError(f"{path}: no such file") from e
-    except (InputError, OSError, EOFError, UnicodeError, MemoryError) as e:
+    except (InputError, OSError, UnicodeError, MemoryError) as e:
         why = ' '.join(str(e).split()) or type(e).__name__
         why = next((words for part,words in _WORDS.items() if part in why), why)
         raise InputError(f"{path}: can't be read as {what} ({why[:200]})") from e
@@ -55,19 +57,37 @@ def _to_8bit(a, ends=None, invert=False):
     a = np.where(np.isfinite(a), a, np.nan)
     if np.isnan(a).all(): raise InputError("no pixel is a number")
     lo,hi = ends or (np.nanmin(a), np.nanmax(a))
-    unit = (a-lo)/(hi-lo) if hi>lo else a*0
+    unit = (a-lo)/max(hi-lo, 1e-20)                    # a window of width 1 is a threshold
     unit = unit.clip(0, 1)
     if invert: unit = 1-unit
     return (np.nan_to_num(unit)*255).round().astype(np.uint8)
 
+def _grey_image(a, channels, invert=False):
+    "Grey values `a` as RGB; `channels` has the ends of each, where None is their least and greatest"
+    shown = {ends: Image.fromarray(_to_8bit(a, ends, invert)) for ends in channels}
+    return Image.merge('RGB', [shown[ends] for ends in channels])
+
+# %% ../../nbs/21_data.images.ipynb #43bded8f
+_NOT_GREY = "it has colours or 8 bits; --window and --range are for DICOM's grey levels and for 16 bits or more"
+
+def deep_bits(
+    im:Image.Image, # In any mode
+) -> int: # 16 or 32
+    "How many bits its grey levels have; 0 if it has none of more than 8"
+    return 0 if im.mode[0] not in 'IF' else 16 if '16' in im.mode else 32
+
 # %% ../../nbs/21_data.images.ipynb #d26d866a
 def to_rgb(
     im:Image.Image, # In any mode
+    grey:GreyLevels=AS_STORED, # What is black and white, of deep images only
 ) -> Image.Image: # 8-bit RGB
     "An image as 8-bit RGB; `InputError` if that can't be"
-    if im.mode[0] in 'IF': im = Image.fromarray(_to_8bit(np.asarray(im)))
+    if deep_bits(im):
+        a = np.asarray(im)
+        return _grey_image(a, grey.channels(a.dtype.kind!='f') or [None]*3)
+    if grey!=AS_STORED: raise InputError(_NOT_GREY)
     with library_errors():
-        if 'A' in im.getbands() or 'transparency' in im.info:
+        if im.has_transparency_data:
             black = Image.new('RGBA', im.size, 'black')
             im = Image.alpha_composite(black, im.convert('RGBA'))
         return im.convert('RGB')
@@ -83,12 +103,16 @@ def _check_pixels(width, height):
     if width*height>limit: raise InputError(f"{size}, which may be a decompression bomb; give {limit} or less")
 
 # %% ../../nbs/21_data.images.ipynb #7d29a8db
+_DICOM = re.compile(rb'(?s).{128}DICM|[\x02\x08]\0.\0(?:[A-Z]{2}|[^\0]\0\0\0)|\0[\x02\x08]\0.[A-Z]{2}')
+_PICTURE = re.compile(rb'\x89PNG|\xff\xd8|GIF8|BM|RIFF|II\*|MM\0\*')
+
 def is_dicom(
     path:Path, # A file
 ) -> bool:
-    "Tell a DICOM file by its suffix or its first bytes"
-    if path.suffix.lower() in ('.dcm', '.dicom'): return True
-    with path.open('rb') as f: return f.read(132)[128:]==b'DICM'
+    "Tell a DICOM file by its first bytes: the preamble, or the first element of one without; else by its suffix"
+    with path.open('rb') as f: first = f.read(132)
+    if _DICOM.match(first): return path.name!='DICOMDIR'                   # that one is a table of contents
+    return path.suffix.lower() in ('.dcm', '.dicom') and not _PICTURE.match(first)
 
 # %% ../../nbs/21_data.images.ipynb #98f3bbac
 class FileContent(io.BytesIO):
@@ -96,88 +120,156 @@ class FileContent(io.BytesIO):
     def __init__(self,
         path:Path, # Where the file is; a folder is none, and a pipe would be waited for
     ):
-        with library_errors(): mode = path.stat().st_mode
-        if not S_ISREG(mode): raise InputError("it is a folder, a pipe or a device")
-        super().__init__(path.read_bytes())
+        check_flat(path)
+        if path.exists() and not path.is_file(): raise InputError("it is a folder, a pipe or a device")
+        with library_errors(): super().__init__(path.read_bytes())
         self.path = path
     def __repr__(self): return repr(str(self.path))
+
+# %% ../../nbs/21_data.images.ipynb #5ac51136
+class Decoded(NamedTuple):
+    "An image, and what is to be told of its file"
+    image:Image.Image # 8-bit RGB
+    width:int # In the file
+    height:int
+    pages:int=1 # The middle one is the image
+    stretched:int=0 # Bits of the grey levels that are stretched from the image's own least to its greatest; 0: none are
+    cut:int=0 # Bits a colour, of which the upper 8 are used; 0: there are no more
+
+FACTS = Decoded._fields[1:]
+
+def _to_middle(im):
+    "Seek the middle page of an open image; how many pages there are"
+    pages,full = range(getattr(im, 'n_frames', 1)),im.size
+    if im.format in ('MPO', 'PSD'): return 1
+    def is_page(i):
+        im.seek(i)
+        return im.size==full and not im.tag_v2.get(254, 0)&5                # 1: reduced, 4: a mask
+    if im.format=='TIFF': pages = list(filter(is_page, pages)) or [0]
+    im.seek(pages[len(pages)//2])
+    return len(pages)
 
 # %% ../../nbs/21_data.images.ipynb #1bb88c4c
 def decode_image(
     file:FileContent, # Anything that PIL reads, or DICOM
     size:int|None=None, # Side of the square that will be made of it, if only that is wanted
-) -> tuple[Image.Image,tuple[int,int]]: # 8-bit RGB, and its width and height in the file
+    grey:GreyLevels=AS_STORED, # What is black and white in deep images
+) -> Decoded:
     "Decode the content of an image file"
-    if is_dicom(file.path):
-        im = _decode_dicom(file)
-        return im,im.size
+    if is_dicom(file.path): return _decode_dicom(file, grey)
     with library_errors(): im = Image.open(file)
-    with im:
-        full = im.size
-        _check_pixels(*full)
-        with library_errors():
-            if size: im.draft(None, (2*size, 2*size))
-            upright = ImageOps.exif_transpose(im)
-        return to_rgb(upright),full
+    full = im.size
+    _check_pixels(*full)
+    with library_errors():
+        pages = _to_middle(im)
+        cut = 16*(';16' in str(im.tile) and not deep_bits(im))              # PIL takes the upper 8 of colours
+        if size: im.draft(None, (2*size, 2*size))
+        upright = ImageOps.exif_transpose(im)
+    bits = deep_bits(upright) if grey==AS_STORED else 0
+    return Decoded(to_rgb(upright, grey), *full, pages, bits, cut)
 
 # %% ../../nbs/21_data.images.ipynb #5d2f9032
 def open_image(
     path:str|Path, # Anything that PIL reads, or DICOM
     size:int|None=None, # Side of the square that will be made of it, if only that is wanted
-) -> Image.Image: # 8-bit RGB, the right way up; with a `size`, perhaps reduced
+    window:str|None=None, # Of deep grey images, `CENTER,WIDTH`; up to three, joined by `;`, are one a channel
+    range:str|None=None, # `LO,HI`: what is black and white in them instead
+) -> Image.Image: # 8-bit RGB, the right way up; with a `size`, perhaps reduced; `info['facts']` is what `Decoded` tells
     "The image in a file; `InputError` if there is none"
-    with reading_file(path): return decode_image(FileContent(Path(path)), size)[0]
+    grey = GreyLevels(window, range)
+    with reading_file(path): im,*facts = decode_image(FileContent(Path(path)), size, grey)
+    im.info['facts'] = facts
+    return im
 
 # %% ../../nbs/21_data.images.ipynb #7f6fec46
-def _windowed(ds, a):
-    "Values `a` after the first window or VOI LUT of `ds`, and the values that are black and white then"
-    with library_errors(), np.errstate(over='ignore'):
-        if ds.get('VOILUTSequence'): return apply_voi_lut(a, ds),None
-        widths = np.ravel(ds.get('WindowWidth') or 0)
-        if not widths[0]: return a,None
-        try: return apply_voi_lut(a, ds),tuple(apply_voi_lut(np.array([-1e9, 1e9]), ds))
-        except ValueError: return a,None
+def _rescaled_ends(ds, bits):
+    "What is black and white in values of so many bits that only a rescale gives a meaning; None if there is none"
+    least = -2**(bits-1)*ds.get('PixelRepresentation', 0)
+    stored = np.array([least, least+2**bits-1])
+    ends = np.sort(apply_modality_lut(stored, ds))
+    unit = ds.get('RescaleType') or ds.get('Modality', 'CT')
+    if 'RescaleSlope' in ds and unit in ('HU', 'CT') and ends[0]<=-1000: return -1024.,3071.
+    return tuple(ends) if bits<16 and (ends!=stored).any() else None
 
-def _show_grey(ds, a):
-    "Stored values `a` as the header asks for"
+def _windowed(ds, a, bits):
+    "Values `a` after the first window or VOI LUT of `ds`, and the values that are black and white then, if it says so"
+    with library_errors(), np.errstate(over='ignore'):
+        span = np.array([-1e9, 1e9])
+        if luts := ds.get('VOILUTSequence'):
+            n,first = luts[0].LUTDescriptor[:2]
+            span = first+np.arange(n or 2**16)
+        with suppress(ValueError):                                         # a window that isn't allowed
+            shown = apply_voi_lut(span, ds)
+            if shown is not span: return apply_voi_lut(a, ds),(shown.min(), shown.max())
+        return a,_rescaled_ends(ds, bits)
+
+def _show_grey(ds, a, grey):
+    "Stored values `a` as `grey` or else the header asks for, and as how many bits they were stretched if none does"
     with library_errors():
+        bits = int(ds.get('BitsStored', 8*a.itemsize))
         values = apply_modality_lut(a, ds)
         padding = [ds.get(k) for k in ('PixelPaddingValue', 'PixelPaddingRangeLimit')]
         padding = [int(value) for value in padding if value is not None]
         inverted = ds.PhotometricInterpretation=='MONOCHROME1'
-    values,ends = _windowed(ds, values)
+    channels = grey.channels(a.dtype.kind!='f')
+    if not channels:
+        values,ends = _windowed(ds, values, bits)
+        channels = [ends]*3
     if padding:
         padded = (a>=min(padding)) & (a<=max(padding))
         values = np.where(padded, np.nan, values)
-    return _to_8bit(values, ends, inverted)
+    return _grey_image(values, channels, inverted),0 if channels[0] else bits
 
 # %% ../../nbs/21_data.images.ipynb #0ac5e952
-def _show_colour(ds, a, palette):
-    "Palette indices or RGB values `a` as 8-bit RGB"
+def _colour_image(ds, a, is_palette):
+    "Palette indices or colours `a` as an image of 8 bits a channel"
     with library_errors():
-        if palette: a = apply_color_lut(a, ds)
-        bits = 8*a.itemsize if palette else ds.BitsStored
-    return _to_8bit(a, (0, 2**bits-1))
+        if is_palette: a = apply_color_lut(a, ds)
+        bits = 8*a.itemsize if is_palette else ds.BitsStored
+        return Image.fromarray(_to_8bit(a, (0, 2**bits-1)))
 
-def _decode_dicom(file):
-    "What a viewer shows of a DICOM file"
+# %% ../../nbs/21_data.images.ipynb #0fb8b984
+_ENCODINGS = {(True, True): ImplicitVRLittleEndian, (False, True): ExplicitVRLittleEndian,
+              (False, False): ExplicitVRBigEndian}
+
+def _read_dicom(file):
+    "The dataset in a DICOM file, with a preamble or without"
     with library_errors():
-        ds = dcmread(file)
-        width,height = (int(ds.get(side) or 0) for side in ('Columns', 'Rows'))
+        ds = dcmread(file, force=True)
+        ds.ensure_file_meta()
+        ds.file_meta.setdefault('TransferSyntaxUID', _ENCODINGS[ds.original_encoding])
+        return ds
+
+def _ungroup(ds, frame):
+    "Give `ds` the rescale and the window that functional groups have of a frame"
+    shared,each = (ds.get(f'{k}FunctionalGroupsSequence') or [] for k in ('Shared', 'PerFrame'))
+    for group in (*shared, *each[frame:frame+1]):
+        for k in ('PixelValueTransformationSequence', 'FrameVOILUTSequence'):
+            for item in group.get(k, ()): ds.update(item)
+
+def _decode_dicom(file, grey):
+    "What a viewer shows of a DICOM file"
+    ds = _read_dicom(file)
+    with library_errors(): width,height,n = (int(ds.get(k) or 0) for k in ('Columns', 'Rows', 'NumberOfFrames'))
     if width and height: _check_pixels(width, height)
     with library_errors():
-        middle = int(ds.get('NumberOfFrames') or 1)//2
-        a = pixel_array(ds, index=middle)
-    palette = ds.PhotometricInterpretation=='PALETTE COLOR'
-    shown = _show_colour(ds, a, palette) if palette or a.ndim==3 else _show_grey(ds, a)
-    with library_errors(): return Image.fromarray(shown).convert('RGB')
+        a = pixel_array(ds, index=n//2)
+        _ungroup(ds, n//2)
+        is_palette = ds.PhotometricInterpretation=='PALETTE COLOR'
+    if is_palette or a.ndim==3: im,bits = to_rgb(_colour_image(ds, a, is_palette), grey),0
+    else: im,bits = _show_grey(ds, a, grey)
+    return Decoded(im, width, height, max(n, 1), bits)
 
-# %% ../../nbs/21_data.images.ipynb #4159a925
-def open_dicom(
-    path:str|Path, # A DICOM file
-) -> Image.Image: # 8-bit RGB
-    "What a viewer shows of a DICOM file; of several frames the middle one"
-    with reading_file(path): return _decode_dicom(FileContent(Path(path)))
+# %% ../../nbs/21_data.images.ipynb #86197dd6
+def read_patient(
+    path:Path, # A file
+) -> str: # Empty if there is none
+    "The PatientID of a DICOM file"
+    with suppress(InputError), reading_file(path), library_errors():
+        if not is_dicom(path): return ''
+        ds = dcmread(path, stop_before_pixels=True, force=True, specific_tags=['PatientID'])
+        return str(ds.get('PatientID') or '').strip()
+    return ''
 
 # %% ../../nbs/21_data.images.ipynb #77facd7c
 def squeeze(

@@ -5,7 +5,6 @@
 # %% ../../nbs/20_data.phantom.ipynb #e98a49e8
 from __future__ import annotations
 import hashlib,re
-from collections import namedtuple
 from statistics import NormalDist
 from typing import Literal
 import numpy as np
@@ -107,6 +106,12 @@ def _grid(size):
 
 def _step(d, width): return .5+.5*np.tanh(d/(2*width))        # from 0 to 1 around d=0, within a few `width`
 
+def _bump(d): return np.exp(-d**2)                            # 1 at d=0
+
+def _column(dx, dz, half, soft, fade=.02):
+    "1 in a column of half a width `half` around dx=0, below dz=0"
+    return _step(half-abs(dx), soft)*_step(dz, fade)
+
 def _smooth(noise, size):
     "`noise` on a grid of its own, smoothly resized to `size`"
     grid = Image.fromarray(noise.astype(np.float32))
@@ -121,8 +126,8 @@ def _tissue(patient, x, z):
           - rng.uniform(3, 8)*z
           + 2*_smooth(rng.normal(size=(10, 8)), len(z)))
     borders = rng.normal((.05, .22, .8), (.01, .04, .04))
-    for change,depth in zip(np.diff(echo), borders):
-        cycles,phase,height = rng.uniform((.5, 0, .005), (2, 1, .035))
+    waves = rng.uniform((.5, 0, .005), (2, 1, .035), (3, 3))
+    for change,depth,(cycles,phase,height) in zip(np.diff(echo), borders, waves):
         turns = cycles*x+phase
         wave = height*np.sin(2*np.pi*turns)
         db += change*_step(z-depth-wave, .012)
@@ -132,56 +137,46 @@ def _distractors(patient, x, z):
     "Cysts, which are dark and echo behind, and columns of poor contact; in dB"
     rng = _rng(patient, 'distractors')
     db = 0
-    for _ in range(rng.integers(0, 3)):
-        cx,cz,r = rng.uniform((.08, .3, .03), (.92, .85, .065))
+    for cx,cz,r in rng.uniform((.08, .3, .03), (.92, .85, .065), (rng.integers(3), 3)):
         dist = np.hypot(x-cx, z-cz)/r
-        db = db - 14*_step(1-dist, .1)
-        beside = _step(r-abs(x-cx), .01)
-        db += 5*beside*_step(z-cz-r, .02)
-    for _ in range(rng.integers(0, 2)):
-        cx,width,depth = rng.uniform((0, .02, 2), (1, .05, 7))
-        column = _step(width-abs(x-cx), .02)
-        db = db - depth*column*_step(z-.05, .02)
+        behind = _column(x-cx, z-cz-r, r, .01)
+        db = db - 14*_step(1-dist, .1) + 5*behind
+    for cx,half,depth in rng.uniform((0, .02, 2), (1, .05, 7), (rng.integers(2), 3)):
+        column = _column(x-cx, z-.05, half, .02)
+        db = db - depth*column
     return db
 
 # %% ../../nbs/20_data.phantom.ipynb #72b7d27c
-_Lesion = namedtuple('_Lesion', 'dist rays below grade')      # dist: from the centre, 1 at the margin
-
 def _rngs(key, what):
     "The generators of a patient and of one image: for what stays, and for the view"
     return _rng(_patient_of(key), what),_rng(key, what)
 
 def _lesion(key, score, x, z):
-    "The lesion of image `key` with rays, and 1 in the column below: the patient's shape `p`, seen in the view `v`"
+    """The lesion of image `key`: distance from its centre (1 at the margin), rays, 1 in the column below, and grade.
+    The patient's shape `p`, seen in the view `v`"""
     p,v = _rngs(key, 'lesion')
     grade = _step(score+v.normal(0, .2), .2)
-    centre = p.uniform((.2, .28), (.8, .68))
-    cx,cz = centre+v.normal(0, .03, 2)
+    cx,cz = (p.uniform((.2, .28), (.8, .68))
+             + v.normal(0, .03, 2))
     r = p.uniform(.14, .21)*v.normal(1, .07)
     tall = p.normal(-.35+.5*grade, .12)                       # log of how much taller than wide it is
-    root = np.exp(tall)**.5
-    w,h = r/root,r*root
+    w,h = r*np.exp([-tall/2, tall/2])
     dx = (x-cx)/w
     dz = (z-cz)/h
-    angle = np.arctan2(dz, dx)
     dist = np.hypot(dx, dz)
-    def wave(cycles):
-        phase = p.uniform(0, 2*np.pi)
-        return np.cos(cycles*angle+phase)
-    def waves(cycles): return [wave(k) for k in cycles]
-    oval = waves((2, 3, 5))
-    spread = .02+.05*grade
-    lobes = sum(p.normal(0, spread)*o for o in oval)
-    ragged = sum(waves(p.integers(7, 14, 3)))
-    spikes = sum(waves(p.integers(9, 16, 3)))
+    def waves(cycles):
+        turns = np.arctan2(dz, dx)[...,None]*cycles
+        return np.cos(turns+p.uniform(0, 2*np.pi, 3))
+    lobes = (waves((2, 3, 5))
+             @ p.normal(0, .02+.05*grade, 3))
+    ragged = waves(p.integers(7, 14, 3)).sum(-1)
+    spikes = waves(p.integers(9, 16, 3)).sum(-1)
     margin = 1 + lobes + .09*grade*ragged
     rays = grade*np.exp(-dist/4)*spikes
-    beside = _step((1-abs(dx))*w, .015)
-    return _Lesion(dist/margin, rays, beside*_step((dz-.6)*h, .03), grade)
+    below = _column(x-cx, z-cz-.6*h, w, .015, fade=.03)
+    return dist/margin,rays,below,grade
 
 # %% ../../nbs/20_data.phantom.ipynb #57476c2f
-def _bump(d): return np.exp(-d**2)                            # 1 at d=0
-
 def _lesion_db(key, score, x, z):
     "What the lesion of image `key` adds to the echo, in dB"
     rng = _rng(key, 'echo')
@@ -200,18 +195,18 @@ def _specks(key, x, z):
     p,v = _rngs(key, 'specks')
     centre = p.uniform((.2, .3), (.8, .7))
     points = centre + v.normal(0, .02, 2) + p.normal(0, .09, (16, 2))
-    def speck(cx, cz):
-        d2 = (x-cx)**2+(z-cz)**2
-        return np.exp(-d2/(2*.014**2))
-    return sum(speck(*point) for point in points)
+    width = .014*2**.5
+    return sum(
+        _bump(np.hypot(x-cx, z-cz)/width)
+        for cx,cz in points)
 
 def _shadow(key, x, z):
     "A bright reflector and the dark column of depth 1 behind it"
     p,v = _rngs(key, 'shadow')
     place = p.uniform((.15, .15, .06), (.85, .4, .12))
-    cx,cz,width = place + v.normal(0, .01, 3)
+    cx,cz,half = place + v.normal(0, .01, 3)
     reflector = .6*_bump((z-cz)/.015)
-    beside = _step(width-abs(x-cx), .012)
+    beside = _step(half-abs(x-cx), .012)
     return beside*(reflector - _step(z-cz-.03, .02))
 
 # %% ../../nbs/20_data.phantom.ipynb #1c38a4df
@@ -226,12 +221,16 @@ def phantom_image(
     if size<32: raise InputError(f"phantom size {size}: expected 32 pixels or more")
     x,z = _grid(size)
     score = _ALWAYS | _findings(patient)[0]
-    shows = {name: _step(s, .35) for name,s in score.items()}
+    signs = dict(
+        mass=_lesion_db(key, score['malignant'], x, z),
+        calcification=22*_specks(key, x, z),
+        shadow=20*_shadow(key, x, z))
+    shown = sum(
+        _step(score[k], .35)*db
+        for k,db in signs.items())
     speckle = _smooth(_rng(key, 'speckle').rayleigh(size=(80, 56)), size)
     db = (_tissue(patient, x, z) + _distractors(patient, x, z)
-          + shows['mass']*_lesion_db(key, score['malignant'], x, z)
-          + 22*shows['calcification']*_specks(key, x, z)
-          + 20*shows['shadow']*_shadow(key, x, z)
+          + shown
           + 20*np.log10(np.maximum(speckle, .1)))
     grey = 255*np.clip(db/42 + .9, 0, 1)
     return Image.fromarray(grey.astype(np.uint8)).convert('RGB')
@@ -243,5 +242,5 @@ def phantom_mask(
 )->np.ndarray: # True on the lesion; nowhere if the label says that there is none
     "The pixels of the lesion (multi-label: of the mass) in image `key`"
     scores,found = _findings(_patient_of(key))
-    lesion = _lesion(key, scores.get('malignant', 0.), *_grid(size))
-    return lesion.dist<found.get('mass', 1)
+    dist,*_ = _lesion(key, scores.get('malignant', 0.), *_grid(size))
+    return dist<found.get('mass', 1)

@@ -4,31 +4,32 @@
 
 # %% ../../nbs/23_data.sources.ipynb #b7c6c021
 from __future__ import annotations
-import os,re,warnings,zlib
-from collections import Counter
+import os,re,zlib
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import lru_cache,partial
+from dataclasses import dataclass,replace
+from functools import lru_cache
 from pathlib import Path
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from zipfile import BadZipFile
 import numpy as np
 import pandas as pd
 from PIL import Image
+from fastcore.basics import patch
 from ..core import check_value,InputError,one_of
-from ..recipe import find_source
+from ..recipe import AS_STORED,check_flat,GreyLevels
 from .phantom import CLASSES,phantom_image,phantom_table
 from .images import is_dicom,library_errors,open_image,reading_file,to_rgb
 
 # %% auto #0
-__all__ = ['FileOpener', 'PhantomOpener', 'ArrayOpener', 'ImageTable', 'list_images', 'read_csv', 'read_source']
+__all__ = ['FileOpener', 'PhantomOpener', 'ArrayOpener', 'ImageTable', 'split_of', 'in_order', 'list_images']
 
 # %% ../../nbs/23_data.sources.ipynb #114aed3f
 @dataclass(frozen=True)
 class FileOpener:
     "Opens an image file by its path below `root`"
     root:Path # The folder of the images, or of the CSV
-    def __call__(self, key, size=None): return open_image(self.root/key, size)
+    grey:GreyLevels=AS_STORED # What is black and white in deep images
+    def __call__(self, key, size=None): return open_image(self.root/key, size, **vars(self.grey))
 
 # %% ../../nbs/23_data.sources.ipynb #39203ae7
 _draw = lru_cache(maxsize=4096)(phantom_image)
@@ -57,6 +58,7 @@ def read_arrays(
 class ArrayOpener:
     "Opens image `train/12` of an `.npz` file in MedMNIST's form"
     path:Path # The file
+    grey:GreyLevels=AS_STORED # What is black and white in deep images
     def pixels(self,
         key:str, # Such as `train/12`
     ) -> np.ndarray:
@@ -70,7 +72,7 @@ class ArrayOpener:
         pixels = self.pixels(key)
         with reading_file(f'{self.path}: {key}'):
             with library_errors(): im = Image.fromarray(pixels)
-            return to_rgb(im)
+            return to_rgb(im, self.grey)
 
 # %% ../../nbs/23_data.sources.ipynb #6be78969
 @dataclass(frozen=True)
@@ -83,6 +85,16 @@ class ImageTable:
     size:int=224 # Side of the images in pixels where none is asked for
     name:str='' # Short, for the run's folder
     notes:tuple[str,...]=() # What the user should be told
+
+# %% ../../nbs/23_data.sources.ipynb #09b0168a
+@patch
+def with_grey(self:ImageTable,
+    grey:GreyLevels, # What is black and white in deep images
+) -> ImageTable:
+    "This table, with images that are shown so"
+    if grey==AS_STORED: return self
+    if isinstance(self.open, FileOpener): return replace(self, open=replace(self.open, grey=grey))
+    raise InputError(f"the images of {self.name} have 8 bits a channel; --window and --range are for files of more")
 
 # %% ../../nbs/23_data.sources.ipynb #234088fc
 def first_few(
@@ -103,9 +115,19 @@ def _phantom(kind):
                       size=64, name=name)
 
 # %% ../../nbs/23_data.sources.ipynb #a5d4696e
-_SPLITS = dict(train='train', valid='valid', val='valid', validation='valid', test='test')
+_SPLITS = dict(train='train training trn tr trainval',
+               valid='valid val validation validate dev development tuning tune',
+               test='test testing tst ts holdout heldout')
+_SPLIT_OF = {name: split for split,names in _SPLITS.items() for name in names.split()}
 
-def _in_order(names):
+def split_of(
+    name:object, # The name of a folder, or a value of a column
+) -> str|None: # train, valid or test
+    "The split that people call by this name, in any case; None if it is none"
+    more = '[^a-z]|data|set|images?|split|public|private|internal|external'
+    return _SPLIT_OF.get(re.sub(more, '', str(name).lower()))
+
+def in_order(names):
     "Each of the `names` once; numbers come first, in their own order"
     def place(name): return int(name) if name.isdecimal() else float('inf'),name
     return tuple(sorted(set(names), key=place))
@@ -133,9 +155,13 @@ def _is_image(path):
     "By its suffix or its first bytes; a file that is not there or can't be read may be one"
     try:
         if path.exists() and not path.is_file(): return False
+        check_flat(path)
         kind = Image.registered_extensions().get(path.suffix.lower())
         return kind in Image.OPEN or is_dicom(path)
-    except OSError: return True
+    except (OSError, InputError): return True
+
+_MASK = '(mask|annotation|label|segmentation|seg|gt|ground[ _-]?truth|contour|overlay)s?'
+_MASK_FOLDER = re.compile(rf'(?i)(?!with|no)(\w+[ _-])??{_MASK}')
 
 def list_images(
     folder:Path, # Where to look, at any depth
@@ -145,111 +171,121 @@ def list_images(
     images = list(filter(_is_image, files))
     stems = {path.with_suffix('') for path in images}
     def is_mask(path):
-        masked = re.fullmatch(r'(.+)_mask(_\d+)?', path.stem)
-        return masked and path.with_name(masked[1]) in stems
+        masked = re.fullmatch(rf'(?i)(.+)[_-]{_MASK}(_\d+)?', path.stem)
+        parents = path.relative_to(folder).parts[:-1]
+        return any(map(_MASK_FOLDER.fullmatch, parents)) or masked and path.with_name(masked[1]) in stems
     images = [path for path in images if not is_mask(path)]
     return images,len(files)-len(images)
 
 # %% ../../nbs/23_data.sources.ipynb #7fb91290
 def _splits_of(root):
     "The folders of splits in `root`, and which; `root` itself if it has none"
-    folders = _folders(root)
-    tops = {folder: _SPLITS[folder.name.lower()] for folder in folders
-            if folder.name.lower() in _SPLITS}
-    are_splits = 'train' in tops.values() or len(tops)==len(folders)
-    return tops if are_splits else {root: None}
+    tops = {folder: split_of(folder.name) for folder in _folders(root)}
+    splits = {folder: split for folder,split in tops.items() if split}
+    if not splits: return {root: None}
+    others = [folder.name for folder in tops.keys()-splits.keys() if list_images(folder)[0]]
+    if not others and len({*splits.values()})>1: return splits
+    if 'train' not in splits.values() and not any(map(_folders, splits)): return {root: None}
+    if not others: return splits
+    told = first_few([folder.name for folder in splits])
+    raise InputError(f"data: {first_few(sorted(others))} in {root} look like classes, but {told} like splits; "
+                     "call all splits train, valid or test")
 
-def _folder(root):
+_PART = re.compile(r'(?i)(fold|split|cv|part|batch|set)[ _-]*\d+')
+
+def _check_class(folder):
+    "Complain of a folder that is no class but has masks or a part of the data, or has splits in it"
+    name,below = folder.name,[sub.name for sub in _folders(folder)]
+    if _PART.fullmatch(name):
+        raise InputError(f"data: {folder} is a part of the data, not a class; give {folder.parent}/CLASS/*, "
+                         "train/CLASS/* and test/CLASS/*, or a CSV with a column split")
+    if name.lower()=='images' or _MASK_FOLDER.fullmatch(name):
+        raise InputError(f"data: {folder} is not a class; give {folder.parent}/CLASS/{name}/*, or a CSV")
+    for split in filter(split_of, below):
+        raise InputError(f"data: {folder}/{split} looks like a split below a class; "
+                         f"give {folder.parent}/{split}/{name}/*, or --data {folder}")
+
+# %% ../../nbs/23_data.sources.ipynb #9cafabab
+def _check_joined(names):
+    "Complain of classes of which each split has its own"
+    plain = {}
+    for name in sorted(names):
+        words = [word for word in re.split('[ _-]+', name)
+                 if not split_of(word)]
+        first = plain.setdefault(tuple(words), name)
+        if first!=name and words:
+            raise InputError(f"data: {first} and {name} look like splits of one class; "
+                             "give train/CLASS/* and test/CLASS/*")
+
+# %% ../../nbs/23_data.sources.ipynb #8a1dfefb
+_PLAIN = 'grade|class|level|stage|score|images?|img|data|part|batch|chunk|fold|set|split|train|val|valid|test'
+_NUMBERED = re.compile(rf'(?i)(?!({_PLAIN})(\b|_|\d))(?=.*\d)(.*\D.*|\d{{3,}})')
+
+def are_patients(
+    names:Iterable[str], # Of folders
+) -> bool:
+    "Do their names number many of something?"
+    return len({*names})>4 and all(map(_NUMBERED.fullmatch, names))
+
+def _have_classes(names, below):
+    "Are folders those of patients, with classes in them, by their names and the names in all of them?"
+    n = len({*below})
+    is_again = 0<2*n<=len(below) and n<len({*names})
+    return is_again and are_patients(names) and not are_patients(below)
+
+# %% ../../nbs/23_data.sources.ipynb #8f0f2a49
+def read_folder(
+    root:Path, # Has class folders, perhaps in folders of splits or of patients
+    has_patients:bool=True, # Folders may be of patients
+) -> ImageTable:
     "The table of a folder of class folders"
     tops = _splits_of(root)
+    found = [(folder, split) for top,split in tops.items()
+             for folder in _folders(top)]
+    below = [(sub, split) for folder,split in found
+             for sub in _folders(folder)]
+    def named(o): return [folder.name for folder,_ in o]
+    if has_patients and _have_classes(named(found), named(below)): found = below
+    _check_joined(named(found))
     classes,rows,others = [],[],0
-    for top,split in tops.items():
-        for folder in _folders(top):
-            images,n = list_images(folder)
-            classes.append(folder.name)
-            rows += [(path.relative_to(root).as_posix(), folder.name, split)
-                     for path in images]
-            others += n
-    if not rows: raise InputError(f"data: no images in class folders; give {root}/CLASS/* or {root}/train/CLASS/*")
+    for folder,split in found:
+        _check_class(folder)
+        images,n = list_images(folder)
+        classes.append(folder.name)
+        rows += [(path.relative_to(root).as_posix(), folder.name, split)
+                 for path in images]
+        others += n
+    tables = [f"labels of {path.name} are not read; --data {path} does" for path in sorted(root.glob('*.[ct]sv'))]
+    if not rows:
+        hint = ''.join(f" ({told})" for told in tables[:1])
+        raise InputError(f"data: no images in class folders; give {root}/CLASS/* or {root}/train/CLASS/*{hint}")
     df = pd.DataFrame(rows, columns=['image', 'label', 'split']).dropna(axis=1)
     for top,split in tops.items():
         if split and split not in set(df.split):
             raise InputError(f"split {split!r} is empty: no images in class folders of {top}; "
                              "fill it, or remove it to have one carved out of train")
-    notes = (f"{others} files are left out: masks, or no images",) if others else ()
-    return ImageTable(df, _in_order(classes), False, FileOpener(root), name=root.name, notes=notes)
-
-# %% ../../nbs/23_data.sources.ipynb #f17e9275
-def _column_names(head):
-    "The names of the columns of a CSV, of the cells of its first row"
-    if len(head)==1 and (sep := re.search('[;\t|]', head[0])):
-        raise InputError(f"its columns are separated by {sep[0]!r}; separate them by commas")
-    names = [name.strip() or f'Unnamed: {i}' for i,name in enumerate(head)]
-    (name,n), = Counter(names).most_common(1)
-    if n>1: raise InputError(f"column {name!r} is there {n} times; give it once")
-    return names
-
-def read_csv(
-    path:Path, # A CSV
-    dtype:dict|type, # As for pandas
-) -> pd.DataFrame:
-    "The rows of a CSV as they are written; Windows paths of images become those of this machine"
-    read = partial(pd.read_csv, path, keep_default_na=False, na_values=[''], skipinitialspace=True,
-                   encoding='utf-8-sig', index_col=False)
-    with reading_file(path, 'a CSV'), library_errors(pd.errors.ParserWarning), warnings.catch_warnings():
-        warnings.simplefilter('error', pd.errors.ParserWarning)          # pandas would drop what is too long
-        head = read(header=None, nrows=1, dtype=str).fillna('').iloc[0]
-        df = read(dtype=dtype, names=_column_names(head), header=0)
-        if df.empty: raise InputError("it has no rows")
-    def own(name):
-        is_own = '\\' not in name or os.path.exists(path.parent/name)
-        return name if is_own else name.replace('\\', '/')
-    if 'image' in df: df['image'] = df.image.map(own, na_action='ignore')
-    return df
-
-# %% ../../nbs/23_data.sources.ipynb #0edf28b6
-def _checked(path, given, read, allowed):
-    "`read`, the cells of a column as they are meant; where it has nothing, what is `given` in these rows is refused"
-    bad = given[read.isna()]
-    if bad.empty: return read
-    holds = 'nothing' if pd.isna(bad.iloc[0]) else repr(str(bad.iloc[0]))
-    rows = first_few(bad.index+2, sep=', ')                                       # as a spreadsheet counts them
-    raise InputError(f"{path}: column {given.name!r} holds {holds} in row {rows}; give {allowed}")
-
-# %% ../../nbs/23_data.sources.ipynb #ad91bcbd
-_TEXT = dict.fromkeys(('image', 'label', 'patient', 'split'), str)
-
-def _csv(path, *label_cols):
-    "The table of a CSV"
-    cols = label_cols or ('label',)
-    if len({*_TEXT, *label_cols})<len(_TEXT)+len(label_cols):
-        raise InputError(f"label_cols: {', '.join(cols)} is not allowed; give columns of zeros and ones, each once")
-    df = read_csv(path, _TEXT)
-    for col in ('image', *cols):
-        hint = "; name 0/1 columns with --label-cols" if col=='label' else ''
-        if col not in df: raise InputError(f"{path}: no column {col!r}; there are {', '.join(df)}{hint}")
-    for col in ('image', *cols, 'patient', 'split'):
-        if col in df: _checked(path, df[col], df[col], "something in every row")
-    for col in _TEXT.keys()&set(df): df[col] = df[col].str.strip()
-    _checked(path, df.image, df.image.mask(df.image.duplicated()), "each image once")
-    if 'split' in df:
-        split = df.split.str.lower().map(_SPLITS)
-        df['split'] = _checked(path, df.split, split, "train, valid or test")
-    for col in label_cols:
-        numbers = pd.to_numeric(df[col], errors='coerce')
-        zeros_and_ones = numbers.where(numbers.isin([0, 1]))
-        df[col] = _checked(path, df[col], zeros_and_ones, "0 or 1").astype(int)
-    name = f'{path.absolute().parent.name}-{path.stem}'
-    classes = label_cols or _in_order(df.label)
-    return ImageTable(df, classes, bool(label_cols), FileOpener(path.parent), name=name)
+    if others: tables.append(f"{others} files are left out: masks, or no images")
+    stray = [path for top in tops
+             for path in top.iterdir() if path.is_file() and _is_image(path)]
+    if stray: tables.append(f"{len(stray)} images are in no class folder, and left out: {first_few(stray, 2)}")
+    return ImageTable(df, in_order(classes), False, FileOpener(root), name=root.name, notes=tuple(tables))
 
 # %% ../../nbs/23_data.sources.ipynb #bad3cabf
+def npz_images(
+    path:Path, # An `.npz` file
+) -> dict[str,np.ndarray]: # By split
+    "The images in MedMNIST's form of an `.npz` file"
+    arrays = read_arrays(path)
+    images = {split: arrays[f'{k}_images'] for split,k in _NPZ.items() if f'{k}_images' in arrays}
+    for split,x in images.items():
+        is_image = x.ndim>2 and x.shape[3:] in ((), (3,))
+        if not is_image or x.dtype!=np.uint8 or not x.size:
+            raise InputError(f"{path}: {split} images are {x.dtype} of shape {x.shape}; "
+                             "give uint8 of (n,h,w) or (n,h,w,3); volumes are not read")
+    return images
+
 def _npz_labels(path, split, x, y):
     "A row for each image `x` of a split, with its labels `y` in columns 0, 1, ..."
-    is_image = x.ndim>2 and x.shape[3:] in ((), (3,))
-    if not is_image or x.dtype!=np.uint8 or not x.size:
-        raise InputError(f"{path}: {split} images are {x.dtype} of shape {x.shape}; "
-                         "give uint8 of (n,h,w) or (n,h,w,3)")
     y = np.atleast_1d(y)
     if len(y)!=len(x) or y.dtype.kind not in 'biuf':
         raise InputError(f"{path}: {len(y)} {split} labels of type {y.dtype}; "
@@ -268,10 +304,9 @@ def _whole(path, y):
 # %% ../../nbs/23_data.sources.ipynb #14555fd9
 def _npz(path, names=None, name=None):
     "The table of an `.npz` file; `names` has a name for each class number, as text"
-    arrays = read_arrays(path)
-    labels = {split: _npz_labels(path, split, arrays[f'{k}_images'], arrays[f'{k}_labels'])
-              for split,k in _NPZ.items()
-              if {f'{k}_images', f'{k}_labels'}<=arrays.keys()}
+    arrays,images = read_arrays(path),npz_images(path)
+    labels = {split: _npz_labels(path, split, x, arrays[f'{_NPZ[split]}_labels'])
+              for split,x in images.items() if f'{_NPZ[split]}_labels' in arrays}
     if 'train' not in labels:
         raise InputError(f"{path}: no train_images and train_labels; there are {', '.join(arrays) or 'none'}")
     if len(widths := {o.shape[1] for o in labels.values()})>1:
@@ -285,7 +320,7 @@ def _npz(path, names=None, name=None):
     classes = {i: (names or {}).get(str(i), str(i)) for i in numbers}
     if multilabel: df[list(classes.values())] = y
     else: df['label'] = [classes[i] for i in y[:,0]]
-    side = max(arrays['train_images'].shape[1:3])
+    side = max(images['train'].shape[1:3])
     return ImageTable(df, tuple(classes.values()), multilabel, ArrayOpener(path),
                       size=min(max(side, 64), 224), name=name or path.stem)
 
@@ -313,12 +348,4 @@ def _medmnist(spec):
     return _npz(path, info.get('label'), name)
 
 # %% ../../nbs/23_data.sources.ipynb #88fe7fdb
-_READERS = dict(phantom=_phantom, medmnist=_medmnist, folder=_folder, csv=_csv, npz=_npz)
-
-def read_source(
-    data:str|Path, # phantom, phantom:multiclass, phantom:multilabel, a folder, CSV or .npz file, medmnist:NAME[@SIZE]
-    label_cols:tuple[str,...]=(), # The 0/1 columns of a multi-label CSV
-) -> ImageTable: # May lack patients and splits
-    "The table of `data` as far as its source knows it"
-    kind,where = find_source(data, label_cols)
-    return _READERS[kind](where, *label_cols)
+READERS = dict(phantom=_phantom, medmnist=_medmnist, npz=_npz)

@@ -5,17 +5,18 @@
 # %% ../../nbs/43_evaluate.explain.ipynb #01112805
 from __future__ import annotations
 import matplotlib.pyplot as plt
+import numpy as np
 import torch
+from PIL import Image
 from captum.attr import LayerGradCam
 from matplotlib import colormaps
 from torch import Tensor,nn
-from torch.nn.functional import interpolate
 from ..core import InputError
 from ..torch_core import evaluating,resize_batch
 from ..network.attention import spatial_maps
 
 # %% auto #0
-__all__ = ['grad_cam', 'explain_maps', 'overlay', 'plot_explanations']
+__all__ = ['grad_cam', 'explain_maps', 'overlay', 'own_shape', 'plot_explanations']
 
 # %% ../../nbs/43_evaluate.explain.ipynb #4b7cc829
 def _last_features(model):
@@ -65,7 +66,7 @@ def grad_cam(
         maps = LayerGradCam(score, layer).attribute(x, relu_attributions=True)
     if not isinstance(maps, Tensor) or maps.ndim!=4:
         raise InputError(f"layer: {type(layer).__name__} puts out no feature map (n, channels, h, w); "
-            "say which module does with layer=")
+            "say which module does with layer=, or leave out its maps (--overlays)")
     maps = _in_size(maps, x)
     top = maps.amax((1,2), keepdim=True)
     return maps/top.where(top>0, 1)
@@ -78,9 +79,9 @@ def explain_maps(
     layer:nn.Module|None=None, # As for `grad_cam`
 ) -> dict[str,Tensor]: # By its name, `Grad-CAM` or an attention module's, a map (n, h, w) between 0 and 1
     "Where `model` looks"
-    gates = {k: _in_size(o/2, x).clamp(0, 1)
-        for k,o in spatial_maps(model, x).items()}
-    return {'Grad-CAM': grad_cam(model, x, targets, layer), **gates}
+    maps = {'Grad-CAM': grad_cam(model, x, targets, layer)}
+    for k,gate in spatial_maps(model, x).items(): maps[k] = _in_size(gate/2, x).clamp(0, 1)
+    return maps
 
 # %% ../../nbs/43_evaluate.explain.ipynb #321e6f55
 def overlay(
@@ -90,27 +91,41 @@ def overlay(
     alpha:float=.5, # How much of the colours; the rest is image
 ) -> Tensor: # (n, 3, h, w), between 0 and 1, on the CPU
     "Maps as colours over images"
-    images,maps = _plain(images).cpu(),_plain(maps).cpu()
-    maps = interpolate(maps[:,None], images.shape[2:], mode='bilinear')
-    shown = colormaps[cmap](maps[:,0])[...,:3]
+    images = _plain(images).cpu()
+    maps = _in_size(maps[:,None], images).cpu()
+    shown = colormaps[cmap](maps)[...,:3]
     colours = torch.from_numpy(shown).float().movedim(-1, 1)
     return (1-alpha)*images + alpha*colours
 
+# %% ../../nbs/43_evaluate.explain.ipynb #937f7d50
+def own_shape(
+    image:Image.Image, # As it was opened
+    least:int=512, # Pixels of its longer side, at least
+    most:int=1024, # And at most
+) -> Tensor: # (3, h, w), between 0 and 1
+    "An image in its own shape, in a size to look at; maps of the square that was made of it fit over it"
+    longer = max(image.size)
+    scale = min(max(longer, least), most)/longer
+    sides = [max(1, round(o*scale)) for o in image.size]
+    pixels = np.array(image.convert('RGB').resize(sides, Image.Resampling.BILINEAR))
+    return torch.from_numpy(pixels).permute(2, 0, 1)/255
+
 # %% ../../nbs/43_evaluate.explain.ipynb #4fe2eee4
 def plot_explanations(
-    images:Tensor, # (n, 3 or 1, h, w), between 0 and 1
+    images:Tensor|list[Tensor], # (3 or 1, h, w) each, between 0 and 1
     maps:dict[str,Tensor], # By its name, a map (n, h, w) between 0 and 1, as `explain_maps` gives them
     titles:list[str]|None=None, # A line for each image, to be written below it
 ):
     "Images, and beside them each of `maps` over them; returns the figure"
-    images = _plain(images).cpu().expand(-1, 3, -1, -1)
+    images = [_plain(o).cpu().expand(3, -1, -1) for o in images]
     columns = {'image': images}
-    columns |= {k: overlay(images, o) for k,o in maps.items()}
-    n,_,h,w = images.shape
-    width = 1.4*len(columns)
-    height = (1.4*h/w+.2)*n+.2
-    fig,axs = plt.subplots(n, len(columns), figsize=(width, height), squeeze=False, layout='constrained',
-        subplot_kw=dict(xticks=[], yticks=[]))
+    for name,of_all in maps.items():
+        pairs = zip(images, of_all)
+        columns[name] = [overlay(im[None], m[None])[0] for im,m in pairs]
+    heights = [1.4*im.shape[1]/im.shape[2]+.2 for im in images]
+    size = 1.4*len(columns),sum(heights)+.2
+    fig,axs = plt.subplots(len(images), len(columns), figsize=size, squeeze=False, layout='constrained',
+        height_ratios=heights, subplot_kw=dict(xticks=[], yticks=[]))
     for column,(name,pics) in zip(axs.T, columns.items()):
         column[0].set_title(name, fontsize=8)
         for ax,pic in zip(column, pics): ax.imshow(pic.movedim(0, -1).clamp(0, 1))

@@ -11,8 +11,9 @@ from numpy import ndarray
 from scipy.optimize import minimize_scalar
 from scipy.stats import norm,rankdata
 from ..core import InputError
-from .metrics import (
-    decision_metrics, image_weights, is_multiclass, onehot, overall_metric, rank_metrics, roc_area)
+from medprog.evaluate.metrics import (
+    decision_metrics, image_weights, in_form, is_multiclass, onehot, overall_metric, rank_metrics, roc_area,
+    roc_counts)
 
 # %% auto #0
 __all__ = ['choose_threshold', 'with_temperature', 'fit_temperature', 'compute_metrics']
@@ -32,11 +33,13 @@ def pr_area(
 # %% ../../nbs/41_evaluate.intervals.ipynb #d3b992a7
 def _threshold(score, is_pos, specificity):
     "Threshold of one class; `nan` if there is nothing to choose by"
-    levels,level = np.unique(score, return_inverse=True)             # nan is sorted to the end
-    pos,neg = (np.bincount(level, o).cumsum()      # up to each level
-        for o in (is_pos, ~is_pos))
+    known = ~np.isnan(is_pos)
+    score,is_pos = score[known],is_pos[known]
+    levels = np.unique(score)                                        # nan is sorted to the end
+    if len(levels)<2 or np.isnan(levels[-1]): return np.nan
+    neg,pos = roc_counts(-score, 1-is_pos, np.ones(len(score)))      # up to each level
     n_pos,n_neg = pos[-1],neg[-1]
-    if not n_pos*n_neg or len(levels)<2 or np.isnan(levels[-1]): return np.nan
+    if not n_pos*n_neg: return np.nan
     youden = neg*n_pos-pos*n_neg   # J n_pos n_neg, in whole numbers: equal ones are equal
     good = youden if specificity is None else neg/n_neg>=specificity
     best = np.argmax(good)
@@ -74,6 +77,7 @@ def confidence_bins(
     return np.searchsorted(np.arange(1, N_BINS)/N_BINS, conf)
 
 # %% ../../nbs/41_evaluate.intervals.ipynb #904f03e2
+@np.errstate(invalid='ignore')
 def calibration_metrics(
     probs:ndarray, # Probabilities, images x classes
     targs:ndarray, # Class indices, or 0/1 images x classes
@@ -81,13 +85,14 @@ def calibration_metrics(
 )->dict: # A value a class; more than two classes have one together
     "Expected calibration error and Brier score"
     weights = image_weights(probs, weights)
-    n = weights.sum(-1, keepdims=True)
     conf,right = confidences(probs, targs)
+    n = weights@~np.isnan(right)                         # images of which is known what is asked
     bins = confidence_bins(conf)
     in_bin = bins[...,None]==np.arange(N_BINS)
-    gaps = np.where(in_bin, (right-conf)[...,None], 0)   # images x classes x bins
+    gaps = np.nan_to_num(right-conf)
+    gaps = np.where(in_bin, gaps[...,None], 0)           # images x classes x bins
     total = np.abs(np.tensordot(weights, gaps, 1)).sum(-1)
-    errors = (probs-onehot(targs, probs))**2
+    errors = np.nan_to_num(probs-onehot(targs, probs))**2
     errors = weights@errors/n
     if is_multiclass(probs, targs): errors = errors.sum(-1, keepdims=True)
     return dict(ece=total/n, brier=errors)
@@ -110,9 +115,12 @@ def fit_temperature(
 )->float: # `nan` if all targets or all probabilities are the same, one is `nan`, or there is no optimum in 1/20 to 20
     "The temperature at which the log loss is least"
     true,multilabel = onehot(targs, probs),targs.ndim==2
-    if np.isnan(probs).any() or any((o==o[0]).all() for o in (true, probs)): return np.nan
+    vary = (true==1).any(0) & (true==0).any(0)
+    if np.isnan(probs).any() or not vary.any() or (probs==probs[0]).all(): return np.nan
     given,at = probs,true
-    if multilabel: given,at = np.where(true, probs, 1-probs),...
+    if multilabel:
+        given = np.where(true==1, probs, 1-probs)
+        at = ~np.isnan(true)
     def loss(log_t):
         came_true = with_temperature(given, np.exp(log_t), multilabel)[at]
         return -np.log(came_true).sum()
@@ -129,7 +137,8 @@ def resample_patients(
     "Weights of the images when patients are drawn with replacement"
     rng = np.random.default_rng(seed)
     who,image_patient = np.unique(patients, return_inverse=True)
-    n,chunk = len(who),max(1, max_size//len(patients))
+    n = len(who)
+    chunk = max(1, max_size//len(patients))
     for left in range(n_boot, 0, -chunk):
         drawn = rng.multinomial(n, np.full(n, 1/n), min(chunk, left))
         yield drawn[:,image_patient].astype(float)
@@ -152,9 +161,9 @@ _BY_CLASS = 'sensitivity', 'specificity', 'auroc', 'auprc'
 
 def _all_metrics(probs, targs, weights, threshold=None, at=None, temperature=None):
     "All metrics, resamples x 1, those `_per_class` resamples x classes; `at`: thresholds for a specificity"
-    roc,prc = rank_metrics(probs, targs, weights, roc_area, pr_area)
-    decided = decision_metrics(probs, targs, weights, threshold)
-    each = dict(auroc=roc, auprc=prc, **decided)
+    areas = rank_metrics(probs, targs, weights, roc_area, pr_area)
+    each = dict(zip(('auroc', 'auprc'), areas))
+    each |= decision_metrics(probs, targs, weights, threshold)
     if at is not None:
         strict = decision_metrics(probs, onehot(targs, probs), weights, at)
         each['sensitivity_at_specificity'] = strict['sensitivity']
@@ -168,34 +177,28 @@ def _all_metrics(probs, targs, weights, threshold=None, at=None, temperature=Non
         for k,o in each.items()}
     return whole | {f'{k}_per_class': each[k] for k in _BY_CLASS}
 
-# %% ../../nbs/41_evaluate.intervals.ipynb #1a58907d
-_REASONS = {
-    'no class has both positive and negative images': 'auroc auprc balanced_accuracy mcc',
-    'no positive or no negative image': 'auroc_per_class auprc_per_class',
-    'no positive image and no positive prediction': 'f1',
-    'no positive image': 'sensitivity sensitivity_per_class sensitivity_at_specificity',
-    'no negative image': 'specificity specificity_per_class specificity_reached'}
-
 # %% ../../nbs/41_evaluate.intervals.ipynb #4c135aaa
-def _reason(name, which, probs, threshold=None, at=None, temperature=None):
-    "Why metric `name` is missing; `which`: of `_per_class` the class's number"
+def _reason(name, which, probs, true, threshold=None, at=None, temperature=None):
+    "Why metric `name` is missing; `which`: the number of its class, None for all classes together"
+    if np.isnan(true).all(): return 'no label is known'
     if np.isnan(probs).any(): return 'a probability is nan'
     if name.endswith('_calibrated'): return 'validation gives no temperature: one class, one score, nan, or no optimum'
     used = at if name in ('sensitivity_at_specificity', 'specificity_reached') else threshold
-    if used is not None: used = used[which if name.endswith('_per_class') else -1]     # of two the positive one's
-    if not name.startswith('au') and used is not None and np.isnan(used):
+    if not name.startswith('au') and used is not None and np.isnan(used[-1 if which is None else which]):
         return 'validation gives no threshold: no positives, no negatives, one score only, or nan'
-    return next(why for why,names in _REASONS.items()
-        if name in names.split())
+    if which is None: return 'no class has the images for it'
+    true = true[:,which]
+    return f'{(true==1).sum()} positive and {(true==0).sum()} negative images'
 
 # %% ../../nbs/41_evaluate.intervals.ipynb #3d5e5288
 def _number(x): return None if np.isnan(x) else float(x)
 
-def _interval(value, low, high, reason):
-    "A metric with its interval, ready for JSON, and why there is none"
+def _interval(value, low, high, undefined, alone='no resample has this figure'):
+    "A metric with its interval, ready for JSON; if it lacks them why it is `undefined`, or why it is `alone`"
     numbers = dict(value=value, low=low, high=high)
     res = {k: _number(o) for k,o in numbers.items()}
-    return res | (dict(reason=reason) if res['low'] is None else {})
+    if res['low'] is None: res['reason'] = undefined if res['value'] is None else alone
+    return res
 
 # %% ../../nbs/41_evaluate.intervals.ipynb #3490ba09
 def delong(
@@ -212,36 +215,37 @@ def delong(
     return below.mean(),sum(variances)
 
 # %% ../../nbs/41_evaluate.intervals.ipynb #449d102c
-def _checked(probs, targs, classes, patients):
-    "Probabilities, targets and patients as arrays that fit together"
-    probs,targs = np.asarray(probs, float),np.asarray(targs)
-    n = len(targs)
-    patients = np.asarray(patients, str) if patients is not None else np.arange(len(probs))
-    if n and probs.shape==(n, len(classes)) and len(patients)==n: return probs,targs,patients
-    raise InputError(f"probabilities {probs.shape} and {len(patients)} patients: expected {n} images x "
-        f"{len(classes)} classes, a patient each, and at least one image")
+def in_classes(
+    probs:ndarray, # Probabilities, in the forms of `in_form`
+    targs:ndarray, # Targets, as well
+    classes:list[str], # Name of each class
+)->tuple[ndarray,ndarray]: # Images x classes; class indices, or images x classes
+    "Probabilities and targets of all classes; the one output of a network of two is that of the second"
+    probs,targs = in_form(probs, targs)
+    if probs.shape[1]==1 and len(classes)==2:
+        both = np.hstack([1-probs, probs])
+        probs,targs = in_form(both, targs[:,0])
+    if len(probs) and probs.shape[1]==len(classes) and not (np.abs(probs-.5)>.5+1e-6).any(): return probs,targs
+    names = ', '.join(map(str, classes))
+    raise InputError(f"predictions {probs.shape}: give a probability, 0 to 1, for each of {names}, "
+        "and at least one image")
 
 # %% ../../nbs/41_evaluate.intervals.ipynb #8b52f233
 _SPECIFICITY = .95
 
-def _from_valid(valid, probs, targs):
+def _from_valid(probs, targs):
     "What the validation split decides, for `_all_metrics`"
-    v_probs,v_targs = map(np.asarray, valid)
-    if v_probs.shape!=(len(v_targs), probs.shape[1]) or v_targs.ndim!=targs.ndim or not len(v_targs):
-        raise InputError(f"valid: probabilities {v_probs.shape} and targets {v_targs.shape}: expected at least one "
-            f"image and the form of the test set, {probs.shape} and {targs.shape}")
     return dict(
-        threshold=None if is_multiclass(probs, targs) else choose_threshold(v_probs, v_targs),
-        at=choose_threshold(v_probs, v_targs, _SPECIFICITY),
-        temperature=fit_temperature(v_probs, v_targs))
+        threshold=None if is_multiclass(probs, targs) else choose_threshold(probs, targs),
+        at=choose_threshold(probs, targs, _SPECIFICITY),
+        temperature=fit_temperature(probs, targs))
 
 # %% ../../nbs/41_evaluate.intervals.ipynb #fe6c0881
-def _decided(chosen, classes):
-    "What validation decided, ready for JSON; a binary task has one threshold, of the positive class"
+def _decided(chosen, classes, first):
+    "What validation decided, ready for JSON; a binary task has one threshold, that of the positive class, the `first`"
     def by_class(thresholds):
         if thresholds is None: return None
-        last = thresholds[-len(classes):]
-        return dict(zip(classes, map(_number, last)))
+        return dict(zip(classes[first:], map(_number, thresholds[first:])))
     return dict(
         threshold=by_class(chosen['threshold']),
         specificity=_SPECIFICITY,
@@ -249,17 +253,15 @@ def _decided(chosen, classes):
         temperature=_number(chosen['temperature']))
 
 # %% ../../nbs/41_evaluate.intervals.ipynb #09473cf7
-def _delong(probs, targs, n_patients):
-    "DeLong's interval, if the images are independent"
+def _delong(probs, targs, patients, undefined):
+    "DeLong's interval, if the images are independent; `undefined`: why there is no AUROC"
     score = probs[:,1]+0*probs[:,0]          # nan if one of them is
     value,variance = delong(score, targs==1)
-    half = norm.ppf(.975)*variance**.5
-    reason = 'a single positive or a single negative image has no variance'
-    if n_patients<len(targs): half,reason = np.nan,'DeLong takes images as independent, and a patient has several'
-    if np.isnan(value): reason = 'no positive or no negative image'
-    if np.isnan(score).any(): reason = 'a score is nan'
+    half,why = norm.ppf(.975)*variance**.5,'a single positive or a single negative image has no variance'
+    if len(set(patients))<len(targs):
+        half,why = np.nan,'DeLong takes images as independent, and a patient has several'
     low,high = np.clip((value-half, value+half), 0, 1)
-    return _interval(value, low, high, reason)
+    return _interval(value, low, high, undefined, why)
 
 # %% ../../nbs/41_evaluate.intervals.ipynb #47b80654
 def compute_metrics(
@@ -270,22 +272,30 @@ def compute_metrics(
     n_boot:int=2000, # Resamples
     seed:int=0, # Seed of the resamples
     valid:tuple[ndarray,ndarray]|None=None, # Probabilities and targets of the validation split
-)->dict: # `n_images`, `n_patients`; `value`, `low`, `high` (`reason`) of each metric; `from_validation`
+)->dict: # `n_images`, `n_patients`, `n_known`, `positive` of two, `from_validation`, and a dict a metric
     "The metrics of a test set, each with its 95 % interval over patients"
-    probs,targs,patients = _checked(probs, targs, classes, patients)
-    n_patients,chosen = len(np.unique(patients)),{}
-    res = dict(n_images=len(targs), n_patients=n_patients)
+    probs,targs = in_classes(probs, targs, classes)
+    n,true,chosen = len(targs),onehot(targs, probs),{}
+    patients = np.arange(n) if patients is None else np.asarray(patients, str)
+    if len(patients)!=n: raise InputError(f"patients: {len(patients)} for {n} images; give one for each")
+    res = dict(n_images=n, n_patients=len(set(patients)))
+    known = ~np.isnan(true)
+    n_known = dict(zip(classes, known.sum(0).tolist()))
+    if not known.all(): res['n_known'] = n_known
     binary = targs.ndim==1 and len(classes)==2
+    if binary: res['positive'] = classes[1]
     if valid is not None:
-        chosen = _from_valid(valid, probs, targs)
-        res['from_validation'] = _decided(chosen, classes[binary:])
+        v_probs,v_targs = in_classes(*valid, classes)
+        if v_targs.ndim!=targs.ndim: raise InputError("valid: give targets in the form of the test set")
+        chosen = _from_valid(v_probs, v_targs)
+        res['from_validation'] = _decided(chosen, classes, int(binary))
     def metrics(w): return _all_metrics(probs, targs, w, **chosen)
     for name,figures in bootstrap(metrics, patients, n_boot, seed).items():
-        each = []
-        for i,numbers in enumerate(zip(*figures)):
-            missing = np.isnan(numbers[0])
-            why = _reason(name, i, probs, **chosen) if missing else 'no resample has this figure'
-            each.append(_interval(*numbers, why))
-        res[name] = dict(zip(classes, each)) if name.endswith('_per_class') else each[0]
-        if name=='auroc' and binary: res['auroc_delong'] = _delong(probs, targs, n_patients)
+        per_class = name.endswith('_per_class')
+        which = range(len(classes)) if per_class else [1 if binary else None]
+        reasons = [_reason(name, i, probs, true, **chosen) for i in which]
+        each = list(map(_interval, *figures, reasons))
+        if per_class: res[name] = {c: o for c,o in zip(classes, each) if n_known[c]}
+        else: res[name] = each[0]
+        if name=='auroc' and binary: res['auroc_delong'] = _delong(probs, targs, patients, each[0].get('reason'))
     return res

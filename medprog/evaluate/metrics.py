@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from fastai.metrics import AccumMetric
 from numpy import ndarray
+from ..core import InputError
 
 # %% auto #0
 __all__ = ['auroc', 'f1', 'AUROC', 'F1', 'Accuracy']
@@ -25,7 +26,7 @@ def image_weights(
 # %% ../../nbs/40_evaluate.metrics.ipynb #ba00167b
 def roc_counts(
     score:ndarray, # Score of each image, higher for positive
-    is_pos:ndarray, # Is the image positive?
+    is_pos:ndarray, # Is the image positive? `nan` if unknown
     weights:ndarray, # Weight of each image; may have leading dimensions
 )->list[ndarray]: # Two arrays, with those dimensions before that of the scores
     "True and false positives at each distinct score, highest first"
@@ -33,8 +34,8 @@ def roc_counts(
     is_pos,weights = is_pos[order],weights[...,order]
     changes = np.diff(score[order])!=0
     last = np.flatnonzero(np.append(changes, True))
-    return [np.cumsum(weights*o, -1)[...,last]
-        for o in (is_pos, ~is_pos)]
+    return [np.cumsum(weights*(is_pos==o), -1)[...,last]
+        for o in (1, 0)]
 
 # %% ../../nbs/40_evaluate.metrics.ipynb #f8c6236f
 @np.errstate(invalid='ignore')
@@ -52,9 +53,9 @@ def roc_area(
 def onehot(
     targs:ndarray, # Class indices, or 0/1 images x classes
     probs:ndarray, # Probabilities, images x classes
-)->ndarray: # Booleans, images x classes
+)->ndarray: # Images x classes: 1, 0, or `nan` if unknown
     "Targets in the form of `probs`"
-    if targs.ndim==2: return targs.astype(bool)
+    if targs.ndim==2: return targs
     return targs[:,None]==np.arange(probs.shape[1])
 
 # %% ../../nbs/40_evaluate.metrics.ipynb #9e7ec757
@@ -82,6 +83,24 @@ def overall_metric(
     known = ~np.isnan(per_class)
     return np.nansum(per_class, -1)/known.sum(-1)
 
+# %% ../../nbs/40_evaluate.metrics.ipynb #4a1df46b
+def in_form(
+    outputs:ndarray, # Of a network, or probabilities: images x outputs; of one output also (n,)
+    targs:ndarray, # Class numbers (n,), or 0, 1 and `nan` (unknown) for each output; of one output also (n,)
+)->tuple[ndarray,ndarray]: # Images x outputs; class numbers, or images x outputs
+    "Outputs and targets as all metrics take them; `InputError` if they are no classification"
+    outputs,targs = np.asarray(outputs),np.asarray(targs, float)
+    if outputs.size==targs.size==len(targs): outputs,targs = outputs.reshape(-1, 1),targs.reshape(-1, 1)
+    is_index = targs.ndim==1
+    allowed = range(outputs.shape[-1]) if is_index else (0, 1)
+    odd = targs[~np.isin(targs, allowed)]
+    if not is_index: odd = odd[~np.isnan(odd)]
+    fits = outputs.ndim==2 and targs.shape in (outputs.shape, outputs.shape[:1])
+    if fits and not len(odd): return outputs,targs.astype(int) if is_index else targs
+    value = f", such as {odd[0]:g}," if len(odd) else ''
+    raise InputError(f"outputs {outputs.shape} and targets {targs.shape}{value} are no classification; "
+        "give whole class numbers (n,), or 0, 1 and nan (unknown) for each output")
+
 # %% ../../nbs/40_evaluate.metrics.ipynb #5bc8eacf
 def auroc(
     probs:ndarray, # Probabilities, images x classes
@@ -89,6 +108,7 @@ def auroc(
     weights:ndarray|None=None, # Weight of each image, or resamples x images
 )->float: # `nan` if it is undefined for every class
     "AUROC of the positive class (binary), else the mean of the one-versus-rest AUROCs"
+    probs,targs = in_form(probs, targs)
     return overall_metric(*rank_metrics(probs, targs, weights, roc_area), targs)
 
 # %% ../../nbs/40_evaluate.metrics.ipynb #b0c97cad
@@ -122,24 +142,19 @@ def decision_metrics(
 )->dict: # A value a class, `nan` where undefined; more than two classes have one accuracy and MCC together
     "F1, accuracy, balanced accuracy, sensitivity, specificity and MCC of decisions"
     multiclass = is_multiclass(probs, targs)
-    true = onehot(targs, probs)*1.
+    true = onehot(targs, probs)
     pred = predicted_onehot(probs, targs.ndim==2, threshold)
     weights = image_weights(probs, weights)
-    tp,fn,fp,tn = (weights@(p*t)
-        for t in (true, 1-true) for p in (pred, 1-pred))
+    tp,fn,fp,tn = (weights@(p*(true==t))
+        for t in (1, 0) for p in (pred, 1-pred))
     pos,neg = tp+fn,tn+fp
     sens,spec = tp/pos,tn/neg
     right = tp if multiclass else tp+tn
-    parts = (
-        right/(pos+fp+tn),
-        tp*tn-fp*fn,
-        pos*neg,
-        (tp+fp)*(tn+fn))
-    if multiclass: parts = (o.sum(-1, keepdims=True) for o in parts)
-    accuracy,covariance,var_true,var_pred = parts
+    def total(each): return each.sum(-1, keepdims=True) if multiclass else each
+    var_true,var_pred = total(pos*neg),total((tp+fp)*(tn+fn))
     never = (var_pred==0) & (var_true>0)
-    correlation = covariance/np.sqrt(var_true*var_pred)
-    return dict(f1=2*tp/(2*tp+fp+fn), accuracy=accuracy,
+    correlation = total(tp*tn-fp*fn)/np.sqrt(var_true*var_pred)
+    return dict(f1=2*tp/(2*tp+fp+fn), accuracy=total(right/(pos+fp+tn)),
         balanced_accuracy=sens+0*spec if multiclass else (sens+spec)/2,
         sensitivity=sens, specificity=spec, mcc=np.where(never, 0, correlation))
 
@@ -150,6 +165,7 @@ def f1(
     weights:ndarray|None=None, # Weight of each image, or resamples x images
 )->float: # `nan` if no class occurs or is predicted
     "F1 of the positive class (binary), else the mean over the classes"
+    probs,targs = in_form(probs, targs)
     return overall_metric(decision_metrics(probs, targs, weights)['f1'], targs)
 
 # %% ../../nbs/40_evaluate.metrics.ipynb #8f03747b
@@ -158,7 +174,8 @@ def accuracy(
     targs:ndarray, # Class indices, or 0/1 images x classes
     weights:ndarray|None=None, # Weight of each image, or resamples x images
 )->float:
-    "Share of right decisions; multi-label: over images and classes"
+    "Share of right decisions; multi-label: the mean over the classes"
+    probs,targs = in_form(probs, targs)
     return overall_metric(decision_metrics(probs, targs, weights)['accuracy'], targs)
 
 # %% ../../nbs/40_evaluate.metrics.ipynb #23fea92e
@@ -174,10 +191,11 @@ class _WholeSetMetric(AccumMetric):
     def value(self):
         "The metric of all batches so far; `nan` if undefined"
         if not self.preds: return np.nan
-        logits = torch.cat(self.preds).double()
-        targs = torch.cat(self.targs)
-        probs = logits.sigmoid() if targs.ndim==2 else logits.softmax(1)
-        return float(self.func(probs.numpy(), targs.numpy()))
+        logits = torch.cat(list(map(torch.atleast_1d, self.preds)))      # of a squeezed batch of one there is a number
+        logits,targs = in_form(logits.double(), torch.cat(self.targs))
+        z = torch.from_numpy(logits)
+        probs = z.softmax(1) if targs.ndim==1 else z.sigmoid()
+        return float(self.func(probs.numpy(), targs))
 
 # %% ../../nbs/40_evaluate.metrics.ipynb #ff106456
 def AUROC():

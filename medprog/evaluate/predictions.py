@@ -12,10 +12,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from numpy import ndarray
-from ..core import InputError
+from ..core import InputError,join_names,plural,split_names
 from .metrics import onehot,predicted_onehot,roc_counts
-from .intervals import (
-    bootstrap, choose_threshold, compute_metrics, confidence_bins, confidences, fit_temperature, with_temperature)
+from medprog.evaluate.intervals import (
+    bootstrap, choose_threshold, compute_metrics, confidence_bins, confidences, fit_temperature, in_classes,
+    with_temperature)
 
 # %% auto #0
 __all__ = ['Predictions', 'make_predictions', 'read_predictions', 'curves', 'plot_curves', 'decisions', 'confusion',
@@ -23,12 +24,13 @@ __all__ = ['Predictions', 'make_predictions', 'read_predictions', 'curves', 'plo
            'subgroup_table', 'evaluation_lines']
 
 # %% ../../nbs/42_evaluate.predictions.ipynb #20c05608
-_OWN = ('image', 'patient', 'target')
+_OWN = ('image', 'patient', 'target', 'unknown')
 
 @dataclass(frozen=True)
 class Predictions:
     "What a network says of labelled images, beside the truth"
-    df:pd.DataFrame # A row an image: `image`, `patient`, `target` (joined by `;`), others, a `p_` column a class
+    # A row an image: `image`, `patient`, `target` and perhaps `unknown` (joined by `;`), others, a `p_` column a class
+    df:pd.DataFrame
     classes:tuple[str,...] # In the order of the columns
     multilabel:bool # Any number of classes an image, instead of one
 
@@ -49,29 +51,43 @@ class Predictions:
 
     @property
     def targs(self) -> ndarray:
-        "Class indices; for multi-label zeros and ones, images x classes"
+        "Class indices; for multi-label zeros, ones and `nan` where unknown, images x classes"
         if not self.multilabel: return pd.Index(self.classes).get_indexer(self.df.target)
-        found = self.df.target.str.get_dummies(';')
-        found = found.reindex(columns=self.classes, fill_value=0)
-        return np.array(found, int, order='C')     # an image after the other: the last digits of sums hang on it
+        def hot(col):
+            named = map(split_names, self.df[col])
+            return np.array([[c in names for c in self.classes] for names in named], int).reshape(-1, len(self.classes))
+        return np.where(hot('unknown'), np.nan, hot('target')) if 'unknown' in self.df else hot('target')
+
+    @property
+    def true(self) -> ndarray:
+        "1, 0, or `nan` where unknown, images x classes"
+        return onehot(self.targs, self.probs)
+
+    @property
+    def positive(self) -> str|None:
+        "The positive one of two classes"
+        return self.classes[1] if len(self.classes)==2 and not self.multilabel else None
 
 # %% ../../nbs/42_evaluate.predictions.ipynb #3d5f65fa
 def make_predictions(
     rows:pd.DataFrame, # A row an image: `image`, `patient`, and perhaps more, such as sex
-    probs:ndarray, # Images x classes
-    targs:ndarray, # Class indices, or zeros and ones, images x classes
+    probs:ndarray, # Images x classes; of two classes also images x 1, the second's
+    targs:ndarray, # Class indices, or zeros and ones (`nan`: unknown), images x classes
     classes:Sequence[str], # Name of each class
 ) -> Predictions:
     "Predictions of labelled images"
-    multilabel = np.ndim(targs)==2
-    def named(t): return ';'.join(compress(classes, t)) if multilabel else classes[t]
+    probs,targs = in_classes(probs, targs, classes)
+    multilabel = targs.ndim==2
+    def named(hot): return [join_names(compress(classes, row)) for row in hot]
     ours = (*_OWN, 'label', 'split', *classes)
     others = [c for c in rows
         if c not in ours and not c.startswith('p_')]
-    df = rows[['image', 'patient', *others]].reset_index(drop=True)
-    df.insert(2, 'target', [named(t) for t in targs])
-    by_class = pd.DataFrame(probs, columns=classes).add_prefix('p_')
-    return Predictions(df.join(by_class), tuple(classes), multilabel)
+    df = rows[['image', 'patient']].assign(
+        target=named(targs==1) if multilabel else np.take(classes, targs))
+    if np.isnan(targs).any(): df['unknown'] = named(np.isnan(targs))
+    df[others] = rows[others]
+    by_class = pd.DataFrame(probs, df.index, classes).add_prefix('p_')
+    return Predictions(df.join(by_class).reset_index(drop=True), tuple(classes), multilabel)
 
 # %% ../../nbs/42_evaluate.predictions.ipynb #f8c00aa7
 def read_predictions(
@@ -86,13 +102,13 @@ def read_predictions(
         why = ' '.join(str(e).split())
         raise InputError(f"{path}: can't be read as predictions ({why})") from e
     preds = Predictions(df, tuple(classes), multilabel)
-    for c in (*_OWN, *preds.p_columns):
+    for c in (*_OWN[:3], *preds.p_columns):
         if c not in df: raise InputError(f"{path}: no column {c!r}; there are {', '.join(df.columns)}")
-    for c in preds.p_columns:
-        if df[c].dtype.kind not in 'if': raise InputError(f"{path}: column {c!r} holds other things than numbers")
-    named = df.target.str.split(';').explode() if multilabel else df.target
-    known = {'', *classes} if multilabel else {*classes}
-    for c in sorted({*named}-known):
+    for c in df[preds.p_columns].select_dtypes(exclude='number'):
+        raise InputError(f"{path}: column {c!r} holds other things than numbers")
+    named = df.filter(['target', 'unknown']).stack()
+    if multilabel: named = named.map(split_names).explode().dropna()
+    for c in sorted({*named}-{*classes}):
         raise InputError(f"{path}: target {c!r} is none of the classes {', '.join(classes)}")
     return preds
 
@@ -123,23 +139,21 @@ def curves(
     return bootstrap(both, patients, n_boot)
 
 # %% ../../nbs/42_evaluate.predictions.ipynb #e35231ec
-def _positive(preds):
-    "Which classes have a curve of their own: of two only the second"
-    return slice(not preds.multilabel and len(preds.classes)==2, None)
-
 def plot_curves(
     preds:Predictions, # Of labelled images
 ):
     "ROC and precision-recall curves with bands over patients; returns the figure"
     square = dict(xlim=(-.01,1.01), ylim=(-.01,1.01), aspect='equal')
     fig,axs = plt.subplots(1, 2, figsize=(9,4.2), layout='constrained', subplot_kw=square)
-    columns = zip(preds.classes, preds.probs.T, onehot(preds.targs, preds.probs).T)
-    for i,(name,score,is_pos) in enumerate(list(columns)[_positive(preds)]):
-        found = curves(score, is_pos, preds.patients)
+    for i,(name,score,truth) in enumerate(zip(preds.classes, preds.probs.T, preds.true.T)):
+        if preds.positive not in (None, name): continue
+        known = ~np.isnan(truth)
+        is_pos = truth[known]==1
+        found = curves(score[known], is_pos, preds.patients[known])
         if found is None: continue
-        color = f'C{i}'
+        color,label = f'C{i}',f'positive: {name}' if preds.positive else name
         for first,(ax,(y,low,high)) in enumerate(zip(axs, found.values())):    # no precision at a recall of 0
-            ax.plot(_PLACES[first:], y[first:], color=color, label=name)
+            ax.plot(_PLACES[first:], y[first:], color=color, label=label)
             ax.fill_between(_PLACES, low, high, color=color, alpha=.15, lw=0)
         axs[1].axhline(is_pos.mean(), color=color, ls=':', lw=1)
     if axs[0].lines: axs[0].legend(fontsize=8, loc='lower right')
@@ -162,17 +176,16 @@ def decisions(
 def confusion(
     preds:Predictions, # Of labelled images
     valid:Predictions|None=None, # Validation split, for the threshold; without, .5
-) -> pd.DataFrame: # Images: true x predicted class; for multi-label a row a label: tp, fn, fp, tn
+) -> pd.DataFrame: # Images: true x predicted class; for multi-label a row a label that is known: tp, fn, fp, tn
     "How often what was taken for what"
-    names = list(preds.classes)
-    said = decisions(preds, valid).astype(int)
-    true = onehot(preds.targs, said).astype(int)
+    said,true,names = decisions(preds, valid),preds.true,list(preds.classes)
     if not preds.multilabel:
-        df = pd.DataFrame(true.T@said, names, names)
+        df = pd.DataFrame(true.T@said, names, names, int)
         return df.rename_axis(index='truth', columns='predicted')
-    counts = [(t*p).sum(0)
-        for t in (true, 1-true) for p in (said, 1-said)]
-    return pd.DataFrame(counts, ['tp','fn','fp','tn'], names).T
+    counts = [((true==t)*p).sum(0)
+        for t in (1, 0) for p in (said, 1-said)]
+    df = pd.DataFrame(counts, ['tp','fn','fp','tn'], names, int).T
+    return df[~np.isnan(true).all(0)]
 
 # %% ../../nbs/42_evaluate.predictions.ipynb #a58297bc
 def plot_confusion(
@@ -182,16 +195,15 @@ def plot_confusion(
     "`confusion`, coloured by the share of the true class; returns the figure"
     df = confusion(preds, valid)
     heads = ('found','missed','false alarm','rightly not') if preds.multilabel else df.columns
-    n,(rows,columns) = df.to_numpy(),df.shape
-    of_class = n.reshape(-1, 2 if preds.multilabel else columns)
-    all_of_class = of_class.sum(1, keepdims=True)
-    share = (of_class/np.maximum(all_of_class, 1)).reshape(n.shape)
-    width,height = 1.4+.7*columns,1.2+.45*rows
-    fig,ax = plt.subplots(figsize=(max(3.4, width), max(2.6, height)), layout='constrained')
-    ax.imshow(share, vmin=0, vmax=1, cmap='Blues', aspect='auto')
-    for (i,j),part in np.ndenumerate(share):
+    rows,columns = df.shape
+    of_class = df.to_numpy().reshape(-1, 2 if preds.multilabel else columns)
+    share = of_class/of_class.sum(1, keepdims=True).clip(1)
+    size = max(3.4, 1.4+.7*columns),max(2.6, 1.2+.45*rows)
+    fig,ax = plt.subplots(figsize=size, layout='constrained')
+    ax.imshow(share.reshape(df.shape), vmin=0, vmax=1, cmap='Blues', aspect='auto')
+    for i,(n,part) in enumerate(zip(of_class.flat, share.flat)):
         color = 'white' if part>.6 else 'black'
-        ax.text(j, i, f"{n[i,j]}\n{part:.0%}",
+        ax.text(i%columns, i//columns, f"{n}\n{part:.0%}",
             ha='center', va='center', fontsize=8, color=color)
     ax.set_xticks(range(columns), heads)
     ax.set_yticks(range(rows), df.index)
@@ -202,12 +214,12 @@ def plot_confusion(
 # %% ../../nbs/42_evaluate.predictions.ipynb #658667d9
 def surprise(
     preds:Predictions, # Of labelled images
-) -> ndarray: # Log loss of each image; for multi-label the mean over labels
+) -> ndarray: # Log loss of each image; for multi-label the mean over known labels, `nan` if there are none
     "How little the truth was expected"
-    p = preds.probs.clip(1e-12, 1-1e-12)
-    true = onehot(preds.targs, p)
-    came_true = np.where(true, p, 1-p) if preds.multilabel else p[true][:,None]
-    return -np.log(came_true).mean(1)
+    p,true = preds.probs.clip(1e-12, 1-1e-12),preds.true
+    losses = pd.DataFrame(-np.log(np.where(true==1, p, 1-p)))
+    asked = ~np.isnan(true) if preds.multilabel else true
+    return losses.where(asked).mean(axis=1).to_numpy()
 
 # %% ../../nbs/42_evaluate.predictions.ipynb #e7fa76fe
 @np.errstate(invalid='ignore')
@@ -219,17 +231,20 @@ def reliability(
     "Probabilities against what came true"
     probs = preds.probs
     if temperature is not None: probs = with_temperature(probs, temperature, preds.multilabel)
-    p,true = (o[:,_positive(preds)]
+    p,true = (o[:,bool(preds.positive):]
         for o in confidences(probs, preds.targs))
-    who = np.repeat(preds.patients, p.shape[1])
+    known = ~np.isnan(true)
+    p,true,who = p[known],true[known],preds.patients[known.nonzero()[0]]
+    if not len(p): return pd.DataFrame(columns=['n', 'said', 'seen', 'low', 'high'], dtype=float)
     used,which = np.unique(confidence_bins(p), return_inverse=True)
-    hot = np.eye(len(used))[which.ravel()]
-    right = hot*true.reshape(-1, 1)
+    hot = np.eye(len(used))[which]
+    right = hot*true[:,None]
     def shares(w): return dict(seen=w@right/(w@hot))
-    seen = bootstrap(shares, who, n_boot)['seen']
+    seen,low,high = bootstrap(shares, who, n_boot)['seen']
     n = hot.sum(0).astype(int)
-    table = dict(zip(('n', 'said', 'seen', 'low', 'high'), (n, p.ravel()@hot/n, *seen)))
-    return pd.DataFrame(table, index=pd.Index(used, name='bin'))
+    return pd.DataFrame(
+        dict(n=n, said=p@hot/n, seen=seen, low=low, high=high),
+        index=pd.Index(used, name='bin'))
 
 # %% ../../nbs/42_evaluate.predictions.ipynb #a2f12cb4
 def plot_reliability(
@@ -245,13 +260,14 @@ def plot_reliability(
     ax.plot([0,1], [0,1], ':', color='grey', lw=1)
     for i,(name,t) in enumerate(shown.items()):
         r,color = reliability(preds, t),f'C{i}'
-        gaps = r[['low','high']].sub(r.seen, axis=0).abs().T
+        gaps = abs(r[['low','high']].to_numpy().T-r.seen.to_numpy())
         ax.errorbar(r.said, r.seen, gaps,
             fmt='o-', ms=4, lw=1, color=color, label=name)
         below.step(r.said, r.n, where='mid', color=color)
     ax.set(ylabel='share that is true', xlim=(-.02,1.02), ylim=(-.02,1.02))
     ax.legend(fontsize=8)
-    below.set(xlabel='probability', ylabel='images', ylim=(0,None))
+    of = f' of {preds.positive}' if preds.positive else ''
+    below.set(xlabel=f'probability{of}', ylabel='images', ylim=(0,None))
     return fig
 
 # %% ../../nbs/42_evaluate.predictions.ipynb #11fae956
@@ -290,7 +306,7 @@ def subgroup_table(
     n_boot:int=2000, # Resamples
 ) -> pd.DataFrame: # A row a group: `column`, `group`, `images`, `patients`, and `auroc`, `auroc_low`, `auroc_high`, ...
     "Metrics for each group of patients, with 95 % intervals"
-    others = preds.df.columns.drop([*_OWN, *preds.p_columns])
+    others = preds.df.columns.drop([*_OWN, *preds.p_columns], errors='ignore')
     for c in columns or ():
         if c not in others: raise InputError(f"groups: no column {c!r}; there are {', '.join(others) or 'none'}")
     rows = []
@@ -300,8 +316,7 @@ def subgroup_table(
         for name,part in preds.df.groupby(group.to_numpy()):
             m = evaluate_predictions(replace(preds, df=part), valid, n_boot)
             row = dict(column=c, group=name, images=m['n_images'], patients=m['n_patients'])
-            row |= {f'{k}{end}': m[k][o]
-                for k in _BY_GROUP for end,o in (('', 'value'), ('_low', 'low'), ('_high', 'high'))}
+            for k in _BY_GROUP: row |= {k: m[k]['value'], f'{k}_low': m[k]['low'], f'{k}_high': m[k]['high']}
             rows.append(row)
     return pd.DataFrame(rows)
 
@@ -318,9 +333,14 @@ def evaluation_lines(
     metrics:dict, # As `metrics.json` has them
 ) -> list[str]: # Lines to be printed
     "The main metrics with their intervals"
-    head = ('{split} split: {n_images} images of {n_patients} patients; '
-        'in brackets 95 % intervals by bootstrap over patients')
-    chosen = metrics.get('from_validation', {}).get('threshold')
-    note = ['  (decisions by the thresholds that were best on the validation split)'] if chosen else []
-    lines = [f"  {k:<16} {_said(metrics[k])}" for k in _SAID]
-    return [head.format(**metrics), *lines, *note]
+    images,patients = (plural(metrics[f'n_{k}s'], k) for k in ('image', 'patient'))
+    lines = [f"{metrics['split']} split: {images} of {patients}; "
+             'in brackets 95 % intervals by bootstrap over patients']
+    if 'positive' in metrics: lines.append(f"  positive: {metrics['positive']}")
+    lines += [f"  {k:<16} {_said(metrics[k])}" for k in _SAID]
+    if metrics.get('from_validation', {}).get('threshold'):
+        lines.append('  (decisions by the thresholds that were best on the validation split)')
+    if 'n_known' in metrics:
+        told = ', '.join(f'{c} {n}' for c,n in metrics['n_known'].items())
+        lines.append(f"  (images in which a label is known: {told}; the others don't count for it)")
+    return lines

@@ -79,8 +79,7 @@ class MedicalAttention(_Gated):
         self.reduce = nn.Conv2d(channels, hidden, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(hidden)
         self.scales = nn.ModuleList(
-            nn.Conv2d(hidden, hidden, 3, padding=d, dilation=d, groups=hidden, bias=False)
-            for d in dilations)
+            nn.Conv2d(hidden, hidden, 3, padding=d, dilation=d, groups=hidden, bias=False) for d in dilations)
         self.bn2 = nn.BatchNorm2d(hidden)
         self.channel = nn.Conv2d(hidden, channels, 1)
         self.spatial = nn.Conv2d(hidden, 1, 1)

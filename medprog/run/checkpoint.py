@@ -13,11 +13,12 @@ import numpy as np
 import torch
 from fastai.callback.core import Callback,CancelFitException
 from fastai.learner import AvgSmoothLoss,Learner,Recorder
-from fastai.torch_core import get_random_states,set_random_states,to_cpu,to_device
+from fastai.torch_core import to_cpu,to_device
 from fastcore.basics import noop,patch,store_attr
 from fastcore.foundation import L
 from torch import Tensor
 from ..core import InputError,writing
+from ..torch_core import random_states,restore_random
 from ..callback.core import is_fit,monitor_column,more_is_better,ScheduleCallback
 from .folder import RunFolder
 from .stopping import Stop
@@ -64,7 +65,7 @@ def load_state(
 ) -> tuple[dict|None,list[str]]: # The newest that can be read, None if there is none; and what to tell the user
     "Read the checkpoint of a run; `InputError` if there are some and none can be read"
     run,notes = RunFolder(folder),[]
-    for path in filter(Path.exists, (run.state, run.previous_state)):
+    for path in run.states:
         try: state = read_state(path)
         except _UNREADABLE as e:
             cause = e
@@ -80,8 +81,7 @@ def drop_states(
     folder:str|Path, # Of a run that has come to its end
 ):
     "Remove what only an unfinished run needs"
-    run = RunFolder(folder)
-    for path in (run.previous_state, run.state): path.unlink(missing_ok=True)
+    for path in reversed(RunFolder(folder).states): path.unlink()
 
 # %% ../../nbs/62_run.checkpoint.ipynb #51701c00
 Recorder.state_attrs = ('lrs','losses','iters','values')
@@ -140,7 +140,7 @@ def _rest_of_epoch(learn, batch, random, pct_train, train_iter):
     try:
         batches = iter(learn.dl)
         next(batches)
-        set_random_states(**random)
+        restore_random(random)
         learn.pct_train = pct_train
         for i,b in enumerate(batches, batch): learn.one_batch(i, b)
     finally: del dl.get_idxs
@@ -193,7 +193,7 @@ def _save(self:Checkpoint, epoch, batch=0):
     start = time.monotonic()
     for cb in self.learn.cbs: getattr(cb, 'flush', noop)()
     at = dict(
-        epoch=epoch, batch=batch, random=get_random_states() if batch else None,
+        epoch=epoch, batch=batch, random=random_states() if batch else None,
         pct_train=self.pct_train, train_iter=self.train_iter)
     save_state(self.folder, dict(at=at, **learner_state(self.learn)))
     self.saved = time.monotonic()

@@ -16,12 +16,12 @@ import torch.distributed as dist
 from fastai.callback.core import Callback
 from fastai.callback.mixup import MixHandler
 from fastai.data.core import TfmdDL
-from fastai.torch_core import default_device,get_random_states,set_random_states
+from fastai.torch_core import default_device
 from fastcore.basics import chunked,patch
 from torch import Tensor,nn
 from torch.nn.parallel import DistributedDataParallel
 from ..core import InputError
-from ..torch_core import forward_as
+from ..torch_core import forward_as,random_states,restore_random
 from ..data.loaders import Augment
 from ..callback.core import is_fit
 from ..callback.mixup import Mixing
@@ -72,9 +72,11 @@ def _join_team(n):
     rank = _env('RANK', 0)
     local_rank = _env('LOCAL_RANK', rank)
     by_cpu = os.environ.get('ACCELERATE_USE_CPU', '').lower()=='true' or not torch.cuda.is_available()
+    cards = 0 if by_cpu else torch.cuda.device_count()
     if by_cpu: default_device(False)                              # also where there are GPUs: --cpu means it
-    else: torch.cuda.set_device(local_rank)
-    dist.init_process_group('gloo' if by_cpu else 'nccl', timeout=timedelta(hours=1))
+    else: torch.cuda.set_device(local_rank%cards)
+    has_own = cards>=_env('LOCAL_WORLD_SIZE', n)                  # NCCL has no two processes on a card
+    dist.init_process_group('nccl' if has_own else 'gloo', timeout=timedelta(hours=1))
     atexit.register(dist.destroy_process_group)
     del os.environ['WORLD_SIZE']
     if rank: warnings.filterwarnings('ignore')                    # one of them is enough
@@ -138,17 +140,28 @@ def part(self:Team,
     size = -(-n//self.n)
     return [i%n for i in range(self.rank*size, (self.rank+1)*size)]
 
+class _Gather(torch.autograd.Function):
+    "The parts of all processes, together; the gradient of a part is the sum of what each of them has"
+    @staticmethod
+    def forward(ctx, x):
+        parts = [torch.empty_like(x) for _ in range(dist.get_world_size())]
+        dist.all_gather(parts, x)
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(ctx, grad):
+        total = grad.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total.chunk(dist.get_world_size())[dist.get_rank()]
+
 @patch
 def whole(self:Team,
     t:Tensor, # This process's part
-    n:int, # Images in the whole batch
-) -> Tensor: # (n, ...); only this process's rows have a gradient
+    n:int|None=None, # Images in the whole batch; by default as many as the parts have
+) -> Tensor: # (n, ...), with gradients for each process
     "The parts of all processes, together"
     plain = t.as_subclass(Tensor).contiguous()
-    parts = [torch.empty_like(plain) for _ in range(self.n)]
-    dist.all_gather(parts, plain.detach())
-    parts[self.rank] = plain
-    return torch.cat(parts)[:n].as_subclass(type(t))
+    return _Gather.apply(plain)[:n].as_subclass(type(t))
 
 # %% ../../nbs/66_run.distributed.ipynb #93031750
 @contextmanager
@@ -167,72 +180,24 @@ def _part_of_batches(dl, team, idxs):
         yield dl.do_batch([dl.do_item(batch[i]) for i in team.part(len(batch))])
 
 # %% ../../nbs/66_run.distributed.ipynb #31a4c6f1
-class _Mean(torch.autograd.Function):
-    "The mean of a tensor over all processes"
-    @staticmethod
-    def forward(ctx, x):
-        total = x.clone(memory_format=torch.contiguous_format)
-        dist.all_reduce(total)
-        return total/dist.get_world_size()
+_BATCH_NORM = nn.modules.batchnorm._BatchNorm
+_LAYERS = _BATCH_NORM,nn.modules.dropout._DropoutNd
 
-    @staticmethod
-    def backward(ctx, grad): return _Mean.apply(grad)
-
-# %% ../../nbs/66_run.distributed.ipynb #cb861b5e
-def _whole_batch_norm(m, n, x):
-    "Batch norm of a part (images, channels, ...) with the statistics of the batches of all `n` processes"
-    rows = x.movedim(1, -1)
-    wide,dims = rows.to(torch.promote_types(x.dtype, torch.float)),[*range(x.ndim-1)]
-    mean = _Mean.apply(wide.mean(dims))
-    var = _Mean.apply((wide-mean).square().mean(dims))
-    if m.track_running_stats:
-        m.num_batches_tracked += 1
-        share = 1/float(m.num_batches_tracked) if m.momentum is None else m.momentum
-        count = n*x.numel()//x.shape[1]
-        for kept,now in ((m.running_mean, mean), (m.running_var, var*count/(count-1))):
-            kept.lerp_(now.detach().to(kept), share)
-    weight,bias = (m.weight, m.bias) if m.affine else (1, 0)
-    out = (wide-mean)*((var+m.eps).rsqrt()*weight)+bias
-    return out.movedim(-1, 1).to(x.dtype)
-
-# %% ../../nbs/66_run.distributed.ipynb #321b3263
-def _whole_norm(m, team):
-    twin = nn.SyncBatchNorm.convert_sync_batchnorm(m).train()               # it has the same weights and statistics
-    return lambda x: twin(x) if x.is_cuda else _whole_batch_norm(m, team.n, x)
-
-def _whole_dropout(m, team):
+def _on_whole(m, team):
+    "What layer `m` in training makes of a part, as it is made of the whole batch"
     found = m.forward
+    twin = isinstance(m, _BATCH_NORM) and nn.SyncBatchNorm.convert_sync_batchnorm(m).train()    # has m's weights
     def forward(x):
-        ones = x.new_ones(team.n, *x.shape)
-        return x*found(ones.flatten(0, 1)).view_as(ones)[team.rank]
+        if not m.training: return found(x)
+        if twin and dist.get_backend()=='nccl': return twin(x)
+        return found(team.whole(x)).unflatten(0, (team.n, -1))[team.rank]
     return forward
 
-_WHOLE = {nn.modules.batchnorm._BatchNorm: _whole_norm, nn.modules.dropout._DropoutNd: _whole_dropout}
-
-def _in_training(m, whole):
-    found = m.forward
-    return lambda x: whole(x) if m.training else found(x)
-
-@contextmanager
-def _whole_batches(model, team):
-    "Let batch norm and dropout in training be those of the whole batch inside the block"
-    with ExitStack() as stack:
-        for m in model.modules():
-            for kind,make in _WHOLE.items():
-                if isinstance(m, kind): stack.enter_context(forward_as(m, _in_training(m, make(m, team))))
-        yield
-
 # %% ../../nbs/66_run.distributed.ipynb #18ce542b
-def _sum(_, bucket):
-    done = dist.all_reduce(bucket.buffer(), async_op=True)
-    return done.get_future().then(lambda o: o.value()[0])
-
-def _summing(model):
-    "A network whose gradients are sums over all processes after the backward pass"
-    net = DistributedDataParallel(
+def _sharing(model):
+    "A network whose gradients are means over all processes after the backward pass"
+    return DistributedDataParallel(
         model, find_unused_parameters=True, broadcast_buffers=False, init_sync=False)
-    net.register_comm_hook(None, _sum)
-    return net
 
 # %% ../../nbs/66_run.distributed.ipynb #e8fbc92d
 class TrainTogether(Callback):
@@ -250,7 +215,8 @@ class TrainTogether(Callback):
         check_divides(self.dls.train, self.team)
         self._begin_as_main()
         self.plain = self.model
-        self.whole.enter_context(_whole_batches(self.plain, self.team))
+        for m in self.plain.modules():
+            if isinstance(m, _LAYERS): self.whole.enter_context(forward_as(m, _on_whole(m, self.team)))
         self.whole.callback(setattr, self.learn, 'model', self.plain)
         self.whole.callback(self._wrap, [])
 
@@ -272,10 +238,9 @@ class TrainTogether(Callback):
 @patch
 def _begin_as_main(self:TrainTogether):
     team,rng = self.team,self.dls.train.rng
-    def weights(): return {k: v.cpu() for k,v in self.model.state_dict().items()}
-    set_random_states(**_random_of_main(team.main_only(get_random_states)))
+    restore_random(_random_of_main(team.main_only(random_states)))
     rng.setstate(team.main_only(rng.getstate))
-    self.model.load_state_dict(team.main_only(weights))
+    for t in self.model.state_dict().values(): dist.broadcast(t, 0)
 
 @patch
 def before_train(self:TrainTogether):
@@ -292,7 +257,7 @@ def _read_parts(self:TrainTogether):
 def _wrap(self:TrainTogether, learning):
     self.learning,self.net = learning,None
     gc.collect()
-    if learning: self.net = _summing(self.plain)
+    if learning: self.net = _sharing(self.plain)
 
 # %% ../../nbs/66_run.distributed.ipynb #e21f5f20
 @patch

@@ -10,9 +10,9 @@ from itertools import count,takewhile
 from pathlib import Path
 import matplotlib.pyplot as plt
 from fastcore.basics import last,patch
-from ..core import InputError,read_toml
+from ..core import InputError,read_toml,RUN_FILES
 from ..schedule import get_schedule,Schedule
-from ..recipe import RUN_FILES,check_free,Recipe
+from ..recipe import check_free,is_same,Recipe
 from ..data.table import ImageTable
 from ..evaluate.predictions import (
     evaluate_predictions, plot_confusion, plot_curves, plot_reliability, Predictions, subgroup_table)
@@ -28,10 +28,12 @@ class RunFolder:
         path:str|Path, # The folder, which needn't exist
     ):
         self.path = Path(path)
+        vars(self).update({k: self.path/name for k,name in RUN_FILES.items()})
 
-    def __getattr__(self, name):
-        if name not in RUN_FILES: raise AttributeError(f"no file of a run is called {name}")
-        return self.path/RUN_FILES[name]
+    @property
+    def states(self):
+        "The checkpoints that there are, the newest first"
+        return [*filter(Path.exists, (self.state, self.previous_state))]
 
 # %% ../../nbs/60_run.folder.ipynb #cd6d730f
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class RunFacts:
     images:dict|None=None # How many in each split
     patients:dict|None=None # How many in each split
     counts:dict|None=None # Images of each class, by split
+    unknown:dict|None=None # Images of which a label is unknown, by split
     notes:tuple[str,...]|None=None # What was said of the data
     fingerprint:str|None=None # Of the table of images
     device:str|None=None # Where it ran
@@ -87,16 +90,12 @@ def schedule_fact(
 @patch
 def facts(self:RunFolder) -> RunFacts:
     "What the run found out, from its recipe"
-    return self._parsed(RunFacts)
+    return RunFacts.from_toml(self.recipe.read_text(encoding='utf-8'), str(self.recipe))
 
 @patch
 def read_recipe(self:RunFolder) -> Recipe:
     "What the run was asked to do"
-    return self._parsed(Recipe)
-
-@patch
-def _parsed(self:RunFolder, what):
-    return what.from_toml(self.recipe.read_text(encoding='utf-8'), str(self.recipe))
+    return Recipe.from_file(self.recipe)
 
 @patch
 def read_metrics(self:RunFolder) -> dict:
@@ -165,8 +164,7 @@ def is_finished(
 ) -> bool:
     "Has it come to its end?"
     run = RunFolder(folder)
-    unfinished = run.state.exists() or run.previous_state.exists()
-    return run.metrics.is_file() and not unfinished
+    return run.metrics.is_file() and not run.states
 
 # %% ../../nbs/60_run.folder.ipynb #f7672e31
 def fingerprint(
@@ -178,16 +176,14 @@ def fingerprint(
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 # %% ../../nbs/60_run.folder.ipynb #9c803c55
-_FREE = ('logdir','name','workers','checkpoint_minutes','near_duplicates','cache_gb')     # these may differ
+_FREE = {'logdir','name','workers','checkpoint_minutes','near_duplicates','cache_gb'}     # these may differ
 
 def differing(
     a:Recipe,
     b:Recipe,
 ) -> list[str]: # Without where a run is, how often it is saved, and the like
     "The knobs that two recipes have otherwise"
-    return [
-        k for k,v in vars(a).items()
-        if k not in _FREE and v!=getattr(b, k)]
+    return [k for k,v in vars(a).items() if k not in _FREE and not is_same(v, getattr(b, k))]
 
 # %% ../../nbs/60_run.folder.ipynb #73678bff
 def check_recipe(
@@ -203,10 +199,11 @@ def check_recipe(
         for k in differing(was, recipe))
     if not why and _schedule_now(recipe, facts)!=facts.schedule:
         why = f"the strategy {recipe.progressive_strategy} has changed since"
-    if not why and table and fingerprint(table)!=facts.fingerprint:
+    if not why and table and (fingerprint(table), table.classes)!=(facts.fingerprint, facts.classes):
         why = f"the images, labels or splits of {recipe.data} have changed since"
-    if why: raise InputError(f"{folder} belongs to another recipe: {why}; give what it had, or another --name")
-    return facts
+    if not why: return facts
+    hint = f"; --weights {folder} starts from its network" if is_finished(folder) else ''
+    raise InputError(f"{folder} belongs to another recipe: {why}; give what it had, or another --name{hint}")
 
 def _schedule_now(recipe, facts):
     "The schedule of `recipe`, with what a run decided for itself, by its weights and images"
@@ -225,15 +222,12 @@ def write_evaluation(
 ) -> dict: # What `metrics.json` has
     "Write predictions, metrics, tables and pictures into `folder`"
     run,by_group = RunFolder(folder),subgroup_table(preds, valid, columns)
-    metrics = dict(split=split, **(facts or {}), **evaluate_predictions(preds, valid))
+    metrics = {'split': split} | (facts or {}) | evaluate_predictions(preds, valid)
     preds.df.to_csv(run.predictions, index=False)
     run.metrics.write_text(json.dumps(metrics, indent=2), encoding='utf-8')
     if len(by_group): by_group.to_csv(run.subgroups, index=False)
-    pictures = dict(
-        curves=plot_curves(preds),
-        confusion=plot_confusion(preds, valid),
-        reliability=plot_reliability(preds, valid))
-    for name,fig in pictures.items():
+    pictures = plot_curves(preds),plot_confusion(preds, valid),plot_reliability(preds, valid)
+    for name,fig in zip(('curves', 'confusion', 'reliability'), pictures):
         fig.savefig(run.path/f'{name}.png', dpi=110)
         plt.close(fig)
     return metrics

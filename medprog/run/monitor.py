@@ -4,9 +4,9 @@
 
 # %% ../../nbs/63_run.monitor.ipynb #f0cf951b
 from __future__ import annotations
-import csv,logging,time
+import logging,time
 from contextlib import contextmanager
-from itertools import pairwise
+from itertools import cycle,pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from collections.abc import Callable
@@ -20,6 +20,7 @@ from fastai.learner import Recorder
 from fastai.torch_core import rank_distrib,trainable_params
 from fastcore.basics import noop,patch,store_attr
 from torch import Tensor,nn
+from torch.nn.utils import get_total_norm
 from ..core import writing
 from ..schedule import STAGES
 from ..torch_core import evaluating,random_kept,resize_batch
@@ -71,23 +72,27 @@ class History(ScheduleCallback):
 
     def after_fit(self):
         "The whole file, which is whole at any moment"
-        with writing(self.path, sync=False) as part, part.open('w', newline='', encoding='utf-8') as f:
-            csv.writer(f).writerows([
-                *self.rows[:1], *map(dict.values, self.rows)])                  # the keys of one are the columns
+        with writing(self.path, sync=False) as part: pd.DataFrame(self.rows).to_csv(part, index=False, na_rep='nan')
 
 # %% ../../nbs/63_run.monitor.ipynb #4a7d7f95
-def _draw(ax, df, curves, style='-'):
-    "Columns of a history over its epochs, with the phases shaded and named behind them"
-    ax.plot(df.index+1, curves, style, label=list(curves))
+def _draw(df, panels, width, style='-'):
+    "Columns of a history over its epochs, some in each panel, with the phases shaded and named behind them"
+    fig,axs = plt.subplots(
+        1, len(panels), figsize=(width,2.8), layout='constrained', squeeze=False)
     starts = df.index[df.phase!=df.phase.shift()]
-    end = df.index.max()+1
-    for i,(a,b) in enumerate(pairwise([*starts, end])):
-        ax.axvspan(a, b, color='.93' if i%2 else '.98', zorder=-1)
-        ax.text(
-            (a+b)/2, 1.01, df.phase[a],
-            transform=ax.get_xaxis_transform(), ha='center', fontsize=8)
-    ax.set(xlabel='epochs', xlim=(0, end))
-    ax.legend(fontsize=8)
+    edges = [o-.5 for o in (*starts, df.index.max()+1)]
+    for ax,names in zip(axs.flat, panels):
+        curves = df.filter(names).rename(columns=lambda k: k.removeprefix('lr_').replace('_', ' '))
+        ax.plot(df.index, curves, style, label=list(curves))
+        for phase,color,(a,b) in zip(df.phase[starts], cycle(('.98','.93')), pairwise(edges)):
+            ax.axvspan(a, b, color=color, zorder=-1)
+            ax.text(
+                (a+b)/2, 1.01, phase,
+                transform=ax.get_xaxis_transform(), ha='center', fontsize=8)
+        ax.set(xlabel='epoch', xlim=(-.5, edges[-1]))
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.legend(fontsize=8)
+    return fig
 
 # %% ../../nbs/63_run.monitor.ipynb #37f32997
 def plot_history(
@@ -96,12 +101,8 @@ def plot_history(
 ) -> plt.Figure:
     "Losses and metrics over the epochs, with the phases shaded and named"
     df = pd.read_csv(history, index_col='epoch')
-    fig,(left,right) = plt.subplots(
-        1, 2, figsize=(10,2.8), layout='constrained')
-    losses = df[['train_loss','valid_loss']]
-    _draw(left, df, losses.rename(columns=lambda k: k.replace('_', ' ')))
-    _draw(right, df, df[df.columns.intersection(metrics)])
-    left.set_ylabel('loss')
+    fig = _draw(df, [('train_loss','valid_loss'), metrics], width=10)
+    fig.axes[0].set_ylabel('loss')
     return fig
 
 # %% ../../nbs/63_run.monitor.ipynb #8c21bade
@@ -110,11 +111,9 @@ def plot_rates(
 ) -> plt.Figure:
     "The learning rate of each stage over the epochs, with the phases shaded and named"
     df = pd.read_csv(history, index_col='epoch')
-    fig,ax = plt.subplots(figsize=(7,2.8), layout='constrained')
-    rates = df[[f'lr_{s}' for s in reversed(STAGES)]]
-    rates = rates.rename(columns=lambda k: k.removeprefix('lr_'))
-    ax.set(yscale='log', ylabel='learning rate')
-    _draw(ax, df, rates.where(rates>0), '.-')
+    rates = [f'lr_{s}' for s in reversed(STAGES)]
+    fig = _draw(df.mask(df==0), [rates], width=7, style='.-')
+    fig.axes[0].set(yscale='log', ylabel='learning rate')
     return fig
 
 # %% ../../nbs/63_run.monitor.ipynb #61234dc6
@@ -158,13 +157,11 @@ def update_ratios(
     before:list[list[Tensor]], # Their parameters as they were, a list for each
 ) -> dict[str,float]: # By the stage's name
     "How far the weights of each stage have gone, relative to how long they were"
-    return {s.name: _way(s.params, old) for s,old in zip(stages, before)}
-
-def _way(params, before):
-    way = _length(p.detach()-o for p,o in zip(params, before))
-    return float(way/_length(before).clamp(min=1e-12))
-
-def _length(tensors): return torch.stack([o.float().norm() for o in tensors]).norm()
+    ratios = {}
+    for s,old in zip(stages, before):
+        way = get_total_norm(p.detach()-o for p,o in zip(s.params, old))
+        ratios[s.name] = float(way/get_total_norm(old).clamp(min=1e-12))
+    return ratios
 
 # %% ../../nbs/63_run.monitor.ipynb #473fa149
 def event_files(
@@ -234,9 +231,10 @@ class RunWriter(ScheduleCallback):
 
     after_fit = close
 
-    def _write(self, group, values):
-        "Numbers by name, at the step of the last batch"
-        for k,v in values.items(): self.now.writer.add_scalar(f'{group}/{k}', v, self.now.step)
+    def _write(self, values, group=''):
+        "Numbers by name, those that there are, at the step of the last batch"
+        for k,v in values.items():
+            if v is not None: self.now.writer.add_scalar(group+k, v, self.now.step)
 
 # %% ../../nbs/63_run.monitor.ipynb #1f9e9346
 @patch
@@ -251,14 +249,14 @@ def after_batch(self:RunWriter):
     now,phase = self.now,self.schedule.phase_at(self.epoch)
     if not now: return           # closed in the middle of a fit: the next epoch opens another file
     now.step += 1
-    self._write('train', dict(loss=self.loss.mean()))
-    self._write('lr', _rates(self))
+    self._write({'train/loss': self.loss.mean()})
+    self._write(_rates(self), 'lr/')
     if self.iter==0 and self.epoch in (phase.start, now.first): self._mark(phase)
     if self.iter in (0, self.n_iter-1):                                     # both ends: a line of steps
         counts = dict(
             epoch=self.epoch, stages=len(phase.stages),
             parameters=_n_learning(self.model))
-        self._write('schedule', counts|_moving(self))
+        self._write(counts|_moving(self), 'schedule/')
 
 def _n_learning(model): return sum(p.numel() for p in trainable_params(model))
 
@@ -267,9 +265,8 @@ def _n_learning(model): return sum(p.numel() for p in trainable_params(model))
 def after_epoch(self:RunWriter):
     now = self.now
     if not now: return
-    for k,v in _figures(self).items():
-        if v is not None: now.writer.add_scalar(_tag(k), v, now.step)
-    self._write('update', update_ratios(now.stages, now.before))
+    self._write({_tag(k): v for k,v in _figures(self).items()})
+    self._write(update_ratios(now.stages, now.before), 'update/')
     self._write_probe()
     now.writer.flush()
 
@@ -293,28 +290,26 @@ def _mark(self:RunWriter, phase):
 def small_pictures(
     x:Tensor, # A batch of images, `(n, channels, h, w)`
     dls:DataLoaders, # The ones it is from, which know whether it is normalised
-    n:int=8, # How many
-    side:int=112, # Of the pictures, the shorter one, in pixels
-) -> Tensor: # `(n, 1 or 3, h, w)`, on the CPU
-    "The first images of a batch, small, with values from 0 to 1"
-    x = x[:n].detach().as_subclass(Tensor).float()
+) -> Tensor: # `(8, 1 or 3, h, w)`, on the CPU
+    "The first eight images of a batch, at most 112 pixels at the shorter side, with values from 0 to 1"
+    x = x[:8].detach().as_subclass(Tensor).float()
     for o in dls.valid.after_batch.fs:
         if isinstance(o, Normalize): x = x*o.std.to(x)+o.mean.to(x)
     low,high = x.min(),x.max()
     if low<0 or high>1: x = (x-low)/(high-low).clamp(min=1e-6)
-    scale = min(1, side/min(x.shape[-2:]))
+    scale = min(1, 112/min(x.shape[-2:]))
     x = resize_batch(x, [round(o*scale) for o in x.shape[-2:]])
     if x.shape[1] not in (1,3): x = x[:,:1]
     return x.clamp(0, 1).cpu()
 
 # %% ../../nbs/63_run.monitor.ipynb #630f609d
 @patch
-def _probe(self:RunWriter, n=8):
-    "Inputs of a few images of the validation set, and nothing random is used up"
-    last = len(self.dls.valid_ds)-1
-    idxs = torch.linspace(0, last, min(last+1, n)).long().tolist()
+def _probe(self:RunWriter):
+    "Inputs of up to eight images of the validation set, and nothing random is used up"
+    n = len(self.dls.valid_ds)
+    idxs = torch.linspace(0, n-1, min(n, 8)).long().tolist()
     with random_kept():                                       # a loader draws its seed when it is made
-        dl = self.dls.valid.new(bs=n, num_workers=0, get_idxs=lambda: idxs)
+        dl = self.dls.valid.new(bs=8, num_workers=0, get_idxs=lambda: idxs)
         return dl.one_batch()[:self.dls.n_inp]
 
 @patch
@@ -322,8 +317,8 @@ def _write_probe(self:RunWriter):
     now = self.now
     for name,figures in stage_activations(now.stages, self.model, *now.probe).items():
         sample = figures.pop('sample')
-        self._write(f'activation/{name}', figures)
-        if sample.isfinite().all(): now.writer.add_histogram(f'activation/{name}', sample, now.step)
+        self._write(figures, f'within/{name}/')
+        if sample.isfinite().all(): now.writer.add_histogram(f'within/{name}', sample, now.step)
     if self.epoch+1==self.schedule.phase_at(self.epoch).end: self._draw_attention()
 
 # %% ../../nbs/63_run.monitor.ipynb #73b07ee3

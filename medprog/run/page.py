@@ -17,7 +17,7 @@ from PIL import Image
 from fastcore.basics import patch
 from markdown_it import MarkdownIt
 from markupsafe import Markup
-from ..core import writing
+from ..core import plural,writing
 
 # %% auto #0
 __all__ = ['TEXTS', 'PAGES', 'escape_md', 'md_table', 'md_code', 'with_interval', 'is_empty', 'render_sections', 'Page']
@@ -92,7 +92,7 @@ def _environment(**kwargs):
                               trim_blocks=True, lstrip_blocks=True, **kwargs)
 
 TEXTS = _environment(autoescape=True, finalize=escape_md)
-TEXTS.globals.update(table=md_table, code=md_code, interval=with_interval, is_empty=is_empty)
+TEXTS.globals.update(table=md_table, code=md_code, interval=with_interval, is_empty=is_empty, plural=plural)
 TEXTS.tests.update(png_in=has_png, like=fnmatchcase)
 PAGES = _environment(autoescape=jinja2.select_autoescape())
 

@@ -5,17 +5,24 @@
 # %% ../../nbs/65_run.report.ipynb #0c5ef762
 from __future__ import annotations
 import json,shlex
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
+import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from fastcore.basics import patch
-from ..core import InputError,read_toml
+from ..core import InputError,join_names,read_toml
+from ..plan import rate_text
 from ..recipe import Recipe
+from ..evaluate.metrics import predicted_onehot
+from ..evaluate.predictions import Predictions,read_predictions
 from .folder import RunFacts,RunFolder
 from .page import Page,render_sections,with_interval
 
 # %% auto #0
-__all__ = ['RunFiles', 'not_default', 'command_line', 'run_page', 'write_report']
+__all__ = ['RunFiles', 'plot_mistakes', 'not_default', 'command_line', 'run_page', 'write_report']
 
 # %% ../../nbs/65_run.report.ipynb #69ddade3
 @dataclass(frozen=True)
@@ -29,13 +36,9 @@ class RunFiles:
     evaluations:dict[str,dict] # Metrics on other data, by the folder's name
     plan:pd.DataFrame # Text, as it stands in the file
     history:pd.DataFrame
-    predictions:pd.DataFrame # Text, as it stands in the file
-    subgroups:pd.DataFrame # As well
-
-    @property
-    def classes(self) -> list[str]:
-        "Names of the classes; empty if no file has them"
-        return list(self.facts.classes or self.metrics.get('auroc_per_class', ()))
+    classes:tuple[str,...] # Empty if no file has them
+    predictions:Predictions|None # None if they are missing or not whole
+    subgroups:pd.DataFrame # Text, as well
 
     @property
     def split(self) -> str:
@@ -59,6 +62,11 @@ def _csv(path, *needed, **kwargs):
     try: df = pd.read_csv(path, encoding='utf-8', **kwargs)
     except (OSError, ValueError): df = pd.DataFrame()      # pandas' errors of parsing and decoding are ValueErrors
     return df if set(needed)<=set(df) else pd.DataFrame(columns=list(needed))
+
+def _predictions(path, classes, facts):
+    "The predictions in a file; None if it isn't there, or not whole"
+    try: return read_predictions(path, classes, bool(facts.multilabel))
+    except InputError: return None
 
 def _metrics(path):
     "What a `metrics.json` has"
@@ -93,39 +101,53 @@ def read_run(
     given = read_toml(text, str(run.recipe))
     given.pop('made', None)
     given = {k: tuple(v) if isinstance(v, list) else v for k,v in given.items()}
+    facts,metrics = RunFacts.from_toml(text),_metrics(run.metrics)
+    classes = facts.classes or tuple(metrics.get('auroc_per_class', ()))
     return RunFiles(
-        run.path, text, vars(Recipe())|given, RunFacts.from_toml(text),
-        metrics=_metrics(run.metrics),
+        run.path, text, vars(Recipe())|given, facts, metrics,
+        classes=classes,
         evaluations=_evaluations(run.path),
         plan=_csv(run.plan, 'phase', 'start', 'end', 'learns', **as_text),
         history=_csv(run.history, 'epoch', 'seconds'),
-        predictions=_csv(run.predictions, 'image', 'target', **as_text),
+        predictions=_predictions(run.predictions, classes, facts),
         subgroups=_csv(run.subgroups, 'column', 'group', 'images', 'patients', **as_text))
 
 # %% ../../nbs/65_run.report.ipynb #0d54061c
 @patch
 def mistakes(self:RunFiles) -> pd.DataFrame: # `image,truth,prediction,probability`
     "A row an error, the most confident first"
-    names = {f'p_{c}': c for c in self.classes}
-    probs = self.predictions.filter(list(names)).rename(columns=names)
-    probs = probs.apply(pd.to_numeric, errors='coerce').dropna()
-    if probs.empty: return pd.DataFrame(columns=['image','truth','prediction','probability'])
-    df = self.predictions.loc[probs.index, ['image','target']]
-    told = _labels(df, probs) if self.facts.multilabel else df.assign(
-        truth=df.target, prediction=probs.idxmax(axis=1), probability=probs.max(axis=1))
-    wrong = told[told.truth!=told.prediction].drop(columns='target')
-    return wrong.sort_values('probability', ascending=False, kind='stable')
+    preds = self.predictions
+    if not preds: return pd.DataFrame(columns=['image','truth','prediction','probability'])
+    p,true = preds.probs,preds.true
+    said = p>.5 if preds.multilabel else predicted_onehot(p, False)==1
+    missed = (p<.5) & (true==1) & preds.multilabel
+    wrong = said & (true==0) | missed
+    row,col = np.nonzero(wrong)
+    said,p = said[wrong],p[wrong]
+    name = pd.Series(np.take(preds.classes, col), dtype=str)
+    no,df = 'not '+name,preds.df.iloc[row]
+    found = pd.DataFrame(dict(
+        image=df.image.to_numpy(),
+        truth=no.where(said, name) if preds.multilabel else df.target.to_numpy(),
+        prediction=name.where(said, no),
+        probability=np.where(said, p, 1-p)))
+    return found.sort_values('probability', ascending=False, kind='stable')
 
-def _labels(df, probs):
-    "A row for each label of an image that is decided: is it there?"
-    p = probs.rename_axis(columns='label').stack().rename('p').reset_index('label')
-    df = df.join(p[p.p!=.5], how='inner')
-    label,p = df.pop('label'),df.pop('p')
-    no,said = 'not '+label,p>.5
-    there = [k in labels.split(';') for k,labels in zip(label, df.target)]
-    df['truth'] = label.where(there, no)
-    df['prediction'] = label.where(said, no)
-    return df.assign(probability=p.where(said, 1-p))
+# %% ../../nbs/65_run.report.ipynb #180c02c1
+def plot_mistakes(
+    mistakes:pd.DataFrame, # The first rows of `RunFiles.mistakes`
+    open:Callable, # `open(key, size)` is an image
+) -> plt.Figure:
+    "A thumbnail of each image that is wrong, with its number, the truth and what was said"
+    rows = -(-len(mistakes)//5)
+    size = 10,2.3*rows
+    fig,axs = plt.subplots(rows, 5, figsize=size, squeeze=False, layout='constrained')
+    for ax in axs.flat: ax.set_axis_off()
+    for i,(ax,o) in enumerate(zip(axs.flat, mistakes.itertuples()), 1):
+        ax.imshow(open(o.image, 256).convert('RGB'))
+        truth,said = (shorten(text, 24) for text in (o.truth, o.prediction))
+        ax.set_title(f"{i}. {truth}, said {said}", fontsize=7)
+    return fig
 
 # %% ../../nbs/65_run.report.ipynb #92f982fd
 def not_default(
@@ -145,7 +167,7 @@ def command_line(
 
 def _flag(name, value):
     if value is True: return name
-    if isinstance(value, tuple): value = ','.join(f'{o:g}' if isinstance(o, float) else str(o) for o in value)
+    if isinstance(value, tuple): value = join_names([f'{o:g}' if isinstance(o, float) else o for o in value], ',')
     return shlex.join([name, str(value)])
 
 @patch(as_prop=True)
@@ -161,7 +183,7 @@ def run_page(
 ) -> Page: # The first section is the summary
     "All that a report says"
     sections = render_sections(
-        'run.md', run=run, knobs=run.knobs, facts=run.facts, metrics=run.metrics, figure=_figure)
+        'run.md', run=run, knobs=run.knobs, facts=run.facts, metrics=run.metrics, figure=_figure, rate=rate_text)
     return Page(f'Run {run.folder.resolve().name}', sections)
 
 # %% ../../nbs/65_run.report.ipynb #61e4eece

@@ -11,8 +11,10 @@ from pathlib import Path
 import torch
 from fastai.callback.core import Callback
 from fastai.data.core import DataLoaders
+from fastai.learner import Recorder
 from fastcore.basics import patch
 from ..core import InputError
+from ..callback.precision import FusedAdam
 
 # %% auto #0
 __all__ = ['Stopped', 'Stop', 'end_with_parent', 'end_workers_with_run', 'FiniteLoss']
@@ -66,16 +68,23 @@ def _end_with_run(run):
 # %% ../../nbs/61_run.stopping.ipynb #ed9123ea
 class FiniteLoss(Callback):
     "Stops a fit whose loss is no number any more, before weights are lost, or has exploded; warns of one that rises"
-    order,run_valid,state_attrs = 1,False,('first','least')     # after mixing, at 0, has made the loss
+    order,run_valid,state_attrs = Recorder.order,False,('first','least')    # the recorder has the loss on the CPU
 
     def before_fit(self): self.first,self.least = None,float('inf')
 
     def after_loss(self):
         loss = self.learn.loss.detach().mean()
-        if not loss.isfinite():
-            why = f"{self._why()}; the weights before this batch were good, and the checkpoint is from before it"
-            self._stop(f"loss is {float(loss)}", f"batch {self.iter}", why)
-        if self.first is None: self.first = float(loss)
+        if isinstance(self.opt, FusedAdam): self.opt.skip = (~loss.isfinite()).float()
+        else: self._check(loss)
+
+    def after_batch(self):
+        self._check(self.recorder.smooth_loss.val)
+        if self.first is None: self.first = float(self.recorder.smooth_loss.value)
+
+    def _check(self, loss):
+        if loss.isfinite(): return
+        why = f"{self._why()}; the weights before this batch were good, and the checkpoint is from before it"
+        self._stop("loss is no finite number", f"batch {self.iter}", why)
 
     def after_train(self):
         if self.first is None: return                    # there was no batch
@@ -126,4 +135,6 @@ def shortage_as_input_error(
         if getattr(e, 'errno', None) in _FULL or 'failed writing' in str(e):
             raise InputError(f"no space is left on the disk of {folder} ({e}); "
                              "the last checkpoint there is untouched: make room, then --resume") from e
+        if 'deterministic implementation' in str(e):
+            raise InputError(f"deterministic: {str(e).split()[0]} has no such form on this device; leave it out") from e
         raise
