@@ -14,7 +14,7 @@ from fastai.torch_core import default_device,set_seed
 from fastai.vision.learner import vision_learner
 from torch import nn
 from medprog.core import InputError
-from medprog.schedule import Phase,Schedule,STAGES
+from medprog.schedule import get_schedule,Phase,Schedule,STAGES
 from medprog.torch_core import fast_format
 from medprog.data.table import read_table
 from medprog.data.loaders import image_dls
@@ -146,6 +146,7 @@ def learner(b, arch, n, size, **kwargs):
 def steps(b):
     arch,n,size,times = ('resnet18', 4, 64, 2) if b.tiny else ('resnet50', 64, 224, 10)
     kinds = dict(fp32=None, bf16=torch.bfloat16, fp16=torch.float16)
+    if b.device.type=='cpu': del kinds['fp16']                   # it imitates that, very slowly
     xb,rows = batch(b, n, size),[]
     flops = count_flops(b, arch, xb)
     for precision,dtype in kinds.items():
@@ -195,7 +196,7 @@ def stock(b, arch, xb, dtype):
 
 def fits(b):
     "`balanced` with its loaders, with and without cached features"
-    arch,n,size,epochs = ('resnet18', 8, 32, 4) if b.tiny else ('resnet50', 64, 224, 10)
+    arch,n,size,epochs = ('resnet18', 8, 32, 5) if b.tiny else ('resnet50', 64, 224, 10)
     table,rows,memory = read_table('phantom', size=size),[],[]
     if b.tiny: table = replace(table, df=table.df.groupby('split').head(32))
     for cached in (0, 2):
@@ -204,7 +205,7 @@ def fits(b):
         if b.device.type=='cuda': torch.cuda.reset_peak_memory_stats()
         start = waited(b.device)
         with profiled(b) as profile:
-            quiet(learn, epochs, 'balanced', schedule_fit='scale', cache_features=cached)
+            quiet(learn, epochs, get_schedule('balanced').fitted(epochs, 'scale'), cache_features=cached)
         seconds = waited(b.device)-start
         images = epochs*len(learn.dls.train_ds)
         rows.append(dict(cached=cached, seconds=seconds, images_s=images/seconds, **where(b, profile, seconds)))
