@@ -169,7 +169,7 @@ def _labelled(p, data, columns, split=None, **files):
         t = read_source(data, columns).with_grey(p.grey)
         t = with_patients(t, t.open, columns.patient_col)
         if p.multilabel: t = _hot(t, columns.none_label)
-        t = with_patients(replace(t, size=p.size), t.open, columns.patient_col)
+        t = replace(t, size=p.size)
     _check_labels(t, p, data)
     df = _rows_of(split, t.df, data).assign(split='test')
     absent = [c for c in p.classes if c not in t.classes]

@@ -92,6 +92,7 @@ def _unknown(table):
     if not table.multilabel: return None
     n = table.df[list(table.classes)].isna().groupby(table.df.split).sum()
     return n.T.to_dict() if n.to_numpy().any() else None
+
 def _facts(run):
     "What a run found out for itself, for its recipe"
     table,learn,schedule = run.table,run.learn,run.schedule

@@ -4,12 +4,12 @@
 
 # %% ../../nbs/84_compare.plots.ipynb #e77a4c9b
 from __future__ import annotations
-from itertools import pairwise
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from scipy.optimize import isotonic_regression
+from ..run.monitor import phase_spans
 
 # %% auto #0
 __all__ = ['shorten', 'signed', 'plot_forest', 'plot_time', 'plot_learning']
@@ -179,14 +179,12 @@ def plot_time(
 # %% ../../nbs/84_compare.plots.ipynb #7f1e91c0
 def _phases(ax, phase):
     "Shade and name the phases of a history"
-    starts = np.flatnonzero(phase!=phase.shift())
     style = dict(transform=ax.get_xaxis_transform(), ha='center', va='bottom', fontsize=7, color='.35')
-    for i,(start,end) in enumerate(pairwise([*starts, len(phase)])):
-        name = phase[start]
-        room = 26*(end-start)/len(phase)                        # letters
+    for i,(name,a,b) in enumerate(phase_spans(phase)):
+        room = 26*(b-a)/len(phase)                              # letters
         if len(name)>room: name = name.removeprefix('layer')[:1]
-        ax.axvspan(start-.5, end-.5, color='.90' if i%2 else '.96', lw=0, zorder=-1)
-        ax.text((start+end-1)/2, .02, name, **style)
+        ax.axvspan(a, b, color='.90' if i%2 else '.96', lw=0, zorder=-1)
+        ax.text((a+b)/2, .02, name, **style)
 
 def _by_epoch(histories):
     "Lowest, mean and highest validation AUROC of several runs, by epoch"

@@ -74,12 +74,18 @@ def own_columns(
     "The columns of the file itself"
     return df.loc[:, ~df.columns.str.contains(_BESIDE)]
 
+def words_apart(
+    name:str, # Such as `PatientID`
+) -> str: # In lower case
+    "A name with a space where a word begins in capitals"
+    return re.sub('([a-z])([A-Z])', r'\1 \2', name).lower()
+
 def words_of(
     name:str, # Of a column or a file
 ) -> str: # In lower case
     "The words of a name; `PatientID`, `patient_id` and `Patient ID` have the same"
-    apart = re.sub('([a-z])([A-Z])', r'\1 \2', re.split(_BESIDE, name)[-1])
-    return ' '.join(re.findall('[a-z]+', apart.lower()))
+    own = re.split(_BESIDE, name)[-1]
+    return ' '.join(re.findall('[a-z]+', words_apart(own)))
 
 def near_columns(
     names:Iterable[str], # Of columns

@@ -255,20 +255,20 @@ def read_folder(
         rows += [(path.relative_to(root).as_posix(), folder.name, split)
                  for path in images]
         others += n
-    tables = [f"labels of {path.name} are not read; --data {path} does" for path in sorted(root.glob('*.[ct]sv'))]
+    notes = [f"labels of {path.name} are not read; --data {path} does" for path in sorted(root.glob('*.[ct]sv'))]
     if not rows:
-        hint = ''.join(f" ({told})" for told in tables[:1])
+        hint = ''.join(f" ({told})" for told in notes[:1])
         raise InputError(f"data: no images in class folders; give {root}/CLASS/* or {root}/train/CLASS/*{hint}")
     df = pd.DataFrame(rows, columns=['image', 'label', 'split']).dropna(axis=1)
     for top,split in tops.items():
         if split and split not in set(df.split):
             raise InputError(f"split {split!r} is empty: no images in class folders of {top}; "
                              "fill it, or remove it to have one carved out of train")
-    if others: tables.append(f"{others} files are left out: masks, or no images")
+    if others: notes.append(f"{others} files are left out: masks, or no images")
     stray = [path for top in tops
              for path in top.iterdir() if path.is_file() and _is_image(path)]
-    if stray: tables.append(f"{len(stray)} images are in no class folder, and left out: {first_few(stray, 2)}")
-    return ImageTable(df, in_order(classes), False, FileOpener(root), name=root.name, notes=tuple(tables))
+    if stray: notes.append(f"{len(stray)} images are in no class folder, and left out: {first_few(stray, 2)}")
+    return ImageTable(df, in_order(classes), False, FileOpener(root), name=root.name, notes=tuple(notes))
 
 # %% ../../nbs/23_data.sources.ipynb #bad3cabf
 def npz_images(

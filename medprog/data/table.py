@@ -22,7 +22,7 @@ from ..recipe import ColumnName,ColumnNames,Folder  # noqa: F401
 from .images import read_patient
 from .cache import map_by_threads,scan_images
 from .sources import are_patients,FileOpener,first_few,ImageTable,PhantomOpener,read_folder,READERS
-from .columns import listed_splits,read_columns,with_patients_beside
+from .columns import listed_splits,read_columns,with_patients_beside,words_apart
 
 # %% auto #0
 __all__ = ['SPLITS', 'read_source', 'check_files', 'check_size', 'read_table', 'recipe_table']
@@ -44,17 +44,19 @@ def read_source(
     "The table of `data` as far as its source knows it"
     columns = columns or Columns()
     kind,where = find_source(data, columns)
-    if kind=='csv': t = read_columns(where, columns)
-    elif kind=='folder': t = read_folder(where, columns.patient_col!='none')
-    else: t = READERS[kind](where)
-    if kind not in ('csv', 'folder'): return t
-    folder = where if kind=='folder' else where.parent
-    if kind=='folder' and columns.patient_col!='none':
-        t = replace(t, df=with_patients_beside(folder, t.df, columns.patient_col))
+    if kind not in ('csv', 'folder'): return READERS[kind](where)
+    if kind=='csv': t,folder = read_columns(where, columns),where.parent
+    else: t,folder = _read_class_folders(where, columns.patient_col),where
     if 'split' in t.df or columns.split_col: return t
     split,notes = listed_splits(folder, t.df.image)
     df = t.df if split is None else t.df.assign(split=split)
     return t.noted(*notes, df=df)
+
+def _read_class_folders(root, patient_col):
+    "The table of class folders, with the patients that folders or a CSV beside them have"
+    if patient_col=='none': return read_folder(root, has_patients=False)
+    t = read_folder(root)
+    return replace(t, df=with_patients_beside(root, t.df, patient_col))
 
 # %% ../../nbs/25_data.table.ipynb #a7061289
 SPLITS = ('train', 'valid', 'test')
@@ -221,7 +223,7 @@ def is_denial(
     other:str, # The name of the other class
 ) -> bool:
     "Does a name say that nothing is there, as normal, no_tumor, NonCOVID or Uninfected do?"
-    apart = re.sub('([a-z])([A-Z])', r'\1 \2', name).lower()
+    apart = words_apart(name)
     begin = re.escape(other[:4].lower())
     apart = re.sub(f'^(non|(no|not|un)(?={begin}))', 'no ', apart)
     words = {*re.findall('[a-z]+|[0-9]+', apart)}

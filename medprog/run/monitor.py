@@ -75,21 +75,28 @@ class History(ScheduleCallback):
         with writing(self.path, sync=False) as part: pd.DataFrame(self.rows).to_csv(part, index=False, na_rep='nan')
 
 # %% ../../nbs/63_run.monitor.ipynb #4a7d7f95
+def phase_spans(
+    phase:pd.Series, # The phase of each epoch, by its number
+) -> list[tuple[str,float,float]]: # Its name, and where it begins and ends on an axis of epochs
+    "The phases of a history"
+    starts = phase.index[phase!=phase.shift()]
+    edges = [o-.5 for o in (*starts, phase.index.max()+1)]
+    return [(phase[start], *ends) for start,ends in zip(starts, pairwise(edges))]
+
 def _draw(df, panels, width, style='-'):
     "Columns of a history over its epochs, some in each panel, with the phases shaded and named behind them"
     fig,axs = plt.subplots(
         1, len(panels), figsize=(width,2.8), layout='constrained', squeeze=False)
-    starts = df.index[df.phase!=df.phase.shift()]
-    edges = [o-.5 for o in (*starts, df.index.max()+1)]
+    spans = phase_spans(df.phase)
     for ax,names in zip(axs.flat, panels):
         curves = df.filter(names).rename(columns=lambda k: k.removeprefix('lr_').replace('_', ' '))
         ax.plot(df.index, curves, style, label=list(curves))
-        for phase,color,(a,b) in zip(df.phase[starts], cycle(('.98','.93')), pairwise(edges)):
+        for (phase,a,b),color in zip(spans, cycle(('.98','.93'))):
             ax.axvspan(a, b, color=color, zorder=-1)
             ax.text(
                 (a+b)/2, 1.01, phase,
                 transform=ax.get_xaxis_transform(), ha='center', fontsize=8)
-        ax.set(xlabel='epoch', xlim=(-.5, edges[-1]))
+        ax.set(xlabel='epoch', xlim=(-.5, spans[-1][-1]))
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.legend(fontsize=8)
     return fig
