@@ -5,6 +5,7 @@ from medprog.recipe import Recipe
 from medprog.network.attention import CBAM,MedicalAttention,register_attention,spatial_maps
 from medprog.network.stages import add_attention,StageSplitter,stage_splitter,get_stages
 from medprog.network.weights import load_weights
+from medprog.network.pooled import pooled_network
 from medprog.data.phantom import phantom_image,phantom_mask
 from medprog.data.images import open_image
 from medprog.data.table import ImageTable,read_table
@@ -21,6 +22,7 @@ from medprog.evaluate.intervals import compute_metrics
 from medprog.evaluate.predictions import (
     Predictions, make_predictions, read_predictions, plot_curves, plot_confusion, plot_reliability)
 from medprog.evaluate.explain import grad_cam,explain_maps,plot_explanations
+from medprog.evaluate.probe import Probe
 from medprog.learner import progressive_learner
 from medprog.run.folder import RunFolder
 from medprog.run.monitor import History,RunWriter,plot_history,plot_rates

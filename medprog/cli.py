@@ -22,8 +22,7 @@ from .plan import plan_text,rate_text
 from .compare.sweep import ARMS,BASELINE,LRS,Sweep,Engine
 
 # %% auto #0
-__all__ = ['train_main', 'evaluate_main', 'predict_main', 'compare_main', 'plan_main', 'export_main', 'RunOptions',
-           'ImageOptions', 'Evaluating', 'Predicting', 'Exporting', 'main']
+__all__ = ['RunOptions', 'ImageOptions', 'Evaluating', 'Predicting', 'Exporting']
 
 # %% ../nbs/90_cli.ipynb #eb06480b
 @dataclass(frozen=True)
@@ -138,6 +137,11 @@ def _train(given):
     from medprog.train import train
     train(recipe, resume=resume)
 
+def _probe(given):
+    """What a network knows of the images before it is trained, in one look at each: a linear head in closed form, as a
+    run like others."""
+    _train(given | dict(progressive_strategy='probe'))
+
 def _plan(given):
     """What a training with the same flags would do, phase by phase; with --data also how many images, parameters and
     steps there are, and about how long it takes here."""
@@ -151,7 +155,7 @@ def _plan(given):
     otherwise = recipe.started(recipe.weights in ('none', 'auto')).schedule.statistics
     unless = f' ({otherwise}, if there are no weights)' if otherwise!=s.statistics else ''
     said = [
-        f"{s.name}, {plural(s.epochs, 'epoch')}, base learning rate {rate_text(s.lr)}, {s.curve}\n"
+        f"{s.name}, {plural(s.epochs, 'epoch')}, base learning rate {rate_text(s.lr)}, curve {s.curve}\n"
         f"batch norm of frozen stages: {s.frozen_bn}, of those that learn: {s.statistics}{unless}",
         plan_text(s.plan()),
         "size is a share of the full one; --size shows it in pixels" if s.resizes and not s.size else '',
@@ -186,6 +190,10 @@ def _export(given):
     _use_run(_made(Exporting, given), 'export', 'export')
 
 # %% ../nbs/90_cli.ipynb #b51b48ed
+_OF_TRAINING = ('epochs', 'schedule_fit', 'lr', 'lr_profile', 'body', 'weight_decay', 'use_mixup',
+                'use_label_smoothing', 'use_progressive_resizing', 'cache_features', 'monitor', 'keep',
+                'checkpoint_minutes')
+
 class Mode(NamedTuple):
     "What a mode does, and the dataclasses whose fields are its flags"
     do:Callable
@@ -203,6 +211,7 @@ MODES = dict(
     evaluate=Mode(_evaluate, (Evaluating,)),
     predict=Mode(_predict, (Predicting,)),
     plan=Mode(_plan, (Recipe, Showing)),
+    probe=Mode(_probe, (Recipe, Resuming), ('progressive_strategy', *SCHEDULE_KNOBS, *_OF_TRAINING)),
     export=Mode(_export, (Exporting,)))
 
 # %% ../nbs/90_cli.ipynb #5885cc39
@@ -348,3 +357,4 @@ def main(
 # What the console scripts call: `medprog_train` and so on
 train_main,evaluate_main,predict_main = (partial(main, mode=o) for o in ('train', 'evaluate', 'predict'))
 compare_main,plan_main,export_main = (partial(main, mode=o) for o in ('compare', 'plan', 'export'))
+probe_main = partial(main, mode='probe')

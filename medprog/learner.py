@@ -5,6 +5,7 @@
 # %% ../nbs/50_learner.ipynb #1afb7207
 from __future__ import annotations
 import warnings
+from copy import deepcopy
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Literal
 from collections.abc import Callable
 import pandas as pd
 import torch
+from fastai.callback.core import Callback
 from fastai.data.core import DataLoaders
 from fastai.data.transforms import Normalize
 from fastai.learner import Learner
@@ -26,6 +28,7 @@ from .core import check_value,CLASS_WEIGHTS,ClassWeights,InputError,one_of,Preci
 from .schedule import get_schedule,resolve_schedule,Schedule
 from .torch_core import deterministic_algorithms,fast_format
 from .network.backbones import network_maker
+from .network.pooled import is_pooled,one_network
 from .network.stages import add_attention,get_stages,head_options,stage_splitter
 from .network.weights import find_weights,load_weights
 from .callback.unfreeze import check_batch_norm,GradualUnfreezing,learning_params,set_phase,StageRates
@@ -36,6 +39,7 @@ from .callback.features import FeatureCache
 from .callback.precision import autocasting,find_precision,FusedAdam,keep_freed_memory,LossScaling
 from .callback.plateau import PlateauAdvance
 from .evaluate.metrics import Accuracy,AUROC,F1
+from .evaluate.probe import Probe
 
 # %% auto #0
 __all__ = ['progressive_learner']
@@ -109,6 +113,22 @@ def choose_precision(self:Learner,
     raise InputError(f"precision: {asked} is asked for, but the learner has a MixedPrecision of its own; "
                      "leave out the one (auto), or the other (learn.to_fp32())")
 
+# %% ../nbs/50_learner.ipynb #4c810b69
+@patch
+def use_probe(self:Learner,
+    probe:Probe|None=None, # Of this learner; by default made now
+) -> Probe:
+    "Let the learner's network be that of a probe, its head to begin with, and make the optimizer anew"
+    probe = probe or self.probe()
+    self.model = deepcopy(one_network(probe.model)).train()
+    self.create_opt()
+    return probe
+
+class _NoTraining(Callback):
+    "Leaves the network as it is: an epoch without batches"
+    order = 200
+    def before_train(self): self.learn.dl = ()
+
 # %% ../nbs/50_learner.ipynb #512b1ca9
 @patch
 @delegates(resolve_schedule)
@@ -127,14 +147,17 @@ def fit_progressive(self:Learner,
     "Fit for `epochs`, with the stages, rates, image sizes and mixing that the schedule says"
     s = self._resolve_schedule(strategy, epochs, lr=None if lr=='find' else lr, **kwargs)
     precision = self.choose_precision(precision)
+    if s.head!='new' and not is_pooled(self.model): self.use_probe()
     with deterministic_algorithms(self.model, deterministic), autocasting(self.model, precision), keep_freed_memory():
         if lr=='find': s = replace(s, lr=self.suggest_lr(s))
         cbs = [*L(cbs), GradualUnfreezing(), StageRates(), ProgressiveResizing(), Mixing()]
-        if cache_features: cbs.append(FeatureCache(cache_features))
+        if s.head=='closed': cbs.append(_NoTraining())
+        views = cache_features or 2*(s.head=='probe')        # whose last phase then costs next to nothing
+        if views and not any(isinstance(o, FeatureCache) for o in cbs): cbs.append(FeatureCache(views))
         if precision=='fp16': cbs.append(LossScaling())
         if s.advance=='plateau': cbs.append(PlateauAdvance(monitor))
         self.schedule = s
-        try: self.fit(epochs, s.lr, wd=wd, cbs=cbs)
+        try: self.fit(s.epochs, s.lr, wd=wd, cbs=cbs)
         finally:
             for cb in cbs: getattr(cb, 'restore', noop)()   # fastai calls no callback after a KeyboardInterrupt
             self.schedule = None

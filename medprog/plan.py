@@ -49,10 +49,16 @@ def _epochs_text(row):
     return f'{start}-{end-1}' if end-1>start else f'{start}'
 
 # %% ../nbs/04_plan.ipynb #7930ca42
+_SHARES = "share of full fine-tuning's learning"
 _RATES = dict(lr='lr set', reached='lr reached')      # the columns of a plan begin so, and what they are
 
+def _share_texts(plan):
+    "Each stage's share in percent; none before the plan has a budget"
+    shares = plan.attrs.get('shares', {})
+    return {s: f'{100*o:.3g} %' for s,o in shares.items()}
+
 def _tables(plan):
-    "A plan for a reader: a row a phase, and the rates of each"
+    "A plan for a reader: a row a phase, the rates of each, and where they are known the shares of learning"
     from pandas import DataFrame
     facts,rates = [],[]
     for row in plan.astype(object).fillna('').to_dict('records'):
@@ -60,16 +66,18 @@ def _tables(plan):
             of = {s: row.pop(f'{k}_{s}', 0.) for s in STAGES}
             texts = {s: rate_text(o) for s,o in of.items()}
             if any(of.values()): rates.append({'phase': row['phase'], '': name} | texts)
-        row['learns'] = re.sub('^head (.* )?', 'head to ', row['learns'])
+        row['learns'] = re.sub('^head (?!in)(.* )?', 'head to ', row['learns'])
         if 'parameters' in row: row['parameters'] = f"{row['parameters']:,}"
         facts.append(dict(phase=row.pop('phase'), epochs=_epochs_text(row)) | row)
-    return DataFrame(facts),DataFrame(rates)
+    tables,shares = [facts,rates],_share_texts(plan)
+    if shares: tables.append([{'': _SHARES} | shares])
+    return map(DataFrame, tables)
 
 def plan_text(
     plan, # As `Schedule.plan` gives it
-) -> str: # A line a phase, then two lines of rates for each
+) -> str: # A line a phase, then two lines of rates for each, then one of shares
     "A plan for a terminal"
-    return '\n\n'.join(o.to_string(index=False) for o in _tables(plan))
+    return '\n\n'.join(o.to_string(index=False) for o in _tables(plan) if len(o))
 
 @cache
 def _plan_class():
@@ -80,6 +88,17 @@ def _plan_class():
         def _repr_html_(self): return ''.join(o.to_html(index=False) for o in _tables(self))
     return Plan
 
+# %% ../nbs/04_plan.ipynb #6ff2d7f8
+@patch
+def learning_shares(self:Schedule,
+    per:int=20, # Moments of an epoch to look at, as for `reached`
+) -> list[float]: # One for each of `STAGES`; 1: as much as in full fine-tuning
+    "The sum of each stage's rates over the run, as a share of what full fine-tuning gives it"
+    times = [i/per for i in range(self.epochs*per)]
+    learned = [sum(self.rate(o, t) for t in times if o in self.phase_at(int(t)).stages) for o in STAGES]
+    full = self.lr*(len(times)+1)/2             # the sum of the cosine at these moments
+    return [o/full for o in learned]
+
 # %% ../nbs/04_plan.ipynb #509d5fbe
 @patch
 def _row(self:Schedule, phase, moving, per):
@@ -89,7 +108,7 @@ def _row(self:Schedule, phase, moving, per):
     row = dict(
         phase=phase.unfreeze, start=phase.start, end=phase.end,
         epochs=phase.end and phase.epochs if learning else 0,
-        learns=' '.join(reversed(learning)) or never,
+        learns='head in closed form' if self.head=='closed' else ' '.join(reversed(learning)) or never,
         statistics=self.statistics if learning[:-1] else '')
     halved = self.curve=='fine_tune' and phase.start
     lr = self.lr/2 if halved else self.lr
@@ -113,6 +132,7 @@ def plan(self:Schedule,
     phases = self.phases+self.unreached
     rows = [self._row(o, moving, per) for o in phases]
     df = _plan_class()(rows)
+    if self.epochs: df.attrs['shares'] = dict(zip(STAGES, self.learning_shares(per)))
     df[['end','epochs']] = df[['end','epochs']].astype('Int64')
     if self.advance=='plateau':
         *most,last = df.epochs
@@ -126,7 +146,7 @@ def _plot_rates(ax, schedule, per=20):
     from matplotlib.colors import LogNorm      # leaves out zeros
     times = [i/per for i in range(schedule.epochs*per)]
     rates = list(zip(*map(schedule.rates, times)))
-    peaks = [schedule.lr*o for o in schedule.multipliers if o]
+    peaks = [schedule.lr*o for o in schedule.multipliers if o] or [schedule.lr]
     return ax.imshow(
         rates, aspect='auto', origin='lower', interpolation='nearest',
         extent=(-.5,schedule.epochs-.5,-.5,4.5), norm=LogNorm(min(peaks)/10, max(peaks)))
@@ -153,14 +173,17 @@ def plot(self:Schedule):
     for y,values in enumerate(moving.values(), 1):
         ax.imshow([values], cmap='Greys', aspect='auto',
                   vmin=0, vmax=2*max(values), extent=(-.5,self.epochs-.5,-y-.5,-y+.5))
-    for phase,(_,row) in zip(self.phases, self.plan().iterrows()):
+    plan = self.plan()
+    for phase,(_,row) in zip(self.phases, plan.iterrows()):
         pairs = zip(row.filter(like='lr_'), row.filter(like='reached_'))
         rates = [f'{rate_text(o)}\n{rate_text(most)}' if o else 'frozen'
                  for o,most in pairs]
         others = row[list(moving)]
         _plot_phase(ax, phase, [*others[::-1], *rates])
-    ax.set(yticks=range(-n, 5), yticklabels=[*reversed(moving), *STAGES],
+    names = map('  '.join, _share_texts(plan).items())
+    ax.set(yticks=range(-n, 5), yticklabels=[*reversed(moving), *names],
            ylim=(-.5-n, 4.5), xlabel='epoch', facecolor='.9')
+    ax.set_ylabel(_SHARES, fontsize=8, loc='top')
     ax.set_title(f"{self.name}, {self.epochs} epochs; in a block lr set, below it lr reached",
                  loc='left', pad=18, fontsize=10)
     ax.figure.colorbar(im, ax=ax, label='learning rate', pad=.01)

@@ -29,6 +29,7 @@ from .core import Count,InputError,is_number,join_names,PrecisionName,Rule,rule_
 from .recipe import GreyLevels,Recipe
 from .torch_core import fast_format
 from .network.backbones import find_arch,network_maker
+from .network.pooled import built_like
 from .network.stages import add_attention,head_options
 from .data.images import FACTS,library_errors,reading_file,squeeze
 from .data.cache import file_notes,read_ahead
@@ -216,13 +217,13 @@ def _from_safetensors(path):
     if not path.is_file():                                             # a pipe would be waited for
         raise InputError(f"run: {path} is neither a folder nor a file")
     with reading_file(path, 'a .safetensors file'), library_errors(SafetensorError), safe_open(path, 'pt') as f:
-        about = f.metadata() or {}
+        about,names = f.metadata() or {},list(f.keys())
     if about.get('format')!='medprog-1' or not {'recipe','from_validation','name'}<=set(about):
         raise InputError(f"{path}: has weights, but not how to build the network; give one that medprog_export wrote")
     text,name = about['recipe'],f"{path}: recipe"
     recipe,facts = Recipe.from_toml(text, name),read_facts(text, name)
     if 'network' in about: recipe = replace(recipe, arch=about['network'])           # with its library
-    model = _network(recipe, len(facts.classes))
+    model = built_like(_network(recipe, len(facts.classes)), len(facts.classes), names)
     chosen = _parse_json(about['from_validation'], f"{path}: from_validation")
     try: load_model(model, path)
     except RuntimeError as e:

@@ -15,7 +15,7 @@ from .core import (
     ATTENTION_TYPES, check_keys, check_rules, check_weights, ClassWeights, Count, InputError, Natural,
     NotNegative, is_number, one_of, Positive, PrecisionName, read_toml, Rule, rules_of, RUN_FILES)
 from .schedule import (
-    Advance, Curve, EpochShare, Fit, FrozenBN, get_schedule, LabelShare, MixingName, Patience, ProfileName,
+    Advance, Curve, EpochShare, Fit, FrozenBN, get_schedule, Head, LabelShare, MixingName, Patience, ProfileName,
     resolve_schedule, Schedule, SCHEDULE_KNOBS, Side, StartSize, Statistics)
 
 # %% auto #0
@@ -128,7 +128,8 @@ class Recipe(GreyLevels, Columns):
     data:Annotated[str, _text('a name or a path')]='phantom'
     # Of two classes, the one that sensitivity and its like are about; by default the one that isn't called a negative
     positive:Annotated[str, _text('the name of a class')]|None=None
-    # none, conservative, balanced, medical_optimized, aggressive, head_only, lp_ft, fine_tune, or a TOML file
+    # none, conservative, balanced, medical_optimized, aggressive, auto, head_only, lp_ft, fine_tune, probe, or a TOML
+    # file
     progressive_strategy:Annotated[str, _text('a name or a TOML file')]='balanced'
     epochs:Count=30 # How many epochs to train for
     # Phases come at their own epochs (exact), or are stretched in proportion to the budget (scale)
@@ -136,6 +137,7 @@ class Recipe(GreyLevels, Columns):
     lr:Positive|Annotated[Literal['find'], Rule('find (by the LR finder)', bool)]|None=None
     # Rates of the other stages; auto: tenth with kept statistics, uniform with batch; by default the strategy's
     lr_profile:ProfileName|None=None
+    body:Positive|None=None # Factor on the rates of all stages below the head, beside the profile; by default 1
     curve:Curve|None=None
     frozen_bn:FrozenBN|None=None
     statistics:Statistics|None=None
@@ -146,6 +148,9 @@ class Recipe(GreyLevels, Columns):
     seed:Natural=0 # Seed for splits, weights, batches and augmentation
     split_seed:Natural|None=None # Seed of the splits that the data doesn't give; the seed by default
     resplit:bool=False # Forget the splits of the data, and deal its patients out anew
+    # Train on about so many images, of whole patients, each class in its share; by default on all
+    train_images:Count|None=None
+    draw_seed:Natural|None=None # Seed of which patients these are; that of the splits by default
     # A network of torchvision or timm by its name, which timm:NAME makes sure of; list shows those that work
     arch:Annotated[str, _text('the name of a network')]='resnet50'
     # imagenet, a local file, auto (imagenet if it can be had), or none (random; statistics then are batch by default)
@@ -179,6 +184,7 @@ class Recipe(GreyLevels, Columns):
     keep:Literal['best','last']='best' # Weights of the best epoch of the whole run (best), or of the last (last)
     advance:Advance|None=None
     patience:Patience|None=None
+    head:Head|None=None
     checkpoint_minutes:NotNegative=10. # Save the state after so many minutes at the latest; 0: after each batch
     skip_bad:bool=False # Leave out images that can't be read, instead of stopping
     near_duplicates:bool=False # Look for images in different splits that look alike, and say so
@@ -212,9 +218,17 @@ def seed_of_splits(self:Recipe) -> int:
     return self.seed if self.split_seed is None else self.split_seed
 
 @patch(as_prop=True)
+def seed_of_draw(self:Recipe) -> int:
+    "What goes by it who is drawn where `train_images` asks for some of the training images"
+    return self.seed_of_splits if self.draw_seed is None else self.draw_seed
+
+@patch(as_prop=True)
 def schedule(self:Recipe) -> Schedule:
     "The fitted schedule of this recipe"
-    return resolve_schedule(self.progressive_strategy, self.epochs, **self.knobs())
+    s = resolve_schedule(self.progressive_strategy, self.epochs, **self.knobs())
+    if self.body is None: return s
+    *below,head = s.multipliers
+    return replace(s, profile=(*(self.body*o for o in below), head))
 
 @patch
 def started(self:Recipe,

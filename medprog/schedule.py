@@ -84,12 +84,13 @@ def get_profile(
     return Profile(*map(float, made))
 
 # %% ../nbs/01_schedule.ipynb #524d5a33
-Curve = Literal['cosine','constant','one_cycle','fine_tune']
+Curve = Literal['cosine','constant','one_cycle','own','fine_tune']
 FrozenBN = Literal['eval','adapt']
 Statistics = Literal['kept','batch']
 MixingName = Literal['mixup','cutmix']
 MixingBy = Literal['image','batch']
 Advance = Literal['epochs','plateau']
+Head = Literal['new','probe','closed']
 Patience = Annotated[int, at_least(1, 'a whole number of epochs')]
 Fit = Literal['exact','scale']
 StartSize = Annotated[float, Rule('a share of the full size, above 0 and at most 1', lambda x: 0<x<=1)]
@@ -107,7 +108,7 @@ class Schedule:
     # Multiplier of lr for each stage; auto (None): uniform with batch statistics, a tenth below the head with kept ones
     profile:ProfileKnob|None=PROFILES['transfer']
     lr:Positive=1e-3 # Base learning rate (AdamW): the head's
-    # Rates over time: over the run (cosine and constant), in each phase (one_cycle), or as fastai's method (fine_tune)
+    # Rates over the run (cosine, constant), from a stage's join (own), in each phase (one_cycle); fastai's (fine_tune)
     curve:Curve='cosine'
     # Epochs over which a stage that joins warms up; with batch statistics, one that joins after epoch 0
     warmup:Annotated[float, at_least(0, 'epochs')]=1.
@@ -126,6 +127,8 @@ class Schedule:
     advance:Advance='epochs'
     # Epochs without a better figure that end a phase, with advance plateau; given for a run, its last phase, too
     patience:Patience=3
+    # What the head is to begin with: new; the probe's, on all stages (probe); that, and nothing is trained (closed)
+    head:Head='new'
     # Phases meet any budget at their own epochs (exact), or in proportion (scale); None: as is asked for
     fit:Fit|None=None
     epochs:int|None=None # The budget it has been fitted to
@@ -199,13 +202,14 @@ STRATEGIES = {o.name: o for o in (
     Schedule('none', _phases(all=0), None, statistics='batch'),
     Schedule('conservative', _phases(head=0, layer4=10, layer3=20, all=30)),
     Schedule('balanced', _phases(head=0, layer4=5, layer3=10, layer2=15, all=20)),
-    Schedule('medical_optimized', _phases(head=0, layer4=8, layer3=15, layer2=25, all=35),
-             PROFILES['medical'], lr=1e-4),
+    Schedule('medical_optimized', _phases(head=0, layer4=8, layer3=15, layer2=25, all=35), 'medical', 1e-4),
     Schedule('aggressive', _phases(head=0, layer4=2, layer3=4, layer2=6, all=8)),
     Schedule('head_only', _phases(head=0), PROFILES['uniform']),
     Schedule('lp_ft', (Phase('head',0,1), Phase('all',1,5)), None, fit='scale'),
     Schedule('fine_tune', _phases(head=0, all=1), _FINE_TUNE,
              curve='fine_tune', frozen_bn='adapt', statistics='batch', fit='exact'),
+    Schedule('probe', _phases(head=0), (0., 0., 0., 0., 0.), head='closed'),
+    Schedule('auto', _phases(all=0, layer4=8, head=14), 'uniform', 3e-4, curve='own', head='probe', fit='scale'),
 )}
 
 # %% ../nbs/01_schedule.ipynb #ef010081
@@ -253,9 +257,10 @@ def fitted(self:Schedule,
     if size is not None: return replace(self, size=size).fitted(epochs, fit)
     check_value('epochs', epochs, rule_of(Count))
     check_value('schedule fit', fit, one_of(FITS))
-    if self.epochs==epochs: return self
+    if self.epochs==epochs or self.head=='closed' and self.epochs: return self
     if self.epochs is not None:
         raise InputError(f"schedule {self.name}: is already fitted to {self.epochs} epochs, not {epochs}")
+    if self.head=='closed': epochs = 1
     s = self._scaled(epochs) if (self.fit or fit)=='scale' else self._cut(self.phases, epochs)
     return replace(s, epochs=epochs, profile=self.multipliers)
 
@@ -310,6 +315,12 @@ def joined(self:Schedule,
 
 # %% ../nbs/01_schedule.ipynb #17aed767
 @patch
+def _until(self:Schedule, stage, epoch):
+    "The epoch at which `stage`, which learns at `epoch`, is frozen again, or the run ends"
+    later = [o for o in self.phases if o.end>epoch]
+    return max(o.end for o in takewhile(lambda o: stage in o.stages, later))
+
+@patch
 def rate(self:Schedule,
     stage:str, # One of `STAGES`
     t:float, # Time in epochs, `0 <= t < epochs`
@@ -324,10 +335,12 @@ def rate(self:Schedule,
     if self.curve=='fine_tune':
         if phase.start: return peak/2*one_cycle(x, .3, 5)
         return (self.lr/10 if since is None else peak)*one_cycle(x, .99)
-    full = (since is None or t-since>=self.warmup or
-            (since==0 and self.statistics=='batch'))
+    full = since is None or t-since>=self.warmup or since==0 and self.statistics=='batch'
     if not full: peak *= .1 + .9*(t-since)/self.warmup
-    return peak*cosine(t/self.epochs) if self.curve=='cosine' else peak
+    if self.curve=='constant': return peak
+    begin,end = 0,self.epochs
+    if self.curve=='own' and since is not None: begin,end = since,self._until(stage, int(t))
+    return peak*cosine((t-begin)/(end-begin))
 
 @patch
 def rates(self:Schedule,

@@ -59,17 +59,21 @@ def resize_batch(
 
 # %% ../nbs/03_torch_core.ipynb #3ff667b9
 def random_states() -> dict:
-    "The states of all generators of random numbers: fastai's, and that of Apple's GPU"
+    "The states of all generators of random numbers: fastai's, from the GPU in use on, and that of Apple's GPU"
+    states = get_random_states()
+    cuda = states['torch_cuda_state']
+    i = torch.cuda.current_device() if cuda else 0
     mps = torch.mps.get_rng_state() if torch.backends.mps.is_available() else None
-    return get_random_states()|dict(mps_state=mps)
+    return states|dict(torch_cuda_state=cuda[i:]+cuda[:i], mps_state=mps)
 
 def restore_random(
     states:dict, # As `random_states` gave them, perhaps on a machine with other GPUs
 ):
     "Put all generators back that are there"
-    states = dict(states)
+    states,n = dict(states),torch.cuda.device_count()
     mps,cuda = states.pop('mps_state', None),states.pop('torch_cuda_state')
-    set_random_states(**states, torch_cuda_state=cuda[:torch.cuda.device_count()])
+    set_random_states(**states, torch_cuda_state=[])
+    for i,o in enumerate(cuda[:n]): torch.cuda.set_rng_state(o, (torch.cuda.current_device()+i)%n)
     if mps is not None and torch.backends.mps.is_available(): torch.mps.set_rng_state(mps)
 
 # %% ../nbs/03_torch_core.ipynb #afdf70ba

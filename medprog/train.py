@@ -7,6 +7,7 @@ from __future__ import annotations
 import platform,random,sys,time,warnings
 from contextlib import contextmanager,nullcontext,suppress
 from dataclasses import dataclass,replace
+from functools import partial
 from pathlib import Path
 from textwrap import fill
 from collections.abc import Callable
@@ -34,6 +35,7 @@ from .callback.features import FeatureCache
 from .losses import soft_loss
 from .evaluate.metrics import Accuracy,AUROC,F1
 from .evaluate.predictions import evaluation_lines,make_predictions,surprise
+from .evaluate.probe import Probe
 from .evaluate.explain import explain_maps,own_shape,plot_explanations
 from .learner import progressive_learner
 from medprog.run.folder import (
@@ -45,7 +47,7 @@ from .run.monitor import (
     event_files, History, plot_history, plot_rates, RunWriter, write_test_metrics)
 from .run.report import plot_mistakes,read_run,write_report
 from .run.distributed import (
-    check_divides, find_team, Follower, others_missed, StopTogether, Team, TrainTogether)
+    check_divides, find_team, others_missed, StopTogether, Team, TrainTogether)
 
 # %% auto #0
 __all__ = ['SeedEpochs', 'train', 'preview']
@@ -76,6 +78,7 @@ class _Run:
     state:dict|None=None # Its checkpoint
     learn:Learner=None
     schedule:Schedule=None
+    probe:Probe=None # What the network knew before training
 
     @property
     def files(self): return RunFolder(self.folder)
@@ -225,7 +228,8 @@ def _first_lines(run):
     return (f"weights: {getattr(learn, 'weights_note', learn.weights)}\n"
             f"parameters: {_n_parameters(learn):,}, of which {shares}\n"
             f"{s.name}, base learning rate {s.lr:.3g}, {learn.precision}{chosen}\n"
-            f"batch norm that learns goes by {_GOES_BY[s.statistics]}{why}")
+            f"batch norm that learns goes by {_GOES_BY[s.statistics]}{why}\n"
+            f"{run.probe or ''}".rstrip())
 
 # %% ../nbs/67_train.ipynb #7893f871
 def _hparams(run):
@@ -244,27 +248,30 @@ def _fit(run):
     best = BestWeights(recipe.monitor, recipe.patience)
     writer = RunWriter(folder, _hparams(run))
     asked = f"stopped, and saved in {folder}; the same command with --name {folder.name} --resume goes on"
-    with (Stop(asked) if team.n==1 else StopTogether(asked, team)) as stop:
-        ckpt = (Checkpoint if team.is_main else Follower)(folder, run.state, recipe.checkpoint_minutes, stop)
+    with (Stop(asked) if team.n==1 else StopTogether(asked)) as stop:
+        ckpt = Checkpoint(folder if team.is_main else None, run.state, recipe.checkpoint_minutes, stop)
         cbs = [ckpt, *_callbacks(run, best, writer)]
         try:
             run.learn.fit_progressive(
                 recipe.epochs, run.schedule, statistics=run.schedule.statistics,
                 wd=recipe.weight_decay, monitor=recipe.monitor, deterministic=recipe.deterministic, cbs=cbs)
         finally: writer.close()
-    return best.load(run.learn) if recipe.keep=='best' and team.is_main else None
+    epoch = best.load(run.learn) if recipe.keep=='best' and team.is_main else None
+    if run.schedule.head=='closed': run.learn.model,run.learn.opt = run.probe.model,None
+    return epoch
 
 # %% ../nbs/67_train.ipynb #709ca442
 def _callbacks(run, best, writer):
     "What a run's fit has beside its checkpoint"
     recipe,team = run.recipe,run.team
-    cbs = [SeedEpochs(recipe.seed), TrainTogether(team), FiniteLoss()]
+    cbs = [SeedEpochs(recipe.seed), TrainTogether(), FiniteLoss()]
     if team.is_main: cbs += [History(run.files.history, lambda row: run.say(_EPOCH.format(**row))), writer]
     if recipe.keep=='best' or recipe.patience is not None: cbs.append(best)
-    if recipe.cache_features:
+    views = recipe.cache_features or 2*(run.schedule.head=='probe')
+    if views:
         folder = run.folder if run.folder.is_dir() else None        # another machine may not see it
         cbs.append(FeatureCache(
-            recipe.cache_features, recipe.seed,
+            views, recipe.seed,
             gb=recipe.cache_gb/team.n_local, folder=folder, agree=lambda n: min(team.gather(n))))
     return cbs
 
@@ -324,13 +331,18 @@ def _with_head(learn, other, classes):
     learn.weights_note = f"{learn.weights}: all tensors, as the classes are the same"
     return learn
 
-def _prepared(run, make):
-    "The `Learner` of a run on its images, the same in all processes"
+_LOOK_AT = 1000          # images, for a first idea of what they are worth
+
+def _prepared(run, make, look):
+    "The `Learner` of a run on its images, the same in all processes, and what a probe says of them"
     dls = image_dls(run.table, bs=run.recipe.batch_size, num_workers=run.recipe.workers)
     check_divides(dls.train, run.team)
     end_workers_with_run(dls)
-    with run.team.first(): learn = _learner(run, dls, make)
+    with run.team.first(): run.learn = learn = _learner(run, dls, make)
     run.team.check_same(images=fingerprint(run.table), weights=learn.weights, precision=learn.precision)
+    begins = run.recipe.schedule.head!='new'
+    if begins or look: run.probe = run.team.main_only(partial(learn.probe, most=None if begins else _LOOK_AT))
+    if begins: learn.use_probe(run.probe)
     return learn
 
 def _find_schedule(run):
@@ -357,9 +369,9 @@ def _say_plan(run):
     return plan
 
 @contextmanager
-def _ready(run, make):
+def _ready(run, make, look=False):
     "Inside the block a run has its `Learner`, which shows a bar to a person at a screen; gives its plan, which is said"
-    run.learn = learn = _prepared(run, make)
+    learn = _prepared(run, make, look)
     has_bar = run.team.is_main and (IN_NOTEBOOK or sys.stdout.isatty())
     bar = nullcontext() if has_bar else learn.no_bar()
     with learn.no_logging(), bar, warnings.catch_warnings():
@@ -385,7 +397,7 @@ def train(
     if resume: run.folder,run.facts,run.state,has_ended = team.main_only(_take_up, run)
     if has_ended: return run.folder
     with others_missed(), run.shortage:
-        with _ready(run, learner) as plan:
+        with _ready(run, learner, look=not (resume or learner)) as plan:
             run.folder = run.folder or team.main_only(run_folder, recipe, table.name)
             team.main_only(_write_plan, run, plan)
             say(_HEAD)

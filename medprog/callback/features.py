@@ -50,7 +50,7 @@ def frozen_prefix(
         learns = any(layers) or any(p.requires_grad for p in m.parameters())
         stays = pool if isinstance(m, _POOLS) else not learns
         if stays: prefix.append(m)
-        parts = list(m.children())
+        parts = [] if getattr(m, 'is_whole', False) else list(m.children())
         return stays or bool(parts) and all(map(take, parts))
     take(model)
     return prefix if list(nn.ModuleList(prefix).parameters()) else []

@@ -6,18 +6,20 @@
 from __future__ import annotations
 import json
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 import numpy as np
 import pandas as pd
 from fastcore.basics import patch
-from ..core import InputError
-from ..evaluate.predictions import read_predictions
+from scipy.stats import t
+from ..core import InputError,writing
+from ..evaluate.predictions import make_predictions,read_predictions
 from ..run.folder import is_finished,metric_values,RunFolder
-from .sweep import BASELINE,Job,Sweep
-from .statistics import compare_arms,patient_difference
+from .sweep import BASELINE,Job,Rate,Sweep
+from .statistics import compare_arms,mean_error,patient_difference,pool
 
 # %% auto #0
-__all__ = ['SweepFolder', 'Comparison', 'read_comparison']
+__all__ = ['SweepFolder', 'reached', 'Comparison', 'read_comparison', 'write_runs', 'read_runs', 'pool_comparisons']
 
 # %% ../../nbs/83_compare.outcome.ipynb #23cbf7fa
 class SweepFolder:
@@ -30,6 +32,8 @@ class SweepFolder:
         self.equal_time = self.path/'equal_time.json'    # epochs of each arm at equal time
         self.runs = self.path/'runs'                     # a folder for each run
 
+        self.kept = self.path/'runs.npz'                 # what is kept of the runs, without names of images
+
     def run(self, job:Job) -> RunFolder: return RunFolder(self.runs/job.name)
     def read_sweep(self) -> Sweep: return Sweep.from_toml(self.sweep.read_text(encoding='utf-8'), str(self.sweep))
 
@@ -38,17 +42,23 @@ class SweepFolder:
         return json.loads(self.equal_time.read_text(encoding='utf-8')) if self.equal_time.is_file() else {}
 
 # %% ../../nbs/83_compare.outcome.ipynb #5176bbc3
+def _by_rate(tuned): return tuned.fillna(dict(lr=0, body=0)).groupby(['arm','lr','body'])
+
+def reached(
+    tuned:pd.DataFrame, # A row a run that tried a rate: arm, lr, body, valid_auroc
+) -> pd.DataFrame: # `mean` and `count`, by arm, lr and body, which are 0 where they are the strategy's own
+    "AUROC on the validation split that each arm had with each rate"
+    return _by_rate(tuned).valid_auroc.agg(['mean','count'])
+
 @patch
 def choose(self:Sweep,
-    tuned:pd.DataFrame, # A row a run of `tuning`: arm, lr, valid_auroc
-) -> dict[str,float|None]: # An arm all of whose runs failed has none
-    "The learning rate of each arm: the one with the best mean AUROC on the validation split; of equals the lowest"
-    if len(self.lrs)<2: return dict.fromkeys(self.arms, *self.lrs)
-    reached = tuned.groupby(['arm','lr']).valid_auroc
-    whole = reached.mean()[reached.count()==self.tune_seeds]
-    return {
-        arm: float(whole[arm].idxmax())
-        for arm in self.arms if arm in whole}
+    tuned:pd.DataFrame, # A row a run that tried a rate: arm, lr, body, valid_auroc
+) -> dict[str,Rate]: # An arm all of whose runs failed has none
+    "The rate of each arm: the one with the best mean AUROC on the validation split; of equals the lowest"
+    if len(self.rates)<2: return dict.fromkeys(self.arms, *self.rates)
+    means = reached(tuned)
+    best = means['mean'][means['count']==self.tune_seeds].groupby('arm').idxmax()
+    return {arm: Rate(*(o or None for o in best[arm][1:])) for arm in self.arms if arm in best}
 
 # %% ../../nbs/83_compare.outcome.ipynb #0d050328
 _ROW = [*Job._fields, 'run', 'valid_auroc', 'seconds', 'auroc', 'f1']
@@ -58,7 +68,7 @@ def _row(job, run):
     history,metrics = pd.read_csv(run.history),run.read_metrics()
     epoch = metrics['weights_of_epoch']
     valid = history.auroc.iloc[-1 if epoch is None else int(epoch)]
-    own = dict(run=job.name, valid_auroc=valid, seconds=history.seconds.sum())
+    own = dict(run=job.name, valid_auroc=valid, seconds=history.seconds.sum(), best_epoch=epoch)
     return job._asdict() | own | metric_values(metrics)
 
 @patch
@@ -68,7 +78,16 @@ def rows(self:SweepFolder,
     "A row for each of `jobs` that has come to its end"
     runs = [(job, self.run(job)) for job in jobs]
     done = [_row(job, run) for job,run in runs if is_finished(run.path)]
-    return pd.DataFrame(done, columns=None if done else _ROW)
+    return pd.DataFrame(done, columns=None if done else _ROW).astype(dict(lr=float, body=float))
+
+@patch
+def tried(self:SweepFolder,
+    sweep:Sweep, # The one of this folder
+) -> pd.DataFrame: # As `rows`
+    "The runs that tried rates, those of the question and those beyond it"
+    asked = sweep.tuning()
+    best = sweep.choose(self.rows(asked))
+    return self.rows(asked+sweep.beyond(best))
 
 # %% ../../nbs/83_compare.outcome.ipynb #8d902d5a
 @patch
@@ -89,20 +108,31 @@ class Comparison:
     folder:Path # With all of it
     sweep:Sweep # What was asked
     tuned:pd.DataFrame # A row a run that tried a learning rate
-    lrs:dict # The rate of each arm
+    rates:dict[str,Rate] # The one of each arm
+    choices:pd.DataFrame # A row an arm that chose: `error` of its best `mean` over patients, and `close` other rates
     runs:pd.DataFrame # A row a run that is compared
     table:pd.DataFrame|None # A row an arm: `compare_arms`, with lr, epochs, `patients_low` and `patients_high`
     longer:pd.DataFrame # As `runs`, at equal time
     time_table:pd.DataFrame|None # As `table`, at equal time
 
+    @property
+    def at_edge(self) -> list[tuple[str,str,str]]: # Arm, lr or body, min or max
+        "Which arms have the lowest or highest that they tried, so that a better one may lie beyond"
+        ends = self.tuned.groupby('arm')[['lr','body']].agg(['min','max'])
+        chosen = pd.DataFrame(self.rates, Rate._fields, dtype=float).T.reindex(ends.index)
+        return [(arm, k, end) for arm in ends.index for k,end in ends
+                if ends[k,end][arm]==chosen[k][arm] and ends[k].nunique(axis=1)[arm]>1]
+
+def _predictions(folder, split='test'):
+    "What the run in a folder said of a split; None if that isn't there"
+    run = RunFolder(folder)
+    facts,path = run.facts(),dict(valid=run.valid_predictions, test=run.predictions)[split]
+    return read_predictions(path, facts.classes, facts.multilabel) if path.is_file() else None
+
 def _patients(runs, at):
     "The difference of each arm to the baseline, as an interval over patients"
-    def predictions(name):
-        run = RunFolder(at/name)
-        facts = run.facts()
-        return read_predictions(run.predictions, facts.classes, facts.multilabel)
     names = runs.pivot(index='seed', columns='arm', values='run')
-    preds = names.map(predictions, na_action='ignore')
+    preds = names.map(lambda name: _predictions(at/name), na_action='ignore')
     ends = {}
     for arm in preds.columns.drop(BASELINE):
         pairs = preds[[arm, BASELINE]].dropna()
@@ -122,10 +152,23 @@ def _table(sweep, runs, folder):
     if BASELINE not in set(runs.arm): return None
     share = _test_train(runs, folder) if sweep.resample else 0.
     table = compare_arms(runs, BASELINE, margin=sweep.margin, test_train=share)
-    first = runs.groupby('arm')[['epochs','lr']].first()
+    first = runs.groupby('arm')[['epochs','lr','body']].first()
     table = first.loc[table.index].join(table)
     if sweep.resample: return table.assign(patients_low=np.nan, patients_high=np.nan)
     return table.join(_patients(runs, folder))
+
+def _choices(rates, tuned, folder):
+    "How sure the choice of each arm's rate is: the standard error of its validation AUROC, and who is within one"
+    by_rate = _by_rate(tuned)
+    means,found = by_rate.valid_auroc.mean(),{}
+    for arm,(lr,body) in rates.items():
+        key = arm,lr or 0,body or 0
+        if key not in means: continue
+        preds = [_predictions(folder/o, 'valid') for o in by_rate.get_group(key).run]
+        error = np.nan if None in preds else mean_error(preds)
+        close = means[arm]>=means[key]-error
+        found[arm] = means[key],error,close.sum()-1
+    return pd.DataFrame(found, ['mean','error','close']).T
 
 def read_comparison(
     folder:str|Path, # Of a comparison
@@ -135,9 +178,63 @@ def read_comparison(
     if not at.sweep.is_file():
         raise InputError(f"comparison: {folder} has no sweep.toml; give the folder of a comparison")
     sweep,epochs = at.read_sweep(),at.read_epochs()
-    tuned = at.rows(sweep.tuning())
-    lrs = sweep.choose(tuned)
-    runs = at.rows(sweep.final(lrs))
-    longer = at.rows(sweep.final(lrs, epochs) if epochs else [])
+    tuned = at.tried(sweep)
+    rates = sweep.choose(tuned)
+    runs = at.rows(sweep.final(rates))
+    longer = at.rows(sweep.final(rates, epochs) if epochs else [])
     table,time_table = (_table(sweep, o, at.runs) for o in (runs, longer))
-    return Comparison(at.path, sweep, tuned, lrs, runs, table, longer, time_table)
+    choices = _choices(rates, tuned, at.runs)
+    return Comparison(at.path, sweep, tuned, rates, choices, runs, table, longer, time_table)
+
+# %% ../../nbs/83_compare.outcome.ipynb #9ed75f8c
+def write_runs(
+    c:Comparison, # With the folders of its runs
+) -> Path: # `runs.npz` in its folder
+    "Keep facts and predictions of all runs of a comparison in one compressed file"
+    runs = {o['run']: o for df in (c.tuned, c.longer, c.runs) for o in df.to_dict('records')}
+    arrays,truths,facts = {},{},dict(runs=[*runs.values()])
+    for (name,run),split in product(runs.items(), ('valid', 'test')):
+        p = _predictions(c.folder/'runs'/name, split)
+        if p is None: continue
+        facts |= dict(classes=p.classes, multilabel=p.multilabel)
+        who,targs = pd.factorize(p.patients)[0],p.targs.astype('float32')
+        truth = run[split] = truths.setdefault((who.tobytes(), targs.tobytes()), f'truth{len(truths)}')
+        said = np.log(p.probs.clip(1e-30))
+        arrays |= {f'{truth}/patients': who, f'{truth}/targets': targs, f'{name}/{split}': said.astype('float16')}
+    with writing(kept := SweepFolder(c.folder).kept) as part, open(part, 'wb') as f:
+        np.savez_compressed(f, facts=json.dumps(facts), **arrays)
+    return kept
+
+def read_runs(
+    path:str|Path, # As `write_runs` leaves it
+) -> pd.DataFrame: # A row a run; `valid` and `test` are `Predictions`, or None
+    "The runs of a comparison and their predictions; images and patients are numbers"
+    with np.load(path, allow_pickle=False) as file: data = dict(file)
+    facts = json.loads(str(data['facts']))
+    def predictions(run, split):
+        truth = run.get(split)
+        if truth is None: return None
+        targs,said = data[f'{truth}/targets'],data[f"{run['run']}/{split}"]
+        rows = pd.DataFrame(dict(patient=data[f'{truth}/patients'].astype(str)))
+        rows['image'] = rows.index.astype(str)
+        if not facts['multilabel']: targs = targs.astype(int)
+        return make_predictions(rows, np.exp(said.astype(float)), targs, facts['classes'])
+    df = pd.DataFrame(facts['runs'])
+    for split in ('valid', 'test'): df[split] = [predictions(o, split) for o in facts['runs']]
+    return df
+
+# %% ../../nbs/83_compare.outcome.ipynb #3eba013a
+def pool_comparisons(
+    comparisons:list[Comparison], # One of each set of data
+    margin:float=.005, # A loss below this one is none
+) -> pd.DataFrame: # A row an arm, the baseline first; as `plot_forest` takes it
+    "The difference of each arm to the baseline over several sets, by random effects"
+    tables = pd.concat([c.table for c in comparisons])                    # None falls out
+    by_seed = (tables.diff_high-tables.difference)/t.ppf(.975, tables.pairs-1)
+    by_patient = (tables.patients_high-tables.patients_low).fillna(0)/3.92
+    tables = tables.assign(error=np.hypot(by_seed, by_patient))
+    found = {arm: pool(o.difference, o.error) for arm,o in tables.groupby('arm', sort=False)}
+    df = pd.DataFrame(found, ['sets','difference','diff_low','diff_high','tau','i2']).T
+    says = [df.index==BASELINE, df.diff_low>0, df.diff_high<0, df.diff_low>-margin]
+    verdict = np.select(says, ['','better','worse','not worse'], "can't tell")
+    return df.assign(patients_low=np.nan, patients_high=np.nan, verdict=verdict)

@@ -84,14 +84,14 @@ def _forest_texts(ax, df):
         texts = {12: signed(o.difference), 50: spread, 160: o.verdict}
         for points,text in texts.items(): ax.annotate(text, (1, o.row), (points, 0), **style)
 
-def _forest_axis(ax, df, margin):
+def _forest_axis(ax, df, margin, over):
     "What the rows have in common, and what the legend says of them"
     near = df[['difference','patients_low','patients_high']].to_numpy(float)
     near = [-2*margin, 2*margin, *near.flat]
     ax.set(xlim=_ends(near, df[['diff_low','diff_high']]), ylim=(len(df)-.4, -.6))
     ax.set_yticks(df.row, map(shorten, df.index))
     ax.axvline(0, color='k', lw=.8, zorder=1)
-    widths = {'seeds': 4, 'test patients': 1} if df.patients_low.notna().any() else {'seeds': 4}
+    widths = {over: 4, 'test patients': 1} if df.patients_low.notna().any() else {over: 4}
     for who,lw in widths.items(): ax.plot([], [], color='.35', lw=lw, label=f'95 % over {who}')
     if margin: ax.axvspan(
         -margin, 0, color='.9', lw=0, zorder=0,
@@ -102,6 +102,7 @@ def _forest_axis(ax, df, margin):
 def plot_forest(
     table:pd.DataFrame, # As `compare_arms` gives it, with `patients_low` and `patients_high`
     margin:float=.005, # A loss below this one is none
+    over:str='seeds', # What the wider interval is over: `sets` for what `pool_comparisons` gives
 ) -> Figure:
     "The difference of each arm to the baseline in AUROC, with both its intervals"
     df = table[table.verdict!='']
@@ -109,7 +110,7 @@ def plot_forest(
     height = 1.5+.42*len(df)
     fig,ax = plt.subplots(figsize=(8.5, height))
     _marks(ax, df, 'difference', 'row', mec='w', mew=.6)
-    _forest_axis(ax, df, margin)
+    _forest_axis(ax, df, margin, over)
     seeds,patients = df[['diff_low','diff_high']],df[['patients_low','patients_high']]
     _bars(ax, df.row, seeds, color=_colors(df), lw=4)
     _bars(ax, df.row+.26, patients, color='.35', lw=1)

@@ -15,8 +15,8 @@ from ..recipe import Recipe
 from ..run.folder import RunFacts
 from ..run.page import Page,PAGES,render_sections
 from ..run.report import command_line,not_default,read_run,RunFiles
-from .sweep import BASELINE,Sweep
-from .outcome import Comparison,read_comparison
+from .sweep import BASELINE,Rate,Sweep
+from .outcome import Comparison,reached,read_comparison,write_runs
 from .plots import plot_forest,plot_learning,plot_time,shorten,signed
 
 # %% auto #0
@@ -99,7 +99,7 @@ def draw_comparison(
     return [paths[k] for k in figs]
 
 # %% ../../nbs/85_compare.report.ipynb #2eb499f1
-_OF_A_RUN = ('progressive_strategy','seed','split_seed','resplit','epochs','lr','logdir','name')
+_OF_A_RUN = ('progressive_strategy','seed','split_seed','resplit','draw_seed','epochs','lr','body','logdir','name')
 _OF_NETWORK = ('arch','weights','attention_type','attention_after','class_weights')
 
 def _common(recipe, facts):
@@ -115,17 +115,20 @@ def comparison_page(
     c,sweep = r.c,r.c.sweep
     facts = [o.facts for runs in r.files.values() for o in runs]
     first = facts[0] if facts else RunFacts()
-    tried = c.tuned.groupby(['arm','lr']).valid_auroc.agg(['mean','count'])
+    tried = {(arm, Rate(lr or None, body or None)): o
+             for (arm,lr,body),o in reached(c.tuned).to_dict('index').items()}
+    rates = {*sweep.rates, *(rate for _,rate in tried)}
     sections = render_sections(
         'comparison.md', r=r, c=c, sweep=sweep, recipe=sweep.recipe, baseline=BASELINE, facts=first,
-        common=_common(sweep.recipe, first), of_a_run=_OF_A_RUN, tried=tried.to_dict('index'),
+        common=_common(sweep.recipe, first), of_a_run=_OF_A_RUN, tried=tried,
+        rates=sorted(rates, key=lambda o: (o.lr or 0, o.body or 0)),
         machines={(o.device, o.processor, o.threads) for o in facts}, signed=signed, command=sweep_command(sweep))
     return Page(f'Comparison {c.folder.resolve().name}', sections)
 
 # %% ../../nbs/85_compare.report.ipynb #aec4f138
 def _all_runs(c):
     "A row a run, of all that there are"
-    tried = c.tuned.filter(['arm','seed','lr','epochs','run','valid_auroc','seconds'])
+    tried = c.tuned.filter(['arm','seed','lr','body','epochs','run','valid_auroc','seconds'])
     parts = {'equal epochs': c.runs, 'equal time': c.longer, 'learning rates': tried}
     there = [o.assign(part=k) for k,o in parts.items() if len(o)]
     runs = pd.concat(there or [c.runs.assign(part='')])
@@ -138,6 +141,7 @@ def write_comparison(
     c = read_comparison(folder)
     r = read_files(c)
     draw_comparison(r)
+    write_runs(c)
     tables = dict(comparison=c.table, comparison_equal_time=c.time_table, runs=_all_runs(c))
     for k,df in tables.items():
         if df is None: continue

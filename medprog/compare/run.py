@@ -5,6 +5,8 @@
 # %% ../../nbs/86_compare.run.ipynb #a26501b1
 from __future__ import annotations
 import json,time,warnings
+import numpy as np
+import pandas as pd
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -12,16 +14,18 @@ from pathlib import Path
 from collections.abc import Callable
 from ..core import InputError,rules_of,writing
 from ..recipe import Recipe
+from ..data.sources import ImageTable
 from ..data.table import recipe_table
 from ..run.folder import check_recipe,differing,is_finished,RunFolder
 from ..train import train
 from .sweep import ADD_ONS,arm_recipe,ARMS,BASELINE,Job,Sweep,Workers
 from .engines import Failed,locked,run_all
 from .outcome import Comparison,read_comparison,SweepFolder
+from .statistics import hanley_mcneil_error,seeds_for,smallest_visible,study_spread,visible_over_patients
 from .report import comparison_lines,write_comparison
 
 # %% auto #0
-__all__ = ['run_job', 'compare']
+__all__ = ['run_job', 'plan_lines', 'compare']
 
 # %% ../../nbs/86_compare.run.ipynb #122545c6
 def run_job(
@@ -52,13 +56,15 @@ def _train_into_log(recipe, learner, path):
 # %% ../../nbs/86_compare.run.ipynb #22015ef1
 def _stages(sweep, at):
     "What tries learning rates, what is compared, and what is compared at equal time; each follows from the one before"
-    yield 'learning rates',sweep.tuning()
-    lrs = sweep.choose(at.rows(sweep.tuning()))
-    final = sweep.final(lrs)
+    asked = sweep.tuning()
+    yield 'learning rates',asked
+    yield 'beyond their ends',sweep.beyond(sweep.choose(at.rows(asked)))
+    rates = sweep.choose(at.tried(sweep))
+    final = sweep.final(rates)
     yield 'at equal epochs',final
     if not sweep.equal_time: return
     epochs = _equal_time(sweep, at.rows(final), at)
-    timed = {arm: lr for arm,lr in lrs.items() if arm in epochs}
+    timed = {arm: rate for arm,rate in rates.items() if arm in epochs}
     yield 'at equal time',sweep.final(timed, epochs)
 
 _AS_TOLD = "AUROC {valid_auroc:.3f} on the validation split, {seconds:.0f} s"
@@ -93,6 +99,44 @@ def _time_left(seconds, done, of):
     if seconds>5400: told = f'{seconds/3600:.1f} h'
     return f"; about {told} left"
 
+# %% ../../nbs/86_compare.run.ipynb #1ee2f6f7
+def _test_error(table, auc):
+    "Standard error of the AUROC on the test split: of a class, on average; and its patients"
+    hot = pd.DataFrame(table.hot(), table.df.patient)
+    tested = hot[(table.df.split=='test').to_numpy()].groupby(level=0).any()
+    n = len(tested)
+    errors = [hanley_mcneil_error(auc, o, n-o) for o in tested.sum() if 0<o<n]
+    return np.mean(errors),n
+
+def plan_lines(
+    sweep:Sweep, # What is asked
+    table:ImageTable, # Of a run of it
+    spread:float|None=None, # Standard deviation of an arm's AUROC over seeds; by default as in our study
+    auc:float=.9, # About what AUROC there will be
+    correlation:float=.7, # Of two arms' AUROC over patients
+) -> list[str]: # Three of them
+    "How many runs a sweep is, and which difference it may show"
+    n_arms,tried = len(sweep.arms),len(sweep.tuning())
+    ends = (len(sweep.lrs)>1)+(len(sweep.bodies)>1)
+    final = n_arms*(sweep.seeds-bool(tried)*sweep.tune_seeds)
+    spread = spread or study_spread(len(table.targets('train')))
+    error,n = _test_error(table, auc)
+    of_pairs = 2**.5*spread,max(1, n_arms-1)
+    by_seeds = smallest_visible(of_pairs[0], sweep.seeds, of_pairs[1])
+    by_patients = visible_over_patients(error, correlation)
+    seeds = patients = ''
+    if sweep.margin:
+        wanted = f"; {100*sweep.margin:g} points take"
+        seeds = f"{wanted} {seeds_for(sweep.margin, *of_pairs)}"
+        patients = f"{wanted} {n*(by_patients/sweep.margin)**2:.0f}"
+    beyond = bool(tried)*ends*n_arms*sweep.tune_seeds
+    return [
+        f"runs: {tried} to try rates, at most {beyond} beyond their ends, {final} more to compare",
+        f"{sweep.seeds} seeds find {100*by_seeds:.1f} points of AUROC four times in five, if an arm spreads by "
+        f"{100*spread:.1f}{seeds}",
+        f"{n} test patients find {100*by_patients:.1f} points, at an AUROC of {auc:g}, arms correlated by "
+        f"{correlation:g}{patients}"]
+
 # %% ../../nbs/86_compare.run.ipynb #b646c85e
 def _enter_folder(sweep, say):
     "The folder of a comparison, with the question in it; says mistakes in the data, and decodes its images once"
@@ -106,13 +150,14 @@ def _enter_folder(sweep, say):
         raise InputError(f"name: {at.path} exists and is no comparison; give another --name")
     at.path.mkdir(parents=True, exist_ok=True)
     with writing(at.sweep) as part: part.write_bytes(sweep.to_toml().encode())
-    for line in (f"comparison: {at.path}", f"data: {r.data}", table.counts().to_string(), *table.notes): say(line)
+    for line in (f"comparison: {at.path}", f"data: {r.data}", table.counts().to_string(), *table.notes,
+                 *plan_lines(sweep, table)): say(line)
     return at
 
 def _check_question(sweep, at):
     was = at.read_sweep()
     differ = differing(was.recipe, sweep.recipe)
-    if was.resample!=sweep.resample: differ.append('resample')
+    differ += [k for k in ('resample', 'draw') if getattr(was, k)!=getattr(sweep, k)]
     if differ:
         raise InputError(f"{at.path} belongs to another comparison: it has another {', '.join(differ)}; "
                          "give what it had, or another --name")

@@ -4,21 +4,24 @@
 
 # %% ../../nbs/82_compare.statistics.ipynb #fa7505aa
 from __future__ import annotations
+from bisect import bisect_left
+from functools import partial
 from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from numpy import ndarray
 from scipy.optimize import brentq
 from scipy.special import nctdtr
-from scipy.stats import t
+from scipy.stats import norm,t
 from ..core import InputError
 from ..evaluate.metrics import auroc
 from ..evaluate.intervals import bootstrap
 from ..evaluate.predictions import Predictions
 
 # %% auto #0
-__all__ = ['Interval', 'mean_interval', 'time_ratio', 'holm', 'smallest_visible', 'verdicts', 'patient_difference',
-           'compare_arms']
+__all__ = ['Interval', 'mean_interval', 'time_ratio', 'holm', 'smallest_visible', 'seeds_for', 'study_spread',
+           'hanley_mcneil_error', 'visible_over_patients', 'verdicts', 'patient_difference', 'mean_error',
+           'compare_arms', 'Pooled', 'pool']
 
 # %% ../../nbs/82_compare.statistics.ipynb #0ee9270d
 class Interval(NamedTuple):
@@ -91,6 +94,44 @@ def smallest_visible(
     effect = brentq(surplus, low, high, xtol=1e-5)
     return float(effect*sd*(1+n*test_train)**.5)
 
+# %% ../../nbs/82_compare.statistics.ipynb #29e3844c
+def seeds_for(
+    difference:float, # That is to be seen
+    sd:float, # Standard deviation of the differences
+    n_tests:int=1, # Arms that are compared with the baseline
+) -> int:
+    "With how many seeds `smallest_visible` is at most `difference`"
+    return bisect_left(range(10**7), -difference, 2, key=lambda n: -smallest_visible(sd, n, n_tests))
+
+def study_spread(
+    n_train:int, # Training images
+) -> float: # Of one arm's AUROC
+    "Standard deviation over seeds as in our study, at its ends beyond them"
+    logs = np.interp(np.log(n_train), np.log([100, 500]), np.log([.048, .02]))
+    return float(np.exp(logs))
+
+# %% ../../nbs/82_compare.statistics.ipynb #1af61db9
+def hanley_mcneil_error(
+    auc:float, # The true one
+    n_pos:int, # Patients who have it
+    n_neg:int, # Patients who don't
+) -> float:
+    """Standard error of an AUROC over patients;
+    [Hanley and McNeil 1982](https://doi.org/10.1148/radiology.143.1.7063747)"""
+    square = auc**2
+    same_pos = auc/(2-auc)-square
+    same_neg = 2*square/(1+auc)-square
+    among = (n_pos-1)*same_pos+(n_neg-1)*same_neg
+    return ((auc-square+among)/(n_pos*n_neg))**.5
+
+def visible_over_patients(
+    error:float, # Standard error of one AUROC
+    correlation:float=.7, # Of two networks' AUROC over patients
+) -> float:
+    "The smallest true difference that is found in four of five test splits"
+    z = norm.isf(.025)+norm.isf(.2)
+    return float(z*error*(2-2*correlation)**.5)
+
 # %% ../../nbs/82_compare.statistics.ipynb #c617be6a
 def _verdict(difference, p, p_margin):
     "What two p values say in a word; `nan` can't tell"
@@ -153,14 +194,28 @@ def patient_difference(
         one,other = (auroc(p.probs, p.targs, w) for p in pair)
         return one-other
     pairs = [o for o in zip(a, b) if not np.isnan(gain(o))]
-    if not pairs: return (np.nan,)*3
-    patients = [p.patients for p,_ in pairs]
+    return _mean_over_patients([partial(gain, o) for o in pairs], [p for p,_ in pairs], n_boot, seed)
+
+def _mean_over_patients(figures, preds, n_boot, seed):
+    "Mean of `figures` and its 95 % limits; each is of the weights of one of `preds`"
+    if not figures: return (np.nan,)*3
+    patients = [p.patients for p in preds]
     ends = np.cumsum([len(o) for o in patients])
     def mean(w):
-        each = map(gain, pairs, np.split(w, ends[:-1], 1))
-        return dict(gain=np.stack(list(each), -1).mean(-1))
+        parts = np.split(w, ends[:-1], 1)
+        return dict(mean=np.stack([f(o) for f,o in zip(figures, parts)], -1).mean(-1))
     found = bootstrap(mean, np.concatenate(patients), n_boot, seed)
-    return tuple(o.item() for o in found['gain'])
+    return tuple(o.item() for o in found['mean'])
+
+def mean_error(
+    preds:list[Predictions], # Runs
+    n_boot:int=1000, # Resamples
+    seed:int=0, # Seed of the resamples
+) -> float: # `nan` if there are none
+    "Standard error over patients of the mean AUROC of runs, by bootstrap"
+    figures = [partial(auroc, p.probs, p.targs) for p in preds]
+    _,low,high = _mean_over_patients(figures, preds, n_boot, seed)
+    return (high-low)/3.92
 
 # %% ../../nbs/82_compare.statistics.ipynb #36124c2e
 def _check_runs(runs, baseline, columns):
@@ -198,3 +253,34 @@ def compare_arms(
     judged = verdicts(judge_by[arms[1:]], judge_by[baseline], margin, test_train)
     table = pd.DataFrame({arm: own(arm) for arm in arms}, _OWN).T.join(judged)
     return table.rename_axis('arm').fillna(dict(verdict=''))
+
+# %% ../../nbs/82_compare.statistics.ipynb #85625f13
+class Pooled(NamedTuple):
+    "The mean effect of several sets, and how far they differ"
+    n:int # Sets
+    mean:float
+    low:float # Lower 95 % limit; `nan` for one set
+    high:float # Upper limit
+    tau:float # Standard deviation of the true effects of the sets
+    i2:float # Share of the spread that isn't chance
+
+def pool(
+    effects:ndarray, # Of each set; `nan`: there is none
+    errors:ndarray, # Its standard error
+) -> Pooled:
+    """Random effects; [DerSimonian and Laird 1986](https://doi.org/10.1016/0197-2456(86)90046-2),
+    [Hartung and Knapp 2001](https://doi.org/10.1002/sim.1009)"""
+    y,errors = np.asarray([effects, errors], float)
+    known = np.isfinite(y) & (errors>0)
+    y,w = y[known],errors[known]**-2.
+    n = len(y)
+    if n<2: return Pooled(n, *y, *[np.nan]*(5-n))
+    q = w@(y-np.average(y, weights=w))**2
+    freedom = w.sum()-w@w/w.sum()
+    tau2 = max(0, q-n+1)/freedom
+    w = 1/(1/w+tau2)
+    mean = np.average(y, weights=w)
+    scatter = max(1, w@(y-mean)**2/(n-1))
+    half = t.ppf(.975, n-1)*(scatter/w.sum())**.5
+    i2 = max(0, 1-(n-1)/max(q, 1e-300))
+    return Pooled(n, mean, mean-half, mean+half, tau2**.5, i2)

@@ -5,7 +5,7 @@
 # %% ../../nbs/80_compare.sweep.ipynb #2fffa5d9
 from __future__ import annotations
 from dataclasses import dataclass,replace
-from itertools import product
+from itertools import product,starmap
 from pathlib import Path
 from typing import Annotated,Literal,NamedTuple
 import tomlkit
@@ -15,7 +15,8 @@ from ..core import (
 from ..recipe import Recipe
 
 # %% auto #0
-__all__ = ['ADD_ONS', 'BASELINE', 'ARMS', 'LRS', 'Engine', 'arm_recipe', 'arm_name', 'Workers', 'Sweep', 'Job']
+__all__ = ['ADD_ONS', 'BASELINE', 'ARMS', 'LRS', 'Engine', 'arm_recipe', 'arm_name', 'Workers', 'Sweep', 'Rate', 'Job',
+           'next_beyond']
 
 # %% ../../nbs/80_compare.sweep.ipynb #0fc1f84b
 ADD_ONS = dict(
@@ -94,8 +95,13 @@ class Sweep:
     # Learning rates that each arm chooses from, by the validation split; one: the same for all;
     # none (''): each strategy's own, or lr
     lrs:Annotated[tuple[Positive,...], _LRS]=LRS
+    # Factors on the rates of all stages below the head that each arm chooses from, each with each of lrs;
+    # by default rates are as the strategy's profile has them
+    bodies:Annotated[tuple[Positive,...], _LRS]=()
     tune_seeds:Count=2 # With how many of the seeds learning rates are tried
     resample:bool=False # Deal out the patients anew for each seed, instead of one split for all
+    # Draw train_images anew for each seed; validation and test stay the same, also where the data doesn't give them
+    draw:bool=False
     # Also let each arm have as many epochs as fit into the time of full fine-tuning
     equal_time:bool=False
     # Difference in AUROC from which on an arm that is worse isn't as good any more
@@ -104,9 +110,14 @@ class Sweep:
     def __post_init__(self):
         object.__setattr__(self, 'arms', tuple(dict.fromkeys((BASELINE, *self.arms))))
         check_rules(self)
-        if self.recipe.lr is not None and self.lrs:
-            raise InputError(f"lr: {self.recipe.lr} is given for all arms, and lrs to choose from; "
-                             "give one of them (lrs may be empty)")
+        for one,some in dict(lr='lrs', body='bodies').items():
+            value = getattr(self.recipe, one)
+            if value is not None and getattr(self, some):
+                raise InputError(f"{one}: {value} is given for all arms, and {some} to choose from; "
+                                 f"give one of them ({some} may be empty)")
+        if self.draw and (self.recipe.train_images is None or self.resample or self.recipe.draw_seed is not None):
+            raise InputError("draw: goes with train_images, and with neither resample nor draw_seed, "
+                             "which say otherwise who is drawn")
         if self.tune_seeds>self.seeds:
             raise InputError(f"tune_seeds: {self.tune_seeds} of {self.seeds} seeds are not allowed; "
                              "give at most as many")
@@ -143,16 +154,27 @@ def from_toml(cls:Sweep,
     return cls(**d)
 
 # %% ../../nbs/80_compare.sweep.ipynb #b83394b8
+class Rate(NamedTuple):
+    "How fast an arm learns"
+    lr:float|None=None # Base learning rate; None: the strategy's own
+    body:float|None=None # Factor on the rates of the stages below the head; None: as the strategy has it
+
+    def __str__(self):
+        body = '' if self.body is None else f' ×{self.body:g}'
+        return ('own' if self.lr is None else f'{self.lr:g}')+body
+
 class Job(NamedTuple):
     "A run of a sweep"
     arm:str
     seed:int
-    lr:float|None # Base learning rate; None: the strategy's own
+    lr:float|None # As in a `Rate`
     epochs:int
+    body:float|None=None # As in a `Rate`
 
     @property
     def name(self) -> str: # Of its folder
         rate = '' if self.lr is None else f'-lr{self.lr:g}'
+        if self.body is not None: rate += f'-body{self.body:g}'
         return f'{arm_name(self.arm)}{rate}-{self.epochs}epochs-seed{self.seed}'
 
 @patch
@@ -167,25 +189,61 @@ def job_recipe(self:Sweep,
         seed=job.seed,
         split_seed=job.seed if self.resample else r.seed_of_splits,
         resplit=self.resample or r.resplit,
+        draw_seed=job.seed if self.draw else r.draw_seed,
         epochs=job.epochs,
         lr=r.lr if job.lr is None else job.lr,
+        body=r.body if job.body is None else job.body,
         logdir=str(Path(folder)/'runs'),
         name=job.name)
 
 # %% ../../nbs/80_compare.sweep.ipynb #4b87b4af
+@patch(as_prop=True)
+def rates(self:Sweep) -> list[Rate]:
+    "The rates that each arm chooses from"
+    return list(starmap(Rate, product(self.lrs or (None,), self.bodies or (None,))))
+
+@patch
+def trying(self:Sweep,
+    rates:dict, # Those of each arm
+) -> list[Job]:
+    "The runs that try rates"
+    seeds = self.all_seeds[:self.tune_seeds]
+    return [Job(arm, seed, o.lr, self.recipe.epochs, o.body)
+            for seed in seeds for arm,some in rates.items() for o in some]
+
 @patch
 def tuning(self:Sweep) -> list[Job]:
-    "The runs that try learning rates"
-    if len(self.lrs)<2: return []
-    seeds = self.all_seeds[:self.tune_seeds]
-    return [Job(arm, seed, lr, self.recipe.epochs) for seed,arm,lr in product(seeds, self.arms, self.lrs)]
+    "The runs that try the rates of the question"
+    some = self.rates if len(self.rates)>1 else ()
+    return self.trying(dict.fromkeys(self.arms, some))
 
 @patch
 def final(self:Sweep,
-    lrs:dict, # The rate of each arm
+    rates:dict, # The one of each arm
     epochs:dict|None=None, # And its epochs; by default the recipe's
 ) -> list[Job]:
     "The runs that are compared"
-    n = dict.fromkeys(lrs, self.recipe.epochs)|(epochs or {})
-    return [Job(arm, seed, lrs[arm], n[arm])
-            for seed,arm in product(self.all_seeds, self.arms) if arm in lrs]
+    n = dict.fromkeys(rates, self.recipe.epochs)|(epochs or {})
+    return [Job(arm, seed, rates[arm].lr, n[arm], rates[arm].body)
+            for seed,arm in product(self.all_seeds, self.arms) if arm in rates]
+
+# %% ../../nbs/80_compare.sweep.ipynb #a93e2704
+def next_beyond(
+    grid:tuple[float,...], # Different values
+    best:float|None, # One of them
+) -> float|None: # With two digits; None if `best` has neighbours on both sides, or the grid is no grid
+    "The value beyond the end of a grid where its best one is"
+    if len(grid)<2: return None
+    low,high = sorted(grid)[:2],sorted(grid)[:-3:-1]
+    ends = {a: a*a/b for a,b in (low, high)}
+    return float(f'{ends[best]:.2g}') if best in ends else None
+
+@patch
+def beyond(self:Sweep,
+    best:dict, # The rate of each arm that is the best of the question's
+) -> list[Job]:
+    "The runs that try one more rate beyond each end where an arm is"
+    def more(rate):
+        found = dict(lr=next_beyond(self.lrs, rate.lr), body=next_beyond(self.bodies, rate.body))
+        return [rate._replace(**{k: v}) for k,v in found.items() if v]
+    return self.trying({arm: more(rate) for arm,rate in best.items()})

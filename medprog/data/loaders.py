@@ -123,7 +123,7 @@ def image_dls(
     db = DataBlock((image, target), get_y=get_y, splitter=_split, batch_tfms=tfms)
     # a last batch of one would break batch norm, and a train set smaller than a batch is still one batch
     drop_last = len(_split(table.df)[0])>bs
-    pinned = dict(pin_memory=device.type=='cuda')           # copies to the card needn't wait
+    pinned = dict(pin_memory=device.type=='cuda')           # a card fetches these itself, and faster
     return db.dataloaders(table.df, bs=bs, num_workers=num_workers, drop_last=drop_last, **pinned).to(device)
 
 def _target(table):

@@ -89,22 +89,43 @@ def counts(self:ImageTable) -> pd.DataFrame: # A row a split
     return pd.concat([per_class, totals], axis=1).reindex(list(SPLITS), fill_value=0)
 
 # %% ../../nbs/25_data.table.ipynb #660a0ee1
-def _carve(t, seed, pcts):
-    "The split of each image after whole patients moved out of train; `pcts` has the share of each new split"
+def _strata(t, seed):
+    "The patients of train in the order of their hash, with the rarest class of each"
     patient = t.df.patient[t.df.split=='train']
     hot = pd.DataFrame(t.hot(), index=t.df.index)
     has = hot.loc[patient.index].groupby(patient).any()
     has[-1] = ~has.any(axis=1)                                    # multi-label patients who have no class
-    stratum = (has/has.sum()).idxmax(axis=1)                      # the rarest of a patient's classes
     def by_hash(patient): return hashlib.sha256(f'{seed}/{patient}'.encode()).digest()
+    return (has/has.sum()).idxmax(axis=1)[sorted(has.index, key=by_hash)]
+
+def _carve(t, seed, pcts):
+    "The split of each image after whole patients moved out of train; `pcts` has the share of each new split"
+    stratum = _strata(t, seed)
     moved = dict.fromkeys(stratum.index, 'train')
-    for _,patients in stratum.groupby(stratum):
-        n,queue = len(patients),sorted(patients.index, key=by_hash)
+    for _,queue in stratum.index.groupby(stratum).items():
+        n = len(queue)
         least = int(n>len(pcts))
         places = [split for split,pct in pcts.items()
                   for _ in range(max(round(pct*n), least))]
         moved.update(zip(queue[:-1], places))                     # the last one stays in train
     return t.df.split.mask(t.df.split=='train', t.df.patient.map(moved))
+
+# %% ../../nbs/25_data.table.ipynb #20cc0a6f
+def _draw(t, n, seed):
+    "Table `t` with about `n` images of train, of whole patients; rows keep their index"
+    train = t.df.split=='train'
+    n_all = train.sum()
+    if n>=n_all: return t.noted(f"train_images: {n} are asked for, and all {n_all} are used")
+    stratum = _strata(t, f'draw {seed}')
+    images = t.df.patient[train].value_counts()[stratum.index]
+    by_class = images.groupby(stratum)
+    before = by_class.cumsum()-images/2
+    place,later = before/by_class.transform('sum'),by_class.cumcount()>0          # the first of each class come first
+    queue = images.iloc[np.lexsort([place, later])].cumsum()
+    last = abs(queue-n).argmin()
+    drawn = t.df.patient.isin(queue.index[:last+1])
+    note = f"train: {queue.iloc[last]} of {n_all} images, {last+1} of {len(queue)} patients, drawn with seed {seed}"
+    return t.noted(note, df=t.df[drawn | ~train])
 
 # %% ../../nbs/25_data.table.ipynb #94c58cc7
 def check_files(
@@ -254,7 +275,7 @@ def _note_copies(t, digests=None):
     df = t.df[['split']].assign(
         told=t.df.image+' ('+t.df.split+')',
         labels=[row.tobytes() for row in t.hot()],
-        content=list(map(digest, t.df.image)) if digests is None else digests)
+        content=list(map(digest, t.df.image)) if digests is None else np.take(digests, t.df.index))
     copies = df[df.content.duplicated(keep=False)].groupby('content', sort=False)
     told,kinds = copies.told.agg(' = '.join),copies.nunique()
     notes = []
@@ -326,6 +347,8 @@ def read_table(
     skip_bad:bool=False, # Leave out files that can't be read, instead of complaining
     check:bool=True, # Open every file once to see whether it can be read, and look for copies
     resplit:bool=False, # Forget the splits of the source, and deal its patients out anew by `seed`
+    train_images:int|None=None, # Leave about so many images of train, of whole patients
+    draw_seed:int=0, # Decides whose these are
     near_duplicates:bool=False, # Also look for images in different splits that look alike
     cache_gb:float=0., # Gigabytes of disk for decoded images of files, of all tables together; 0 decodes in every epoch
     window:str|None=None, # Of deep grey images, `CENTER,WIDTH`; up to three, joined by `;`, are one a channel
@@ -343,9 +366,11 @@ def read_table(
     t = _complete(with_patients(t, opener, columns.patient_col), resplit)
     _check_given(t)
     t = _dealt(t, seed, valid=valid_pct, test=test_pct)
+    if train_images: t = _draw(t, train_images, draw_seed)
     t = _positive_last(t.noted(*_check_splits(t)), positive)
     is_drawn = isinstance(t.open, PhantomOpener)
     if check and not is_drawn: t = t.noted(*_note_copies(t, digests))
+    t = replace(t, df=t.df.reset_index(drop=True))
     return t.noted(*_note_near(t)) if near_duplicates else t
 
 # %% ../../nbs/25_data.table.ipynb #96c40136
@@ -356,4 +381,5 @@ def recipe_table(
     "The table of images of a recipe: knobs are called as the parameters of `read_table`"
     said = {k: v for k,v in vars(recipe).items()
             if k in inspect.signature(read_table).parameters}
-    return read_table(**{**said, 'seed': recipe.seed_of_splits, **kwargs})
+    seeds = dict(seed=recipe.seed_of_splits, draw_seed=recipe.seed_of_draw)
+    return read_table(**said|seeds|kwargs)

@@ -14,6 +14,7 @@ from torch import Tensor,nn
 from ..core import InputError
 from ..torch_core import evaluating,resize_batch
 from ..network.attention import spatial_maps
+from ..network.pooled import is_pooled,one_network
 
 # %% auto #0
 __all__ = ['grad_cam', 'explain_maps', 'overlay', 'own_shape', 'plot_explanations']
@@ -21,6 +22,8 @@ __all__ = ['grad_cam', 'explain_maps', 'overlay', 'own_shape', 'plot_explanation
 # %% ../../nbs/43_evaluate.explain.ipynb #4b7cc829
 def _last_features(model):
     "The module that puts out the last feature map"
+    model = one_network(model)
+    if is_pooled(model): model = model[0].net
     named = [m for k,m in model.named_modules()
         if k.split('.')[-1]=='layer4']
     if len(named)==1: return named[0]

@@ -20,7 +20,8 @@ from .attention import attention_module
 from .backbones import find_backbone
 
 # %% auto #0
-__all__ = ['StageSplitter', 'find_body', 'stage_splitter', 'Stage', 'get_stages', 'add_attention', 'head_options']
+__all__ = ['StageSplitter', 'find_body', 'stage_splitter', 'Stage', 'stage_modules', 'get_stages', 'add_attention',
+           'head_options']
 
 # %% ../../nbs/12_network.stages.ipynb #8d3b683f
 class StageSplitter(NamedTuple):
@@ -101,7 +102,7 @@ class Stage(NamedTuple):
     params:list
     modules:list
 
-def _stage_modules(model, groups):
+def stage_modules(model, groups):
     "For each of `groups`, the largest modules of `model` whose parameters are all in it"
     group_of = {p: i for i,g in enumerate(groups) for p in g}
     found,last = [[] for _ in groups],0
@@ -131,7 +132,7 @@ def get_stages(
         first = next((n for p,n in names.items() if p in odd), 'one that is gone')
         raise InputError(f"learner: its optimizer was made for other parameters than the model has (first: {first}); "
                          "call learn.create_opt() after changing the model")
-    return [Stage(*o) for o in zip(STAGES, groups, _stage_modules(learn.model, groups))]
+    return [Stage(*o) for o in zip(STAGES, groups, stage_modules(learn.model, groups))]
 
 # %% ../../nbs/12_network.stages.ipynb #dcca6452
 def add_attention(

@@ -151,7 +151,7 @@ class Checkpoint(Callback):
     order = Recorder.order+11   # all others have done what they do with a batch or an epoch, or before the fit
 
     def __init__(self,
-        folder:str|Path, # The run's
+        folder:str|Path|None, # The run's; None: another process of the training writes it
         state:dict|None=None, # To begin with, as `load_state` gives it
         minutes:float=10., # Save after so many at the latest, inside an epoch, too; 0: after each batch
         stop:Stop|None=None, # Tells whether somebody asked to stop
@@ -190,6 +190,7 @@ def _save_if(self:Checkpoint, is_inside, seconds, epoch, batch=0):
 
 @patch
 def _save(self:Checkpoint, epoch, batch=0):
+    if self.folder is None: return
     start = time.monotonic()
     for cb in self.learn.cbs: getattr(cb, 'flush', noop)()
     at = dict(

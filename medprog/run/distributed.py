@@ -14,12 +14,11 @@ from collections.abc import Callable
 import torch
 import torch.distributed as dist
 from fastai.callback.core import Callback
-from fastai.callback.mixup import MixHandler
 from fastai.data.core import TfmdDL
+from fastai.learner import replacing_yield
 from fastai.torch_core import default_device
 from fastcore.basics import chunked,patch
 from torch import Tensor,nn
-from torch.nn.parallel import DistributedDataParallel
 from ..core import InputError
 from ..torch_core import forward_as,random_states,restore_random
 from ..data.loaders import Augment
@@ -27,10 +26,9 @@ from ..callback.core import is_fit
 from ..callback.mixup import Mixing
 from ..callback.features import checksum
 from .stopping import end_with_parent,Stop
-from .checkpoint import Checkpoint
 
 # %% auto #0
-__all__ = ['Team', 'TrainTogether', 'check_divides', 'StopTogether', 'Follower', 'others_missed']
+__all__ = ['Team', 'TrainTogether', 'check_divides', 'StopTogether', 'others_missed']
 
 # %% ../../nbs/66_run.distributed.ipynb #ae965a2b
 @dataclass(frozen=True)
@@ -40,50 +38,36 @@ class Team:
     n:int=1 # How many there are
     local_rank:int=0 # Which of those on this machine
     n_local:int=1 # How many there are on this machine
-    control:Any=None # A group for short messages, on CPUs: they needn't wait for what a GPU does
 
     @property
     def is_main(self): return self.rank==0
 
 # %% ../../nbs/66_run.distributed.ipynb #cd456547
-_MPI = ('OMPI_COMM_WORLD_SIZE', 'PMI_SIZE', 'MV2_COMM_WORLD_SIZE')
-_REFUSED = ('FSDP', 'DEEPSPEED', 'MEGATRON_LM', 'PARALLELISM_CONFIG')
+_MPI = 'OMPI_COMM_WORLD_SIZE','PMI_SIZE','MV2_COMM_WORLD_SIZE'
+_REFUSED = 'FSDP','DEEPSPEED','MEGATRON_LM','PARALLELISM_CONFIG'
 
 def _env(name, default): return int(os.environ.get(name, default))
 
-def _check_launcher(n):
-    "What Accelerate was asked for and isn't here is an `InputError`"
-    by_accelerate = 'ACCELERATE_MIXED_PRECISION' in os.environ
-    if n==1 and by_accelerate and any(_env(name, 1)>1 for name in _MPI):
-        raise InputError("accelerate launch uses MPI here, which is not supported; "
-                         "launch with --multi_gpu, which also serves for CPUs")
-    for kind in _REFUSED:
-        if os.environ.get(f'ACCELERATE_USE_{kind}')=='true':
-            raise InputError(f"accelerate: {kind} is not supported; launch without it (accelerate launch --multi_gpu)")
-
 @lru_cache
 def find_team() -> Team:
-    "The team of this process"
+    "The team of this process; an `InputError` if Accelerate was asked for what isn't here"
     n = _env('WORLD_SIZE', 1) if 'RANK' in os.environ else 1
-    _check_launcher(n)
-    return _join_team(n) if n>1 else Team()
-
-def _join_team(n):
-    rank = _env('RANK', 0)
-    local_rank = _env('LOCAL_RANK', rank)
-    by_cpu = os.environ.get('ACCELERATE_USE_CPU', '').lower()=='true' or not torch.cuda.is_available()
-    cards = 0 if by_cpu else torch.cuda.device_count()
-    if by_cpu: default_device(False)                              # also where there are GPUs: --cpu means it
-    else: torch.cuda.set_device(local_rank%cards)
-    has_own = cards>=_env('LOCAL_WORLD_SIZE', n)                  # NCCL has no two processes on a card
-    dist.init_process_group('nccl' if has_own else 'gloo', timeout=timedelta(hours=1))
+    refused = [o for o in _REFUSED if os.environ.get(f'ACCELERATE_USE_{o}')=='true']
+    if n==1 and 'ACCELERATE_MIXED_PRECISION' in os.environ and any(_env(o, 1)>1 for o in _MPI): refused.append('MPI')
+    if refused:
+        raise InputError(f"accelerate: {refused[0]} is not supported; launch with --multi_gpu, which serves CPUs, too")
+    if n==1: return Team()
+    rank,cards = _env('RANK', 0),torch.cuda.device_count()
+    local_rank,n_local = _env('LOCAL_RANK', rank),_env('LOCAL_WORLD_SIZE', n)
+    if cards: torch.cuda.set_device(local_rank%cards)
+    else: default_device(False)
+    backend = 'cpu:gloo,cuda:nccl' if cards>=n_local else 'gloo'  # NCCL has no two processes on a card
+    dist.init_process_group(backend, timeout=timedelta(days=7))   # as long as the main process takes
     atexit.register(dist.destroy_process_group)
     del os.environ['WORLD_SIZE']
     if rank: warnings.filterwarnings('ignore')                    # one of them is enough
     end_with_parent(signal.SIGTERM)
-    days = timedelta(days=7)                                      # as long as the main process takes
-    control = dist.new_group(backend='gloo', timeout=days)
-    return Team(rank, n, local_rank, n_local=_env('LOCAL_WORLD_SIZE', n), control=control)
+    return Team(rank, n, local_rank, n_local)
 
 # %% ../../nbs/66_run.distributed.ipynb #d4926044
 @patch
@@ -92,191 +76,147 @@ def main_only(self:Team,
     *args
 ) -> Any: # What it gives, in all of them
     "Let the main process do something; an `InputError` there is one in all"
-    if self.n==1: return f(*args)
     said = [None]
     if self.is_main:
         try: said = [f(*args)]
         except InputError as e: said = [e]
-    dist.broadcast_object_list(said, group=self.control)
+    if self.n>1: dist.broadcast_object_list(said)
     if isinstance(said[0], InputError): raise said[0]
     return said[0]
 
 @patch
-@contextmanager
-def first(self:Team):
-    "Let one process of each machine go first: the others find what it has downloaded and decoded inside the block"
-    if self.local_rank: dist.barrier(self.control)
-    try: yield
-    finally:
-        if self.n>1 and not self.local_rank: dist.barrier(self.control)
+def gather(self:Team,
+    o=None, # What this process has
+) -> list: # In the order of the processes, for each of them
+    "What all processes have, when all have come to this point"
+    said = [o]*self.n
+    if self.n>1: dist.all_gather_object(said, o)
+    return said
 
 # %% ../../nbs/66_run.distributed.ipynb #ec77b8c1
 @patch
-def gather(self:Team,
-    o, # What this process has
-) -> list: # In the order of the processes, for each of them
-    "What all processes have"
-    if self.n==1: return [o]
-    said = [None]*self.n
-    dist.all_gather_object(said, o, group=self.control)
-    return said
+@contextmanager
+def first(self:Team):
+    "Let one process of each machine go first: the others find what it has downloaded and decoded inside the block"
+    if self.local_rank: self.gather()
+    try: yield
+    finally:
+        if not self.local_rank: self.gather()
 
 @patch
 def check_same(self:Team, **facts):
     "An `InputError` if the facts of another process are others"
-    main,*others = self.gather(facts)
-    for i,other in enumerate(others, 1):
-        for k,v in main.items():
-            if other[k]!=v:
-                raise InputError(f"{k}: {v!r} in process 0 and {other[k]!r} in process {i}; "
-                                 "all need the same files and the same kind of machine")
+    for k,v in facts.items():
+        main,*others = self.gather(v)
+        if differ := [o for o in others if o!=main]:
+            raise InputError(f"{k}: {main!r} in process 0 and {differ[0]!r} in another; "
+                             "all need the same files and the same kind of machine")
 
 # %% ../../nbs/66_run.distributed.ipynb #180ff745
-@patch
-def part(self:Team,
-    n:int, # Images in the whole batch
-) -> list[int]: # Their numbers; all parts are of one size
-    "Which images of a batch are this process's"
-    size = -(-n//self.n)
-    return [i%n for i in range(self.rank*size, (self.rank+1)*size)]
+def _part(team, n):
+    "Which of the `n` images of a batch are this process's; all parts are of one size"
+    size = -(-n//team.n)
+    first = team.rank*size
+    return [i%n for i in range(first, first+size)]
 
-class _Gather(torch.autograd.Function):
-    "The parts of all processes, together; the gradient of a part is the sum of what each of them has"
-    @staticmethod
-    def forward(ctx, x):
-        parts = [torch.empty_like(x) for _ in range(dist.get_world_size())]
-        dist.all_gather(parts, x)
-        return torch.cat(parts)
+def _whole(team, t, n=None):
+    "The parts of all processes, together, of which `n` count; a part's gradient is the sum of what each has for it"
+    mine = t.as_subclass(Tensor).contiguous()
+    parts = [torch.empty_like(mine) for _ in range(team.n)]
+    dist.all_gather(parts, mine.detach())
+    parts[team.rank] = mine
+    res = torch.cat(parts)
+    if res.requires_grad: res.register_hook(_summed)
+    return res[:n].as_subclass(type(t))
 
-    @staticmethod
-    def backward(ctx, grad):
-        total = grad.clone(memory_format=torch.contiguous_format)
-        dist.all_reduce(total)
-        return total.chunk(dist.get_world_size())[dist.get_rank()]
-
-@patch
-def whole(self:Team,
-    t:Tensor, # This process's part
-    n:int|None=None, # Images in the whole batch; by default as many as the parts have
-) -> Tensor: # (n, ...), with gradients for each process
-    "The parts of all processes, together"
-    plain = t.as_subclass(Tensor).contiguous()
-    return _Gather.apply(plain)[:n].as_subclass(type(t))
+def _summed(grad):
+    total = grad.clone(memory_format=torch.contiguous_format)
+    dist.all_reduce(total)
+    return total
 
 # %% ../../nbs/66_run.distributed.ipynb #93031750
+_replacing = contextmanager(replacing_yield)
+
 @contextmanager
 def _parts_of(dl, team):
     "Let `dl` read only this process's part of each batch inside the block"
-    tfms = [tfm for tfm in dl.after_batch.fs if isinstance(tfm, Augment)]
-    dl.create_batches = partial(_part_of_batches, dl, Team(team.rank, team.n))    # it may travel to a worker
-    for tfm in tfms: tfm.part = team.rank,team.n
-    try: yield
-    finally:
-        del dl.create_batches
-        for tfm in tfms: del tfm.part
+    with _replacing(dl, 'create_batches', partial(_part_of_batches, dl, team)):    # it may travel to a worker
+        with _replacing(Augment, 'part', (team.rank, team.n)): yield
 
 def _part_of_batches(dl, team, idxs):
     for batch in chunked(idxs, dl.bs, dl.drop_last):
-        yield dl.do_batch([dl.do_item(batch[i]) for i in team.part(len(batch))])
+        yield dl.do_batch([dl.do_item(batch[i]) for i in _part(team, len(batch))])
 
 # %% ../../nbs/66_run.distributed.ipynb #31a4c6f1
-_BATCH_NORM = nn.modules.batchnorm._BatchNorm
-_LAYERS = _BATCH_NORM,nn.modules.dropout._DropoutNd
+_LAYERS = nn.modules.batchnorm._BatchNorm,nn.modules.dropout._DropoutNd
 
 def _on_whole(m, team):
     "What layer `m` in training makes of a part, as it is made of the whole batch"
-    found = m.forward
-    twin = isinstance(m, _BATCH_NORM) and nn.SyncBatchNorm.convert_sync_batchnorm(m).train()    # has m's weights
+    found,twin = m.forward,nn.SyncBatchNorm.convert_sync_batchnorm(m)      # which has m's weights; m if that is dropout
     def forward(x):
         if not m.training: return found(x)
-        if twin and dist.get_backend()=='nccl': return twin(x)
-        return found(team.whole(x)).unflatten(0, (team.n, -1))[team.rank]
+        if x.is_cuda and twin is not m: return twin.train()(x)
+        return found(_whole(team, x)).unflatten(0, (team.n, -1))[team.rank]
     return forward
 
 # %% ../../nbs/66_run.distributed.ipynb #18ce542b
-def _sharing(model):
-    "A network whose gradients are means over all processes after the backward pass"
-    return DistributedDataParallel(
-        model, find_unused_parameters=True, broadcast_buffers=False, init_sync=False)
+_sharing = partial(                                              # broadcasts nothing: all have the same
+    nn.parallel.DistributedDataParallel, find_unused_parameters=True, broadcast_buffers=False, init_sync=False)
 
 # %% ../../nbs/66_run.distributed.ipynb #e8fbc92d
 class TrainTogether(Callback):
     "Lets the processes of a team train one network; does nothing for a process by itself"
-    order = Mixing.order-.5             # images have their size, and are not mixed
-    def __init__(self,
-        team:Team|None=None, # That of this process by default
-    ):
-        self.team = team or find_team()
-        self.whole,self.parts,self.learning = ExitStack(),ExitStack(),[]
+    order,net = Mixing.order-.5,None    # images have their size, and are not mixed
+    def __init__(self): self.team,self.now,self.parts = find_team(),ExitStack(),ExitStack()
 
     def before_fit(self):
-        self.run = self.team.n>1 and is_fit(self.learn)
+        team,dl,self.plain = self.team,self.dls.train,self.model
+        self.run = team.n>1 and is_fit(self.learn)
         if not self.run: return
-        check_divides(self.dls.train, self.team)
-        self._begin_as_main()
-        self.plain = self.model
+        check_divides(dl, team)
+        states,dl.rng = team.main_only(lambda: (random_states(), dl.rng))
+        restore_random(states)
+        for t in self.plain.state_dict().values(): dist.broadcast(t, 0)
         for m in self.plain.modules():
-            if isinstance(m, _LAYERS): self.whole.enter_context(forward_as(m, _on_whole(m, self.team)))
-        self.whole.callback(setattr, self.learn, 'model', self.plain)
-        self.whole.callback(self._wrap, [])
+            if isinstance(m, _LAYERS): self.now.enter_context(forward_as(m, _on_whole(m, team)))
+        self.now.callback(setattr, self.learn, 'model', self.plain)
 
-    def before_validate(self): self._read_parts()
     def after_pred(self): self.learn.model = self.plain
-    def after_train(self): self.parts.close()
+    def after_train(self): self.parts.close(), gc.collect()
     after_validate = after_cancel_epoch = after_train
 
     def after_epoch(self):
-        self.team.check_same(**{
-            f'weights after epoch {self.epoch}': checksum([self.model])})
+        self.team.check_same(**{f'weights after epoch {self.epoch}': checksum([self.model])})
 
     def restore(self):
         "Leave the model as it was found; an interrupted fit has to be told"
-        self.parts.close(), self.whole.close()
+        self.after_train(), self.now.close()
     def after_fit(self): self.restore()
 
 # %% ../../nbs/66_run.distributed.ipynb #22448e19
 @patch
-def _begin_as_main(self:TrainTogether):
-    team,rng = self.team,self.dls.train.rng
-    restore_random(_random_of_main(team.main_only(random_states)))
-    rng.setstate(team.main_only(rng.getstate))
-    for t in self.model.state_dict().values(): dist.broadcast(t, 0)
-
-@patch
 def before_train(self:TrainTogether):
-    learning = [id(p) for p in self.plain.parameters() if p.requires_grad]
-    if learning!=self.learning: self._wrap(learning)
-    self._read_parts()
+    self.parts.enter_context(_replacing(self, 'net', _sharing(self.plain)))
+    self.before_validate()
 
 @patch
-def _read_parts(self:TrainTogether):
-    self.parts.close()
+def before_validate(self:TrainTogether):
     if isinstance(self.dl, TfmdDL): self.parts.enter_context(_parts_of(self.dl, self.team))
-
-@patch
-def _wrap(self:TrainTogether, learning):
-    self.learning,self.net = learning,None
-    gc.collect()
-    if learning: self.net = _sharing(self.plain)
 
 # %% ../../nbs/66_run.distributed.ipynb #e21f5f20
 @patch
 def before_batch(self:TrainTogether):
-    team,dl = self.team,self.dl
+    team,dl,s = self.team,self.dl,self.learn.schedule
     n = min(dl.bs, dl.n-self.iter*dl.bs)                            # images in the whole batch
     net = self.net if self.training else self.plain
-    def whole(ts): return tuple(t if len(t)==n else team.whole(t, n) for t in ts)
+    def whole(ts): return tuple(t if len(t)==n else _whole(team, t, n) for t in ts)
     def outputs(*xb):
-        if len(xb[0])==n: xb = [x[team.part(n)] for x in xb]
-        return team.whole(net(*xb), n)
+        if len(xb[0])==n: xb = [x[_part(team, n)] for x in xb]
+        return _whole(team, net(*xb), n)
     self.learn.yb = whole(self.yb)
-    if self.training and any(map(_mixes, self.learn.cbs)): self.learn.xb = whole(self.xb)
+    mixes = hasattr(self.learn, 'mix_up') or hasattr(self.learn, 'cut_mix') or s and s.mixing_at(self.epoch)[0]
+    if self.training and mixes: self.learn.xb = whole(self.xb)
     self.learn.model = outputs
-
-def _mixes(cb):
-    "Will a callback mix the images of this batch?"
-    if isinstance(cb, Mixing): return cb.schedule.mixing_at(cb.epoch)[0]>0
-    return isinstance(cb, MixHandler)
 
 # %% ../../nbs/66_run.distributed.ipynb #f801ba77
 def check_divides(
@@ -290,46 +230,24 @@ def check_divides(
             raise InputError(f"batch_size: {what} of {n} images can't be divided among {team.n} processes; "
                              f"give {max(n//team.n, 1)*team.n}")
 
-def _random_of_main(state):
-    "The state of all random numbers; all GPUs are where that of the main process is"
-    cuda = state['torch_cuda_state']
-    return state|dict(torch_cuda_state=cuda[:1]*torch.cuda.device_count()) if cuda else state
-
 # %% ../../nbs/66_run.distributed.ipynb #abd40c3f
 class StopTogether(Stop):
-    "Notes Ctrl-C or SIGTERM in any process of a team"
+    "Notes Ctrl-C or SIGTERM in any process of the team"
     noted = 0
-    def __init__(self,
-        message:str, # For who asked, when all is saved
-        team:Team, # Of this process
-    ):
-        super().__init__(message)
-        self.team = team
 
     def _note(self, number, frame): self.noted = number
 
     @property
     def signal(self):
         "The one that came to any of them; each asks as often as the others, and waits for them"
-        return max(self.team.gather(self.noted)) or None
+        return max(find_team().gather(self.noted)) or None
 
 # %% ../../nbs/66_run.distributed.ipynb #7ab1bf05
-class Follower(Checkpoint):
-    "A `Checkpoint` that another process writes"
-    def __init__(self, folder, state=None, *args, **kwargs):
-        super().__init__(folder, state, *args, **kwargs)
-        at = state['at'] if state else {}
-        if at.get('random'): at['random'] = _random_of_main(at['random'])
-
-    def _save(self, epoch, batch=0): "The main process does"
-
-_LOST = ('gloo', 'NCCL', 'Connection closed by peer', 'Connection reset by peer')
-
 @contextmanager
 def others_missed():
     "Turn the end of another process inside the block into an `InputError`"
     try: yield
     except RuntimeError as e:
-        if not any(text in str(e) for text in _LOST): raise
+        if not isinstance(e, dist.DistError) and 'gloo' not in str(e): raise
         raise InputError("another process of this training has ended, and said why if it could; "
                          "the same command with --resume goes on") from e

@@ -51,6 +51,7 @@ class History(ScheduleCallback):
     "Writes a row of `history.csv` after each epoch, and hands it to `show`"
     order = Recorder.order+1   # the recorder has the losses and metrics of the epoch
     state_attrs = ('rows','moving','rates')   # what a checkpoint has of it
+    moving = rates = None
 
     def __init__(self,
         path:str|Path, # The file to write
@@ -63,6 +64,8 @@ class History(ScheduleCallback):
     def after_batch(self): self.moving,self.rates = _moving(self),_rates(self)
 
     def after_epoch(self):
+        if self.moving is None:                          # nothing was trained
+            self.moving,self.rates = _moving(self),dict(zip(STAGES, self.schedule.rates(self.epoch)))
         self.rows.append({
             'epoch': self.epoch, 'phase': self.schedule.phase_at(self.epoch).unfreeze,
             **_figures(self), **self.moving, 'seconds': time.perf_counter()-self.began,
@@ -120,7 +123,8 @@ def plot_rates(
     df = pd.read_csv(history, index_col='epoch')
     rates = [f'lr_{s}' for s in reversed(STAGES)]
     fig = _draw(df.mask(df==0), [rates], width=7, style='.-')
-    fig.axes[0].set(yscale='log', ylabel='learning rate')
+    scale = 'log' if df[rates].any(axis=None) else 'linear'         # a probe has no rates
+    fig.axes[0].set(yscale=scale, ylabel='learning rate')
     return fig
 
 # %% ../../nbs/63_run.monitor.ipynb #61234dc6

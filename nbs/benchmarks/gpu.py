@@ -91,7 +91,9 @@ def predicted(b, name):
     return df[[c for c in df if c.startswith('p_')]].to_numpy()
 
 def train_by(b, name, size, *flags, launch=()):
-    done = subprocess.run(command(b, name, size, *flags, launch=launch), capture_output=True, text=True)
+    asked,left = command(b, name, size, *flags, launch=launch),max(b.left, 1)
+    try: done = subprocess.run(asked, capture_output=True, text=True, timeout=left)
+    except subprocess.TimeoutExpired: return f'not done in the {left:.0f} s that were left'
     return '' if not done.returncode else (done.stderr or done.stdout)[-300:]
 
 def killed(b, size):
@@ -245,6 +247,7 @@ def main():
     auto = find_precision('auto', b.device)
     print(f"{device}, torch {torch.__version__}, {os.cpu_count()} cores, auto is {auto}\n", flush=True)
     for name in given.parts.split(','):
+        if b.left<0: raise SystemExit(f"{name} and what comes after it are left out: the time is over")
         try: globals()[name](b)
         except (RuntimeError, InputError) as e: print(f"{name} failed: {e}", file=sys.stderr, flush=True)
 
