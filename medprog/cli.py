@@ -22,7 +22,7 @@ from .plan import plan_text,rate_text
 from .compare.sweep import ARMS,BASELINE,LRS,Sweep,Engine
 
 # %% auto #0
-__all__ = ['RunOptions', 'ImageOptions', 'Evaluating', 'Predicting', 'Exporting']
+__all__ = ['RunOptions', 'ImageOptions', 'Evaluating', 'Predicting', 'Exporting', 'main']
 
 # %% ../nbs/90_cli.ipynb #eb06480b
 @dataclass(frozen=True)
@@ -354,6 +354,7 @@ def main(
         return 1
     return 0
 
+# %% ../nbs/90_cli.ipynb #da2730b7
 # What the console scripts call: `medprog_train` and so on
 train_main,evaluate_main,predict_main = (partial(main, mode=o) for o in ('train', 'evaluate', 'predict'))
 compare_main,plan_main,export_main = (partial(main, mode=o) for o in ('compare', 'plan', 'export'))

@@ -26,7 +26,7 @@ from torch.optim.swa_utils import update_bn
 import medprog.plan  # noqa: F401, it has `Schedule.plan`
 from .core import check_value,CLASS_WEIGHTS,ClassWeights,InputError,one_of,PrecisionName
 from .schedule import get_schedule,resolve_schedule,Schedule
-from .torch_core import deterministic_algorithms,fast_format
+from .torch_core import deterministic_algorithms,fast_format,random_kept
 from .network.backbones import network_maker
 from .network.pooled import is_pooled,one_network
 from .network.stages import add_attention,get_stages,head_options,stage_splitter
@@ -35,11 +35,11 @@ from .callback.unfreeze import check_batch_norm,GradualUnfreezing,learning_param
 from .losses import balanced_weights,BinaryCrossEntropy,soft_loss
 from .callback.mixup import Mixing
 from .callback.resize import ProgressiveResizing
-from .callback.features import FeatureCache
+from .callback.features import FeatureCache,n_views
 from .callback.precision import autocasting,find_precision,FusedAdam,keep_freed_memory,LossScaling
 from .callback.plateau import PlateauAdvance
 from .evaluate.metrics import Accuracy,AUROC,F1
-from .evaluate.probe import Probe
+from .evaluate.probe import fit_probe,pooled_copy,Probe
 
 # %% auto #0
 __all__ = ['progressive_learner']
@@ -115,6 +115,16 @@ def choose_precision(self:Learner,
 
 # %% ../nbs/50_learner.ipynb #4c810b69
 @patch
+def probe(self:Learner,
+    mirror:bool=True, # Mirror images are further rows, and predictions the mean of both
+    most:int|None=None, # Training images to look at, at most; by default all
+) -> Probe: # The learner stays as it is
+    "What the network as it is knows of the images, by a head in closed form"
+    with random_kept():
+        net = pooled_copy(self)
+        with autocasting(net[0].net, self.choose_precision()): return fit_probe(self, net, mirror, most)
+
+@patch
 def use_probe(self:Learner,
     probe:Probe|None=None, # Of this learner; by default made now
 ) -> Probe:
@@ -152,7 +162,7 @@ def fit_progressive(self:Learner,
         if lr=='find': s = replace(s, lr=self.suggest_lr(s))
         cbs = [*L(cbs), GradualUnfreezing(), StageRates(), ProgressiveResizing(), Mixing()]
         if s.head=='closed': cbs.append(_NoTraining())
-        views = cache_features or 2*(s.head=='probe')        # whose last phase then costs next to nothing
+        views = n_views(s, cache_features)
         if views and not any(isinstance(o, FeatureCache) for o in cbs): cbs.append(FeatureCache(views))
         if precision=='fp16': cbs.append(LossScaling())
         if s.advance=='plateau': cbs.append(PlateauAdvance(monitor))

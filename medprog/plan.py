@@ -69,15 +69,14 @@ def _tables(plan):
         row['learns'] = re.sub('^head (?!in)(.* )?', 'head to ', row['learns'])
         if 'parameters' in row: row['parameters'] = f"{row['parameters']:,}"
         facts.append(dict(phase=row.pop('phase'), epochs=_epochs_text(row)) | row)
-    tables,shares = [facts,rates],_share_texts(plan)
-    if shares: tables.append([{'': _SHARES} | shares])
-    return map(DataFrame, tables)
+    shares = [{'': _SHARES} | o for o in [_share_texts(plan)] if o]
+    return map(DataFrame, filter(None, (facts, rates, shares)))
 
 def plan_text(
     plan, # As `Schedule.plan` gives it
 ) -> str: # A line a phase, then two lines of rates for each, then one of shares
     "A plan for a terminal"
-    return '\n\n'.join(o.to_string(index=False) for o in _tables(plan) if len(o))
+    return '\n\n'.join(o.to_string(index=False) for o in _tables(plan))
 
 @cache
 def _plan_class():

@@ -257,10 +257,10 @@ def fitted(self:Schedule,
     if size is not None: return replace(self, size=size).fitted(epochs, fit)
     check_value('epochs', epochs, rule_of(Count))
     check_value('schedule fit', fit, one_of(FITS))
-    if self.epochs==epochs or self.head=='closed' and self.epochs: return self
+    if self.head=='closed': epochs = 1
+    if self.epochs==epochs: return self
     if self.epochs is not None:
         raise InputError(f"schedule {self.name}: is already fitted to {self.epochs} epochs, not {epochs}")
-    if self.head=='closed': epochs = 1
     s = self._scaled(epochs) if (self.fit or fit)=='scale' else self._cut(self.phases, epochs)
     return replace(s, epochs=epochs, profile=self.multipliers)
 

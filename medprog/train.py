@@ -7,7 +7,6 @@ from __future__ import annotations
 import platform,random,sys,time,warnings
 from contextlib import contextmanager,nullcontext,suppress
 from dataclasses import dataclass,replace
-from functools import partial
 from pathlib import Path
 from textwrap import fill
 from collections.abc import Callable
@@ -31,7 +30,7 @@ from .network.backbones import find_arch
 from .network.stages import get_stages,stage_splitter
 from .data.table import ImageTable,recipe_table,SPLITS
 from .data.loaders import image_dls
-from .callback.features import FeatureCache
+from .callback.features import FeatureCache,n_views
 from .losses import soft_loss
 from .evaluate.metrics import Accuracy,AUROC,F1
 from .evaluate.predictions import evaluation_lines,make_predictions,surprise
@@ -78,7 +77,7 @@ class _Run:
     state:dict|None=None # Its checkpoint
     learn:Learner=None
     schedule:Schedule=None
-    probe:Probe=None # What the network knew before training
+    probe:Probe|str='' # What the network knew before training, or what a look at some images said of that
 
     @property
     def files(self): return RunFolder(self.folder)
@@ -229,7 +228,7 @@ def _first_lines(run):
             f"parameters: {_n_parameters(learn):,}, of which {shares}\n"
             f"{s.name}, base learning rate {s.lr:.3g}, {learn.precision}{chosen}\n"
             f"batch norm that learns goes by {_GOES_BY[s.statistics]}{why}\n"
-            f"{run.probe or ''}".rstrip())
+            f"{run.probe}".rstrip())
 
 # %% ../nbs/67_train.ipynb #7893f871
 def _hparams(run):
@@ -267,7 +266,7 @@ def _callbacks(run, best, writer):
     cbs = [SeedEpochs(recipe.seed), TrainTogether(), FiniteLoss()]
     if team.is_main: cbs += [History(run.files.history, lambda row: run.say(_EPOCH.format(**row))), writer]
     if recipe.keep=='best' or recipe.patience is not None: cbs.append(best)
-    views = recipe.cache_features or 2*(run.schedule.head=='probe')
+    views = n_views(run.schedule, recipe.cache_features)
     if views:
         folder = run.folder if run.folder.is_dir() else None        # another machine may not see it
         cbs.append(FeatureCache(
@@ -341,8 +340,8 @@ def _prepared(run, make, look):
     with run.team.first(): run.learn = learn = _learner(run, dls, make)
     run.team.check_same(images=fingerprint(run.table), weights=learn.weights, precision=learn.precision)
     begins = run.recipe.schedule.head!='new'
-    if begins or look: run.probe = run.team.main_only(partial(learn.probe, most=None if begins else _LOOK_AT))
-    if begins: learn.use_probe(run.probe)
+    if begins: run.probe = learn.use_probe(run.team.main_only(learn.probe))
+    elif look: run.probe = run.team.main_only(lambda: str(learn.probe(most=_LOOK_AT)))
     return learn
 
 def _find_schedule(run):

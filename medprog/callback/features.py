@@ -18,6 +18,7 @@ from torch import Tensor,nn
 from torch.func import functional_call
 from ..core import InputError
 from ..torch_core import evaluating,forward_as,random_kept,seed_from,sent
+from ..schedule import Schedule
 from .core import ScheduleCallback
 from .unfreeze import GradualUnfreezing
 from .resize import scheduled_size
@@ -169,6 +170,14 @@ def checksum(
         flat = t.detach().as_strided((t.numel(),), (1,)).cpu()
         crc = zlib.crc32(flat.view(torch.uint8).numpy(), crc)
     return crc
+
+# %% ../../nbs/35_callback.features.ipynb #14447523
+def n_views(
+    schedule:Schedule,
+    asked:int=0, # 0: nothing is asked for
+) -> int: # 0: none
+    "Of how many views a fit caches features: as asked, or two where its last phase then costs next to nothing"
+    return asked or 2*(schedule.head=='probe')
 
 # %% ../../nbs/35_callback.features.ipynb #c4fa7409
 class FeatureCache(ScheduleCallback):

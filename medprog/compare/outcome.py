@@ -31,7 +31,6 @@ class SweepFolder:
         self.sweep = self.path/'sweep.toml'              # what is asked
         self.equal_time = self.path/'equal_time.json'    # epochs of each arm at equal time
         self.runs = self.path/'runs'                     # a folder for each run
-
         self.kept = self.path/'runs.npz'                 # what is kept of the runs, without names of images
 
     def run(self, job:Job) -> RunFolder: return RunFolder(self.runs/job.name)

@@ -5,13 +5,13 @@
 # %% ../../nbs/86_compare.run.ipynb #a26501b1
 from __future__ import annotations
 import json,time,warnings
-import numpy as np
-import pandas as pd
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from collections.abc import Callable
+import numpy as np
+import pandas as pd
 from ..core import InputError,rules_of,writing
 from ..recipe import Recipe
 from ..data.sources import ImageTable

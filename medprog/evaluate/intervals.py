@@ -16,7 +16,7 @@ from medprog.evaluate.metrics import (
     roc_counts)
 
 # %% auto #0
-__all__ = ['choose_threshold', 'with_temperature', 'fit_temperature', 'compute_metrics']
+__all__ = ['choose_threshold', 'with_temperature', 'fit_temperature', 'figure_text', 'compute_metrics']
 
 # %% ../../nbs/41_evaluate.intervals.ipynb #c2fb67ee
 @np.errstate(invalid='ignore')
@@ -199,6 +199,15 @@ def _interval(value, low, high, undefined, alone='no resample has this figure'):
     res = {k: _number(o) for k,o in numbers.items()}
     if res['low'] is None: res['reason'] = undefined if res['value'] is None else alone
     return res
+
+# %% ../../nbs/41_evaluate.intervals.ipynb #a5268d84
+def figure_text(
+    metric:dict, # As `compute_metrics` gives it
+) -> str:
+    "A metric with its interval, for a reader"
+    if metric['value'] is None: return 'undefined: '+metric['reason']
+    form = '{value:.3f}' if metric['low'] is None else '{value:.3f}  [{low:.3f}, {high:.3f}]'
+    return form.format(**metric)
 
 # %% ../../nbs/41_evaluate.intervals.ipynb #3490ba09
 def delong(

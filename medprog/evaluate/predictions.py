@@ -14,9 +14,9 @@ import pandas as pd
 from numpy import ndarray
 from ..core import InputError,join_names,plural,split_names
 from .metrics import onehot,predicted_onehot,roc_counts
-from medprog.evaluate.intervals import (
-    bootstrap, choose_threshold, compute_metrics, confidence_bins, confidences, fit_temperature, in_classes,
-    with_temperature)
+from .intervals import (
+    bootstrap, choose_threshold, compute_metrics, confidence_bins, confidences, figure_text, fit_temperature,
+    in_classes, with_temperature)
 
 # %% auto #0
 __all__ = ['Predictions', 'make_predictions', 'read_predictions', 'curves', 'plot_curves', 'decisions', 'confusion',
@@ -323,12 +323,6 @@ def subgroup_table(
 # %% ../../nbs/42_evaluate.predictions.ipynb #92bc2f9c
 _SAID = ('auroc', 'sensitivity', 'specificity', 'f1', 'accuracy')
 
-def _said(metric):
-    "A metric with its interval, in words"
-    if metric['value'] is None: return 'undefined: '+metric['reason']
-    form = '{value:.3f}' if metric['low'] is None else '{value:.3f}  [{low:.3f}, {high:.3f}]'
-    return form.format(**metric)
-
 def evaluation_lines(
     metrics:dict, # As `metrics.json` has them
 ) -> list[str]: # Lines to be printed
@@ -337,7 +331,7 @@ def evaluation_lines(
     lines = [f"{metrics['split']} split: {images} of {patients}; "
              'in brackets 95 % intervals by bootstrap over patients']
     if 'positive' in metrics: lines.append(f"  positive: {metrics['positive']}")
-    lines += [f"  {k:<16} {_said(metrics[k])}" for k in _SAID]
+    lines += [f"  {k:<16} {figure_text(metrics[k])}" for k in _SAID]
     if metrics.get('from_validation', {}).get('threshold'):
         lines.append('  (decisions by the thresholds that were best on the validation split)')
     if 'n_known' in metrics:

@@ -11,18 +11,17 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from fastai.learner import Learner
-from fastcore.basics import patch
 from numpy import ndarray
 from torch import Tensor,nn
 from ..core import plural
-from ..torch_core import evaluating,random_kept
+from ..torch_core import evaluating
 from ..network.pooled import is_pooled,Mirrored,pooled_network
-from .intervals import compute_metrics
+from .intervals import compute_metrics,figure_text
 from .metrics import onehot
 from .ridge import fit_ridge,prior_logits,ridge_temperature
 
 # %% auto #0
-__all__ = ['Probe']
+__all__ = ['pooled_copy', 'Probe', 'fit_probe']
 
 # %% ../../nbs/45_evaluate.probe.ipynb #a7f78c0a
 def _plain(t): return t.as_subclass(Tensor)
@@ -70,7 +69,10 @@ def _set_head(net, mean, factor, fit, temperature, multilabel):
     numbers = {scaling.mean: mean, scaling.factor: factor, linear.weight: weight.T, linear.bias: bias}
     for t,value in numbers.items(): t.copy_(torch.as_tensor(value))
 
-def _pooled(learn):
+# %% ../../nbs/45_evaluate.probe.ipynb #f72880b8
+def pooled_copy(
+    learn:Learner,
+) -> nn.Sequential: # As `pooled_network` makes it
     "A copy of a learner's network with a linear layer on its pooled stages"
     net = deepcopy(learn.model)
     if is_pooled(net): return net
@@ -110,40 +112,29 @@ class Probe:
         return compute_metrics(*self.said)
 
     def __repr__(self):
-        auroc = self.metrics()['auroc']
-        told = 'undefined: {reason}' if auroc['value'] is None else '{value:.3f} [{low:.3f}, {high:.3f}]'
-        return (f"probe: AUROC {told.format(**auroc)} on the validation split, from {plural(self.n, 'training image')} "
+        told = figure_text(self.metrics()['auroc'])
+        return (f"probe: AUROC {told} on the validation split, from {plural(self.n, 'training image')} "
                 f"in {self.seconds:.0f} s, by a linear head in closed form: what training has to beat")
 
-# %% ../../nbs/45_evaluate.probe.ipynb #c7a00224
-_HALF = dict(bf16=torch.bfloat16, fp16=torch.float16)
-
-def _as_trained(learn):
-    "Autocasting in the precision that a learner of `progressive_learner` has"
-    dtype = _HALF.get(getattr(learn, 'precision', None))
-    return torch.autocast(torch.device(learn.dls.device or 'cpu').type, dtype, enabled=dtype is not None)
-
 # %% ../../nbs/45_evaluate.probe.ipynb #29b809cd
-@patch
-def probe(self:Learner,
+def fit_probe(
+    learn:Learner, # Whose images, classes and class weights these are
+    net:nn.Sequential, # As `pooled_copy` makes it; its head is set
     mirror:bool=True, # Mirror images are further rows, and predictions the mean of both
     most:int|None=None, # Training images to look at, at most; by default all
-) -> Probe: # The learner stays as it is
-    """What the network as it is knows of the images: ridge regression on the pooled features of its stages, of a
+) -> Probe:
+    """What a network as it is knows of the images: ridge regression on the pooled features of its stages, of a
     strength and temperature that are found by leaving out each patient"""
-    start,ds,valid = time.perf_counter(),self.dls.train_ds,self.dls.valid_ds
+    start,ds,valid = time.perf_counter(),learn.dls.train_ds,learn.dls.valid_ds
     every = max(1, math.ceil(len(ds)/(most or len(ds))))
     idxs = range(0, len(ds), every)
-    with random_kept():
-        net = _pooled(self)
-        def seen(ds, idxs): return _features(self, net[0], ds, idxs, mirror)
-        with evaluating(net), _as_trained(self):
-            (x,targs,widths),(of_valid,valid_targs,_) = seen(ds, idxs),seen(valid, range(len(valid)))
-    multilabel,y = targs.ndim==2,onehot(targs, np.zeros((len(x), self.dls.c)))
+    def seen(ds, idxs): return _features(learn, net[0], ds, idxs, mirror)
+    with evaluating(net): (x,targs,widths),(of_valid,valid_targs,_) = seen(ds, idxs),seen(valid, range(len(valid)))
+    multilabel,y = targs.ndim==2,onehot(targs, np.zeros((len(x), learn.dls.c)))
     mean,factor = x.mean((0, 1)),_stage_factors(x, widths)
-    fit,t = _fit(self.loss_func, (x-mean)*factor, y, _patients(ds, idxs), multilabel)
+    fit,t = _fit(learn.loss_func, (x-mean)*factor, y, _patients(ds, idxs), multilabel)
     _set_head(net, mean, factor, fit, t, multilabel)
-    probs = _probabilities(net[1], of_valid, multilabel)
-    said = probs,valid_targs,[*getattr(self.dls, 'vocab', range(self.dls.c))],_patients(valid, range(len(valid)))
+    probs,classes = _probabilities(net[1], of_valid, multilabel),[*getattr(learn.dls, 'vocab', range(learn.dls.c))]
+    said = probs,valid_targs,classes,_patients(valid, range(len(valid)))
     model = Mirrored(net) if mirror else net
     return Probe(model.eval(), fit.strength, t, len(x), said, time.perf_counter()-start)

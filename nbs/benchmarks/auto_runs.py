@@ -17,13 +17,12 @@ mean). Better on few labels: the mean over the two situations of 100 images is a
 Also kept: what the probe says, for the question whether the mean of probe and network is better than the network.
 The question was changed: never.
 """
-import json,os,sys,time,warnings
-import multiprocessing as mp
+import json,os,sys,time
 for o in ('OMP_NUM_THREADS', 'MKL_NUM_THREADS'): os.environ[o] = '1'
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
-import numpy as np
+from resumable import collect,work_off
 
 STEPS,BS,DRAWS,LABELS = 450,16,range(10),tuple('NDGCAHMO')
 SETS = dict(chest_500=('chest_xray/labels.csv', 64, 500), chest_100=('chest_xray/labels.csv', 64, 100),
@@ -98,45 +97,8 @@ def carry_out(job):
     said = {f'{split}_{k}': logits(m, i) for k,m in models.items() for i,split in ((1,'valid'), (2,'test'))}
     return dict(epochs=epochs, steps=epochs*len(dls.train), images=len(dls.train_ds), **seconds),said
 
-def _mine(job, folder):
-    "Has nobody begun it? Then it is this process's"
-    if (folder/f'{job.name}.npz').exists(): return False
-    try: (folder/f'{job.name}.lock').touch(exist_ok=False)
-    except FileExistsError: return False
-    return True
-
-def work_on(folder):
-    "Carry out what nobody has begun"
-    warnings.filterwarnings('ignore')
-    import torch
-    torch.set_num_threads(1)
-    while os.getppid()==mp.parent_process().pid and (job := next((o for o in jobs() if _mine(o, folder)), None)):
-        path = folder/f'{job.name}.npz'
-        facts,said = carry_out(job)
-        facts = json.dumps({**job._asdict(), **facts, 'torch': torch.__version__})
-        with open(part := path.with_suffix('.part'), 'wb') as f: np.savez(f, facts=facts, **said)
-        os.replace(part, path)
-        path.with_suffix('.lock').unlink()
-        print(f"{time.strftime('%T')} {facts}", flush=True)
-
-def collect(folder, path):
-    "All runs of a folder as one file: facts, logits, and the truth with the patients, without images or names"
-    done = {o.stem: np.load(o) for o in sorted(folder.glob('*.npz'))}
-    arrays = {f'{k}/{o}': v[o].astype('float16') for k,v in done.items() for o in v.files if o!='facts'}
-    for k in SETS:
-        t = table(k, 0)
-        for split in ('valid', 'test'):
-            rows = t.df[t.df.split==split]
-            arrays[f'{k}/{split}/targets'] = t.targets(split).astype('uint8')
-            arrays[f'{k}/{split}/patients'] = rows.patient.factorize()[0].astype('uint16')
-    np.savez_compressed(path, facts=json.dumps([json.loads(str(o['facts'])) for o in done.values()]), **arrays)
-
 if __name__=='__main__':
     folder,n = Path(sys.argv[1]).resolve(),sys.argv[2] if len(sys.argv)>2 else '2'
     folder.mkdir(parents=True, exist_ok=True)
-    if n=='collect': sys.exit(collect(folder, Path(__file__).with_name('auto_runs.npz')))
-    for o in folder.glob('*.lock'): o.unlink()                 # of a life before
-    ps = [mp.get_context('spawn').Process(target=work_on, args=(folder,)) for _ in range(int(n))]
-    for p in ps: p.start()
-    for p in ps: p.join()
-    sys.exit(any(p.exitcode for p in ps))
+    if n!='collect': sys.exit(work_off(folder, int(n), jobs, carry_out, json.dumps))
+    collect(folder, Path(__file__).with_name('auto_runs.npz'), {k: table(k, 0) for k in SETS})

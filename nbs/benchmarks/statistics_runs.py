@@ -3,13 +3,13 @@ yet, JOBS at a time (2), one thread each. What is run, in which order, and what 
 before the first run, and changed twice: after 40 runs and before a test figure had been looked at, for time, so that
 the seeds after the first run with the rate that the first chooses; and after 140 runs, when test figures had been
 looked at, so that an arm whose best rate on validation is the first or the last of its three tries one more beyond."""
-import json,os,sys,time,warnings
-import multiprocessing as mp
+import json,os,sys,time
 for o in ('OMP_NUM_THREADS', 'MKL_NUM_THREADS'): os.environ[o] = '1'
-from functools import cache
+from functools import cache,partial
 from pathlib import Path
 from typing import NamedTuple
 import numpy as np
+import resumable
 
 class Arm(NamedTuple):
     """A strategy, what batch norm goes by where it learns, the rates of the stages,
@@ -117,48 +117,15 @@ def carry_out(job, work):
     arrays |= predictions('best')
     return res,arrays
 
-def _mine(job, folder):
-    "Has nobody begun it? Then it is this process's"
-    if (folder/f'{job.name}.npz').exists(): return False
-    try: (folder/f'{job.name}.lock').touch(exist_ok=False)
-    except FileExistsError: return False
-    return True
-
-def work_on(folder):
-    "Carry out what nobody has begun"
-    warnings.filterwarnings('ignore')
-    import torch
-    torch.set_num_threads(1)
-    while os.getppid()==mp.parent_process().pid and (job := next((o for o in jobs(folder) if _mine(o, folder)), None)):
-        path,lock = folder/f'{job.name}.npz',folder/f'{job.name}.lock'
-        res,arrays = carry_out(job, folder)
-        facts = json.dumps({**job._asdict(), **res, 'torch': torch.__version__})
-        with open(part := folder/f'{job.name}.part', 'wb') as f: np.savez(f, facts=facts, **arrays)
-        os.replace(part, path)
-        lock.unlink()
-        valid = res['history'][-1][-1]
-        print(f"{time.strftime('%T')} {job.name} {res['cpu']:.0f} s, validation {valid:.3f}", flush=True)
-
 def collect(folder, path):
     "All runs of a folder as one file: facts, predictions, and the truth with the patients, without images or names"
-    done = {o.stem: np.load(o) for o in sorted(folder.glob('*.npz'))}
-    arrays = {f'{k}/{o}': v[o] for k,v in done.items() for o in v.files if o!='facts'}
-    for k in SETS:
-        t = table(k, folder)
-        for split in ('valid', 'test'):
-            rows = t.df[t.df.split==split]
-            arrays[f'{k}/{split}/targets'] = t.targets(split).astype('uint8')
-            arrays[f'{k}/{split}/patients'] = rows.patient.factorize()[0].astype('uint16')
-        arrays[f'{k}/classes'] = np.array(t.classes)
-    np.savez_compressed(path, facts=json.dumps([json.loads(str(o['facts'])) for o in done.values()]), **arrays)
+    resumable.collect(folder, path, {k: table(k, folder) for k in SETS})
+
+def told(facts): return f"{facts['cpu']:.0f} s, validation {facts['history'][-1][-1]:.3f}"
 
 if __name__=='__main__':
     folder,n = Path(sys.argv[1]).resolve(),int(sys.argv[2]) if len(sys.argv)>2 else 2
     folder.mkdir(parents=True, exist_ok=True)
-    for o in folder.glob('*.lock'): o.unlink()                 # of a life before
     for k in SETS: table(k, folder)                            # files are made once
     table.cache_clear()
-    ps = [mp.get_context('spawn').Process(target=work_on, args=(folder,)) for _ in range(n)]
-    for p in ps: p.start()
-    for p in ps: p.join()
-    sys.exit(any(p.exitcode for p in ps))
+    sys.exit(resumable.work_off(folder, n, partial(jobs, folder), partial(carry_out, work=folder), told))
