@@ -36,18 +36,22 @@ class Showing:
     toml:bool=False # Write the schedule as TOML, to be changed and given to --progressive-strategy
 
 @dataclass(frozen=True)
-class Comparing(Sweep):
+class Working:
+    "Who carries out several trainings"
+    # One run after another (here), in several processes (processes), or on a Ray cluster (ray)
+    engine:Engine='here'
+    jobs:Count|None=None # Runs at a time
+    threads:Count|None=None # Cores for each run; by default they are shared out
+    address:str|None=None # Address of a Ray cluster; by default one is started here
+
+@dataclass(frozen=True)
+class Comparing(Working, Sweep):
     "A sweep as it is asked for at the shell, and who carries it out"
     # Arms, each with what is added to it, as in balanced+mixup or mine.toml+cbam
     strategies:tuple[str,...]=ARMS
     # Each of these alone, added to full fine-tuning, is an arm too: mixup, cutmix, smoothing, resizing, cbam, medical,
     # weighted, transfer, tenth, adapt, kept, batch, plateau, cached
     add:tuple[str,...]=()
-    # One run after another (here), in several processes (processes), or on a Ray cluster (ray)
-    engine:Engine='here'
-    jobs:Count|None=None # Runs at a time
-    threads:Count|None=None # Cores for each run; by default they are shared out
-    address:str|None=None # Address of a Ray cluster; by default one is started here
     keep_models:bool=False # Keep the network of each run
 
     def __post_init__(self):
@@ -133,9 +137,18 @@ def _use_run(options, module, name, **more):
 def _train(given):
     "Progressive fine-tuning of ImageNet-pretrained networks on medical images."
     recipe,resume = _made(Recipe, given),given.get('resume', False)
-    recipe.check_there(resume)              # mistakes are said before torch is imported, which takes seconds
+    is_one = not recipe.folds or recipe.fold
+    recipe.check_there(resume or not is_one)        # mistakes are said before torch is imported, which takes seconds
+    if not is_one: return _train_folds(recipe, given)
+    for name in rules_of(Working).keys() & given.keys():
+        raise InputError(f"{name}: is of several trainings; give --folds, too, or leave it out")
     from medprog.train import train
     train(recipe, resume=resume)
+
+def _train_folds(recipe, given):
+    if 'RANK' in os.environ: raise InputError("folds: start this without a launcher, or give --fold, too")
+    from medprog.folds import train_folds
+    train_folds(recipe, **_asked(_made(Working, given)))
 
 def _probe(given):
     """What a network knows of the images before it is trained, in one look at each: a linear head in closed form, as a
@@ -206,12 +219,12 @@ class Mode(NamedTuple):
         return {f.name: o for o in self.options for f in fields(o) if f.name not in self.without}
 
 MODES = dict(
-    train=Mode(_train, (Recipe, Resuming)),
+    train=Mode(_train, (Recipe, Resuming, Working)),
     compare=Mode(_compare, (Recipe, Comparing), ('progressive_strategy', 'recipe', 'arms')),
     evaluate=Mode(_evaluate, (Evaluating,)),
     predict=Mode(_predict, (Predicting,)),
     plan=Mode(_plan, (Recipe, Showing)),
-    probe=Mode(_probe, (Recipe, Resuming), ('progressive_strategy', *SCHEDULE_KNOBS, *_OF_TRAINING)),
+    probe=Mode(_probe, (Recipe, Resuming, Working), ('progressive_strategy', *SCHEDULE_KNOBS, *_OF_TRAINING)),
     export=Mode(_export, (Exporting,)))
 
 # %% ../nbs/90_cli.ipynb #5885cc39

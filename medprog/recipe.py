@@ -148,6 +148,10 @@ class Recipe(GreyLevels, Columns):
     seed:Natural=0 # Seed for splits, weights, batches and augmentation
     split_seed:Natural|None=None # Seed of the splits that the data doesn't give; the seed by default
     resplit:bool=False # Forget the splits of the data, and deal its patients out anew
+    # Deal out in so many parts the patients who aren't in a test split of the data, and train once for each part, which
+    # it is tested on; the next part validates
+    folds:Annotated[int, Rule('a whole number, 3 or more', lambda n: n>=3)]|None=None
+    fold:Count|None=None # Of the folds the one to test on, from 1 on; by default each in turn
     # Train on about so many images, of whole patients, each class in its share; by default on all
     train_images:Count|None=None
     draw_seed:Natural|None=None # Seed of which patients these are; that of the splits by default
@@ -196,6 +200,11 @@ class Recipe(GreyLevels, Columns):
     name:Annotated[str, Rule('the name of a folder, not a path', _is_name)]|None=None
 
     like = (Schedule,)
+
+    def __post_init__(self):
+        super().__post_init__()
+        if (self.fold or 0)>(self.folds or 0):
+            raise InputError(f"fold: {self.fold} of {self.folds or 'no'} folds is not allowed; give 1 to the number of folds")
 
 # %% ../nbs/02_recipe.ipynb #b0c53145
 @patch

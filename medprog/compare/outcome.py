@@ -149,7 +149,7 @@ def _test_train(runs, folder):
 def _table(sweep, runs, folder):
     "A row an arm"
     if BASELINE not in set(runs.arm): return None
-    share = _test_train(runs, folder) if sweep.resample else 0.
+    share = _test_train(runs, folder) if sweep.resplits else 0.
     table = compare_arms(runs, BASELINE, margin=sweep.margin, test_train=share)
     first = runs.groupby('arm')[['epochs','lr','body']].first()
     table = first.loc[table.index].join(table)

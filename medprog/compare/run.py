@@ -100,10 +100,10 @@ def _time_left(seconds, done, of):
     return f"; about {told} left"
 
 # %% ../../nbs/86_compare.run.ipynb #1ee2f6f7
-def _test_error(table, auc):
-    "Standard error of the AUROC on the test split: of a class, on average; and its patients"
+def _test_error(table, auc, all_are):
+    "Standard error of the AUROC over those who are tested (all, or a split): of a class, on average; and how many"
     hot = pd.DataFrame(table.hot(), table.df.patient)
-    tested = hot[(table.df.split=='test').to_numpy()].groupby(level=0).any()
+    tested = hot[(table.df.split=='test').to_numpy() | all_are].groupby(level=0).any()
     n = len(tested)
     errors = [hanley_mcneil_error(auc, o, n-o) for o in tested.sum() if 0<o<n]
     return np.mean(errors),n
@@ -120,7 +120,7 @@ def plan_lines(
     ends = (len(sweep.lrs)>1)+(len(sweep.bodies)>1)
     final = n_arms*(sweep.seeds-bool(tried)*sweep.tune_seeds)
     spread = spread or study_spread(len(table.targets('train')))
-    error,n = _test_error(table, auc)
+    error,n = _test_error(table, auc, bool(sweep.recipe.folds))
     of_pairs = 2**.5*spread,max(1, n_arms-1)
     by_seeds = smallest_visible(of_pairs[0], sweep.seeds, of_pairs[1])
     by_patients = visible_over_patients(error, correlation)

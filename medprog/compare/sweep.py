@@ -90,7 +90,7 @@ class Sweep:
     "What is compared, and how"
     recipe:Recipe # What all runs have in common; its seed is the first
     arms:tuple[str,...]=ARMS # Strategies, with what is added to them
-    # How many runs of each arm are compared, with the seed and those after it
+    # How many runs of each arm are compared, with the seed and those after it; with folds one for each
     seeds:Annotated[int, _SEEDS]=5
     # Learning rates that each arm chooses from, by the validation split; one: the same for all;
     # none (''): each strategy's own, or lr
@@ -118,6 +118,12 @@ class Sweep:
         if self.draw and (self.recipe.train_images is None or self.resample or self.recipe.draw_seed is not None):
             raise InputError("draw: goes with train_images, and with neither resample nor draw_seed, "
                              "which say otherwise who is drawn")
+        if folds := self.recipe.folds:
+            if self.resample or self.draw or self.recipe.fold:
+                raise InputError("folds: go with neither resample, draw nor fold, which say otherwise who is tested")
+            if self.seeds not in (folds, Sweep.seeds):
+                raise InputError(f"seeds: {self.seeds} are asked for, and folds have one each, {folds}; leave it out")
+            object.__setattr__(self, 'seeds', folds)
         if self.tune_seeds>self.seeds:
             raise InputError(f"tune_seeds: {self.tune_seeds} of {self.seeds} seeds are not allowed; "
                              "give at most as many")
@@ -127,6 +133,9 @@ class Sweep:
     def all_seeds(self) -> range:
         "The recipe's seed and those after it"
         return range(self.recipe.seed, self.recipe.seed+self.seeds)
+
+    @property
+    def resplits(self) -> bool: "Has each seed a split of its own?"; return self.resample or bool(self.recipe.folds)
 
 def _check_arms(arms, recipe):
     for o in arms: arm_recipe(o, recipe)
@@ -189,6 +198,7 @@ def job_recipe(self:Sweep,
         seed=job.seed,
         split_seed=job.seed if self.resample else r.seed_of_splits,
         resplit=self.resample or r.resplit,
+        fold=1+self.all_seeds.index(job.seed) if r.folds else None,
         draw_seed=job.seed if self.draw else r.draw_seed,
         epochs=job.epochs,
         lr=r.lr if job.lr is None else job.lr,

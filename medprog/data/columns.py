@@ -63,7 +63,7 @@ ROLES = dict(
     label='label|class|target|diagnosis|dx|finding|grade|level|category|disease|pathology|outcome',
     patient='patient|subject|person|participant|individual|mrn|pid|ptid|pat|pt|subj|donor|animal|lesion|case|admission|'
             'accession|study|exam|visit|series|specimen|slide|eye|rid|eid',
-    split='split|subset|partition|usage|phase|fold|set')
+    split='split|subset|partition|usage|phase|set')
 _NUMBER = 'id|no|nr|num|number|name|index|key|code|uid|identifier|instance'
 
 _BESIDE = r'\.[ct]sv:'                                         # of another file: FILE.csv:COLUMN

@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib,inspect,re
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations,cycle
 from pathlib import Path
 from typing import Literal  # noqa: F401, as ColumnName: in the hints that `delegates` takes over
 import numpy as np
@@ -15,14 +15,14 @@ import pandas as pd
 from PIL import Image
 from fastcore.basics import patch
 from fastcore.meta import delegates
-from ..core import check_value,InputError,one_of,rule_of
+from ..core import check_value,InputError,one_of,plural,rule_of
 from ..schedule import Side
 from ..recipe import Columns,find_source,GreyLevels,Recipe
 from ..recipe import ColumnName,ColumnNames,Folder  # noqa: F401
 from .images import read_patient
 from .cache import map_by_threads,scan_images
 from .sources import are_patients,FileOpener,first_few,ImageTable,PhantomOpener,read_folder,READERS
-from .columns import listed_splits,read_columns,with_patients_beside,words_apart
+from .columns import listed_splits,read_columns,with_patients_beside,words_apart,words_of
 
 # %% auto #0
 __all__ = ['SPLITS', 'read_source', 'check_files', 'check_size', 'read_table', 'recipe_table']
@@ -331,9 +331,35 @@ def _dealt(t, seed, **pcts):
     "Table `t` with the splits that it lacks; `pcts` has the share of each that may be made"
     pcts = {split: pct for split,pct in pcts.items()
             if split not in set(t.df.split)}
+    if name := _fold_column(t.df): t = t.noted(f"column {name!r} isn't used; --folds tests on each of its parts")
     if not pcts: return t
     note = f"{' and '.join(pcts)} carved out of train by patient, with seed {seed}"
     return t.noted(note, df=t.df.assign(split=_carve(t, seed, pcts)))
+
+# %% ../../nbs/25_data.table.ipynb #8e65878c
+def _fold_column(df): return next((name for name in df if 'fold' in words_of(name).split()), None)
+
+def _folded(t, n, seed):
+    "Table `t` without its test split; the split of each image is the number of its fold, from 0 on"
+    is_test = (t.df.split=='test').to_numpy()
+    if is_test.any(): t = t.noted(f"test: {plural(is_test.sum(), 'image')} are left out of the folds")
+    t = replace(t, df=t.df[~is_test].assign(split='train'))
+    name = _fold_column(t.df)
+    if not name:
+        order = _strata(t, f'folds {seed}').sort_values(kind='stable').index
+        place = dict(zip(order, cycle(range(n))))
+        return t.noted(f"folds are dealt out by patient, with seed {seed}", df=t.df.assign(split=t.df.patient.map(place)))
+    places,names = pd.factorize(t.df[name], sort=True)
+    if len(names)!=n or min(places)<0:
+        raise InputError(f"folds: {n} are asked for, and column {name!r} has {len(names)}; give one in every row, "
+                         f"and --folds {len(names)}")
+    return t.noted(f"folds are those of column {name!r}", df=t.df.assign(split=places))
+
+def _tested_on(t, n, fold):
+    "Table `t` of `n` folds, with one of them as test, and the next one as valid"
+    names = {fold-1: 'test', fold%n: 'valid'}
+    note = f"valid and test carved out of train by patient: folds {fold%n+1} and {fold} of {n}"
+    return t.noted(note, df=t.df.assign(split=[names.get(o, 'train') for o in t.df.split]))
 
 # %% ../../nbs/25_data.table.ipynb #ed4903b8
 @delegates(Columns)
@@ -349,6 +375,8 @@ def read_table(
     resplit:bool=False, # Forget the splits of the source, and deal its patients out anew by `seed`
     train_images:int|None=None, # Leave about so many images of train, of whole patients
     draw_seed:int=0, # Decides whose these are
+    folds:int|None=None, # Deal out in so many parts who isn't in `test`, which is left out; one becomes test, one valid
+    fold:int|None=None, # The part that becomes test, by default the first
     near_duplicates:bool=False, # Also look for images in different splits that look alike
     cache_gb:float=0., # Gigabytes of disk for decoded images of files, of all tables together; 0 decodes in every epoch
     window:str|None=None, # Of deep grey images, `CENTER,WIDTH`; up to three, joined by `;`, are one a channel
@@ -364,8 +392,9 @@ def read_table(
     if isinstance(t.open, FileOpener) and (check or cache_gb>0):
         t,digests = check_files(t, skip_bad, cache_gb, check)
     t = _complete(with_patients(t, opener, columns.patient_col), resplit)
+    if folds: t = _folded(t, folds, seed)
     _check_given(t)
-    t = _dealt(t, seed, valid=valid_pct, test=test_pct)
+    t = _tested_on(t, folds, fold or 1) if folds else _dealt(t, seed, valid=valid_pct, test=test_pct)
     if train_images: t = _draw(t, train_images, draw_seed)
     t = _positive_last(t.noted(*_check_splits(t)), positive)
     is_drawn = isinstance(t.open, PhantomOpener)

@@ -24,7 +24,7 @@ __all__ = ['Predictions', 'make_predictions', 'read_predictions', 'curves', 'plo
            'subgroup_table', 'evaluation_lines']
 
 # %% ../../nbs/42_evaluate.predictions.ipynb #20c05608
-_OWN = ('image', 'patient', 'target', 'unknown')
+_OWN = ('image', 'patient', 'target', 'unknown', 'fold')
 
 @dataclass(frozen=True)
 class Predictions:

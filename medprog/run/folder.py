@@ -125,7 +125,9 @@ def run_name(
         'resize': s.resizes and not own.resizes,
         'weighted': recipe.class_weights!='none',
         f'split{recipe.split_seed}': recipe.split_seed is not None,
-        'resplit': recipe.resplit}
+        'resplit': recipe.resplit,
+        f'{recipe.folds}folds': recipe.folds,
+        f'fold{recipe.fold}': recipe.fold}
     return '-'.join([
         source, recipe.arch, Path(recipe.progressive_strategy).stem,
         *(k for k,is_added in added.items() if is_added),

@@ -39,6 +39,7 @@ class RunFiles:
     classes:tuple[str,...] # Empty if no file has them
     predictions:Predictions|None # None if they are missing or not whole
     subgroups:pd.DataFrame # Text, as well
+    folds:pd.DataFrame # A row a fold, and their mean with its limits; of a folder of folds
 
     @property
     def split(self) -> str:
@@ -110,7 +111,8 @@ def read_run(
         plan=_csv(run.plan, 'phase', 'start', 'end', 'learns', **as_text),
         history=_csv(run.history, 'epoch', 'seconds'),
         predictions=_predictions(run.predictions, classes, facts),
-        subgroups=_csv(run.subgroups, 'column', 'group', 'images', 'patients', **as_text))
+        subgroups=_csv(run.subgroups, 'column', 'group', 'images', 'patients', **as_text),
+        folds=_csv(run.folds, 'fold'))
 
 # %% ../../nbs/65_run.report.ipynb #0d54061c
 @patch
