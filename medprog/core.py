@@ -231,6 +231,6 @@ def _flush(path):
 RUN_FILES = dict(
     recipe='recipe.toml', plan='plan.csv', plan_picture='plan.png', history='history.csv',
     history_picture='history.png', rates_picture='rates.png', metrics='metrics.json', predictions='predictions.csv',
-    valid_predictions='predictions_valid.csv', subgroups='subgroups.csv', folds='folds.csv', explain_picture='explain.png',
-    mistakes_picture='mistakes.png', model='model.pkl', report='report.html', report_text='report.md',
-    state='checkpoint.pt', previous_state='checkpoint-before.pt')
+    valid_predictions='predictions_valid.csv', subgroups='subgroups.csv', folds='folds.csv',
+    explain_picture='explain.png', mistakes_picture='mistakes.png', model='model.pkl', report='report.html',
+    report_text='report.md', state='checkpoint.pt', previous_state='checkpoint-before.pt')

@@ -61,7 +61,8 @@ def _write(at, recipe, runs):
     preds,valid = (_together(runs, o) for o in ('test', 'valid'))
     _by_fold(runs).to_csv(at.folds)
     valid.df.to_csv(at.valid_predictions, index=False)
-    with writing(at.recipe) as part: part.write_bytes(recipe.to_toml(_facts(runs, preds, recipe.folds).to_dict()).encode())
+    text = recipe.to_toml(_facts(runs, preds, recipe.folds).to_dict())
+    with writing(at.recipe) as part: part.write_bytes(text.encode())
     for name in ('plan', 'plan_picture'): shutil.copy(getattr(runs[1], name), at.path)
     metrics = write_evaluation(at.path, preds, valid)
     write_report(at.path)
@@ -105,7 +106,9 @@ def train_folds(
             told = f"FAILED: {outcome.message}"
         else: told = "AUROC {auroc:.3f}".format_map(metric_values(RunFolder(outcome).read_metrics()))
         say(f"{names[i]}: {told}")
-    if failed: raise InputError(f"folds: {', '.join(failed)} failed; the same command tries them again, and keeps the others")
+    if failed:
+        told = ', '.join(failed)
+        raise InputError(f"folds: {told} failed; the same command tries them again, and keeps the others")
     metrics = _write(at, recipe, {i: RunFolder(at.path/name) for i,name in enumerate(names, 1)})
     mean = pd.read_csv(at.folds, index_col='fold').auroc
     say('\n'.join(['', *evaluation_lines(metrics), f"  mean of folds    {mean['mean']:.3f} AUROC "

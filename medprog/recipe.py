@@ -204,7 +204,8 @@ class Recipe(GreyLevels, Columns):
     def __post_init__(self):
         super().__post_init__()
         if (self.fold or 0)>(self.folds or 0):
-            raise InputError(f"fold: {self.fold} of {self.folds or 'no'} folds is not allowed; give 1 to the number of folds")
+            of = f"{self.folds or 'no'} folds"
+            raise InputError(f"fold: {self.fold} of {of} is not allowed; give 1 to the number of folds")
 
 # %% ../nbs/02_recipe.ipynb #b0c53145
 @patch

@@ -348,7 +348,8 @@ def _folded(t, n, seed):
     if not name:
         order = _strata(t, f'folds {seed}').sort_values(kind='stable').index
         place = dict(zip(order, cycle(range(n))))
-        return t.noted(f"folds are dealt out by patient, with seed {seed}", df=t.df.assign(split=t.df.patient.map(place)))
+        df = t.df.assign(split=t.df.patient.map(place))
+        return t.noted(f"folds are dealt out by patient, with seed {seed}", df=df)
     places,names = pd.factorize(t.df[name], sort=True)
     if len(names)!=n or min(places)<0:
         raise InputError(f"folds: {n} are asked for, and column {name!r} has {len(names)}; give one in every row, "
