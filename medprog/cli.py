@@ -116,7 +116,7 @@ _ELSEWHERE = dict(batch_size='bs', jobs='n', run='', logdir='', arms='')
 def _asked(options):
     "Options as the functions that do the work call them"
     named = {_ELSEWHERE.get(k, k): v for k,v in vars(options).items()}
-    named.pop('')
+    named.pop('', None)
     return named
 
 def _use_run(options, module, name, **more):
