@@ -137,9 +137,8 @@ def _use_run(options, module, name, **more):
 def _train(given):
     "Progressive fine-tuning of ImageNet-pretrained networks on medical images."
     recipe,resume = _made(Recipe, given),given.get('resume', False)
-    is_one = not recipe.folds or recipe.fold
-    recipe.check_there(resume or not is_one)        # mistakes are said before torch is imported, which takes seconds
-    if not is_one: return _train_folds(recipe, given)
+    recipe.check_there(resume)              # mistakes are said before torch is imported, which takes seconds
+    if recipe.trains_each_fold: return _train_folds(recipe, given)
     for name in rules_of(Working).keys() & given.keys():
         raise InputError(f"{name}: is of several trainings; give --folds, too, or leave it out")
     from medprog.train import train

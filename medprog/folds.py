@@ -14,11 +14,12 @@ import pandas as pd
 from .core import InputError,plural,writing
 from .recipe import Recipe
 from .data.table import recipe_table
-from .evaluate.predictions import evaluation_lines,Predictions,read_predictions
+from .evaluate.predictions import evaluation_lines
 from .run.folder import differing,metric_values,run_name,RunFolder,write_evaluation
 from .run.report import write_report
 from .compare.engines import Failed,run_all
 from .compare.statistics import mean_interval
+from .compare.outcome import share_tested
 from .compare.run import run_job
 
 # %% auto #0
@@ -27,62 +28,61 @@ __all__ = ['train_folds']
 # %% ../nbs/87_folds.ipynb #cf9f67d8
 def _together(runs, split):
     "Predictions of a split of all folds, which `runs` has by number"
-    parts = []
-    for fold,run in runs.items():
-        facts,path = run.facts(),dict(test=run.predictions, valid=run.valid_predictions)[split]
-        preds = read_predictions(path, facts.classes, facts.multilabel)
-        parts.append(preds.df.assign(fold=str(fold)))
-    return Predictions(pd.concat(parts, ignore_index=True), facts.classes, facts.multilabel)
+    preds = {fold: run.predictions_of(split) for fold,run in runs.items()}
+    df = pd.concat([o.df.assign(fold=str(fold)) for fold,o in preds.items()], ignore_index=True)
+    return replace(preds[1], df=df)
 
 # %% ../nbs/87_folds.ipynb #54f806c9
 def _by_fold(runs):
     "A row a fold, and the mean of each figure with its limits over folds"
     metrics = {fold: run.read_metrics() for fold,run in runs.items()}
-    n = {fold: {k: m[k] for k in ('n_images', 'n_patients')} for fold,m in metrics.items()}
-    df = pd.DataFrame({fold: n[fold]|metric_values(m) for fold,m in metrics.items()}).T.astype(float)
-    patients = [run.facts().patients for run in runs.values()]
-    share = np.mean([o['test']/o['train'] for o in patients])
-    over = df.drop(columns=['n_images', 'n_patients']).apply(
-        lambda values: pd.Series(mean_interval(values, share)._asdict())[['mean', 'low', 'high']])
-    return pd.concat([df, over.clip(upper=1)]).rename_axis('fold')
+    n = pd.DataFrame({fold: {k: m[k] for k in ('n_images', 'n_patients')} for fold,m in metrics.items()}, dtype='Int64')
+    df = pd.DataFrame({fold: metric_values(m) for fold,m in metrics.items()}, dtype=float).T
+    share = share_tested(runs.values())
+    over = df.apply(lambda values: pd.Series(mean_interval(values, share)._asdict())).loc[['mean', 'low', 'high']]
+    return n.T.join(pd.concat([df, over.clip(upper=1)]), how='right').rename_axis('fold')
 
 # %% ../nbs/87_folds.ipynb #93a649cd
 def _facts(runs, preds, n):
     "What the run of all folds found out: as the first one, but for the images, all of which were tested"
-    facts,df = next(iter(runs.values())).facts(),preds.df
+    facts,df = runs[1].facts(),preds.df
     counts = dict(zip(preds.classes, np.nansum(preds.true, 0).astype(int).tolist()))
     notes = [o for o in facts.notes if 'carved out' not in o]
     return replace(
         facts, images=dict(test=len(df)), patients=dict(test=df.patient.nunique()), counts=dict(test=counts),
         unknown=None, notes=[*notes, f"valid and test carved out of train by patient: each of {n} folds once"])
 
+def _write_recipe(at, recipe, facts=None):
+    with writing(at.recipe) as part: part.write_bytes(recipe.to_toml(facts).encode())
+
 def _write(at, recipe, runs):
-    "Write what all folds say together into their folder; its metrics"
+    "Write what all folds say together into their folder; its metrics, and those of each fold"
     preds,valid = (_together(runs, o) for o in ('test', 'valid'))
-    _by_fold(runs).to_csv(at.folds)
+    by_fold = _by_fold(runs)
+    by_fold.to_csv(at.folds)
     valid.df.to_csv(at.valid_predictions, index=False)
-    text = recipe.to_toml(_facts(runs, preds, recipe.folds).to_dict())
-    with writing(at.recipe) as part: part.write_bytes(text.encode())
+    _write_recipe(at, recipe, _facts(runs, preds, recipe.folds).to_dict())
     for name in ('plan', 'plan_picture'): shutil.copy(getattr(runs[1], name), at.path)
     metrics = write_evaluation(at.path, preds, valid)
     write_report(at.path)
-    return metrics
+    return metrics,by_fold
 
 # %% ../nbs/87_folds.ipynb #576e3963
 def _enter(recipe, say):
     "The folder of folds, after mistakes in the data have been said"
-    if not recipe.folds or recipe.fold:
-        raise InputError("folds: say how many, without fold, to train each; train does one")
+    if not recipe.trains_each_fold: raise InputError("folds: say how many, without fold, to train each; train does one")
     recipe.check_there(resume=True)
     table = recipe_table(recipe)
     at = RunFolder(Path(recipe.logdir, run_name(recipe, table.name)))
-    if at.recipe.is_file() and (differ := differing(at.read_recipe(), recipe)):
-        raise InputError(f"{at.path} belongs to another recipe: it has another {', '.join(differ)}; "
-                         "give what it had, or another --name")
-    if at.path.exists() and any(at.path.iterdir()) and not at.recipe.is_file():
-        raise InputError(f"name: {at.path} exists and has no folds; give another --name")
-    at.path.mkdir(parents=True, exist_ok=True)
-    if not at.recipe.is_file(): at.recipe.write_text(recipe.to_toml(), encoding='utf-8')
+    if at.recipe.is_file():
+        if differ := differing(at.read_recipe(), recipe):
+            raise InputError(f"{at.path} belongs to another recipe: it has another {', '.join(differ)}; "
+                             "give what it had, or another --name")
+    else:
+        if at.path.exists() and any(at.path.iterdir()):
+            raise InputError(f"name: {at.path} exists and has no folds; give another --name")
+        at.path.mkdir(parents=True, exist_ok=True)
+        _write_recipe(at, recipe)
     n = len(table.df)
     say('\n'.join([f"folds: {at.path}", f"data: {recipe.data}, {plural(n, 'image')} of "
                    f"{plural(table.df.patient.nunique(), 'patient')} in {recipe.folds} folds", *table.notes[:-1]]))
@@ -109,8 +109,8 @@ def train_folds(
     if failed:
         told = ', '.join(failed)
         raise InputError(f"folds: {told} failed; the same command tries them again, and keeps the others")
-    metrics = _write(at, recipe, {i: RunFolder(at.path/name) for i,name in enumerate(names, 1)})
-    mean = pd.read_csv(at.folds, index_col='fold').auroc
+    metrics,by_fold = _write(at, recipe, {i: RunFolder(at.path/name) for i,name in enumerate(names, 1)})
+    mean = by_fold.auroc
     say('\n'.join(['', *evaluation_lines(metrics), f"  mean of folds    {mean['mean']:.3f} AUROC "
                    f"[{mean['low']:.3f}, {mean['high']:.3f}] over folds (Nadeau and Bengio)", f"\n{at.report}"]))
     return at.path

@@ -254,9 +254,7 @@ def _run_predictions(folder):
     "What a run said of its test images, and of its validation images if that was kept"
     run = RunFolder(folder)
     facts = read_facts(finished_recipe(run), f'recipe of {folder}')
-    def read(path): return read_predictions(path, facts.classes, facts.multilabel)
-    valid = read(run.valid_predictions) if run.valid_predictions.is_file() else None
-    return read(run.predictions),valid
+    return read_predictions(run.predictions, facts.classes, facts.multilabel),run.predictions_of('valid')
 
 # %% ../nbs/71_predict.ipynb #ca9d57f8
 def _saved_predictions(data, like, split):

@@ -233,6 +233,11 @@ def seed_of_draw(self:Recipe) -> int:
     return self.seed_of_splits if self.draw_seed is None else self.draw_seed
 
 @patch(as_prop=True)
+def trains_each_fold(self:Recipe) -> bool:
+    "Is this a training for each fold, which goes on by itself, instead of one?"
+    return bool(self.folds and not self.fold)
+
+@patch(as_prop=True)
 def schedule(self:Recipe) -> Schedule:
     "The fitted schedule of this recipe"
     s = resolve_schedule(self.progressive_strategy, self.epochs, **self.knobs())
@@ -328,7 +333,7 @@ def check_there(self:Recipe,
     """`InputError` if something that this recipe names isn't there, the name of its run is taken, or batch norm has
     nothing to go by, as far as can be said before weights are looked for"""
     self.started(self.weights=='none').schedule.check_batch(self.batch_size)
-    if not resume: check_free(self)
+    if not (resume or self.trains_each_fold): check_free(self)
     find_source(self.data, self)
     check_weights(self.weights)
 

@@ -5,6 +5,7 @@
 # %% ../../nbs/83_compare.outcome.ipynb #34bb2992
 from __future__ import annotations
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -13,7 +14,7 @@ import pandas as pd
 from fastcore.basics import patch
 from scipy.stats import t
 from ..core import InputError,writing
-from ..evaluate.predictions import make_predictions,read_predictions
+from ..evaluate.predictions import make_predictions
 from ..run.folder import is_finished,metric_values,RunFolder
 from .sweep import BASELINE,Job,Rate,Sweep
 from .statistics import compare_arms,mean_error,patient_difference,pool
@@ -122,34 +123,29 @@ class Comparison:
         return [(arm, k, end) for arm in ends.index for k,end in ends
                 if ends[k,end][arm]==chosen[k][arm] and ends[k].nunique(axis=1)[arm]>1]
 
-def _predictions(folder, split='test'):
-    "What the run in a folder said of a split; None if that isn't there"
-    run = RunFolder(folder)
-    facts,path = run.facts(),dict(valid=run.valid_predictions, test=run.predictions)[split]
-    return read_predictions(path, facts.classes, facts.multilabel) if path.is_file() else None
-
 def _patients(runs, at):
     "The difference of each arm to the baseline, as an interval over patients"
     names = runs.pivot(index='seed', columns='arm', values='run')
-    preds = names.map(lambda name: _predictions(at/name), na_action='ignore')
+    preds = names.map(lambda name: RunFolder(at/name).predictions_of(), na_action='ignore')
     ends = {}
     for arm in preds.columns.drop(BASELINE):
         pairs = preds[[arm, BASELINE]].dropna()
         if len(pairs): ends[arm] = patient_difference(*map(list, pairs.to_numpy().T))[1:]
     return pd.DataFrame(ends, ['patients_low','patients_high'], dtype=float).T
 
-# %% ../../nbs/83_compare.outcome.ipynb #a53414a2
-def _test_train(runs, folder):
+# %% ../../nbs/83_compare.outcome.ipynb #7fc8e534
+def share_tested(
+    runs:Iterable[RunFolder], # Of different splits
+) -> float: # As `mean_interval` takes it
     "Patients of the test split for each one of the training, on average"
-    patients = [RunFolder(folder/run).facts().patients for run in runs.run]
-    return float(np.mean([
-        n['test']/n['train']
-        for n in patients]))
+    patients = [run.facts().patients for run in runs]
+    return float(np.mean([n['test']/n['train'] for n in patients]))
 
+# %% ../../nbs/83_compare.outcome.ipynb #a53414a2
 def _table(sweep, runs, folder):
     "A row an arm"
     if BASELINE not in set(runs.arm): return None
-    share = _test_train(runs, folder) if sweep.resplits else 0.
+    share = share_tested(RunFolder(folder/o) for o in runs.run) if sweep.resplits else 0.
     table = compare_arms(runs, BASELINE, margin=sweep.margin, test_train=share)
     first = runs.groupby('arm')[['epochs','lr','body']].first()
     table = first.loc[table.index].join(table)
@@ -163,7 +159,7 @@ def _choices(rates, tuned, folder):
     for arm,(lr,body) in rates.items():
         key = arm,lr or 0,body or 0
         if key not in means: continue
-        preds = [_predictions(folder/o, 'valid') for o in by_rate.get_group(key).run]
+        preds = [RunFolder(folder/o).predictions_of('valid') for o in by_rate.get_group(key).run]
         error = np.nan if None in preds else mean_error(preds)
         close = means[arm]>=means[key]-error
         found[arm] = means[key],error,close.sum()-1
@@ -193,7 +189,7 @@ def write_runs(
     runs = {o['run']: o for df in (c.tuned, c.longer, c.runs) for o in df.to_dict('records')}
     arrays,truths,facts = {},{},dict(runs=[*runs.values()])
     for (name,run),split in product(runs.items(), ('valid', 'test')):
-        p = _predictions(c.folder/'runs'/name, split)
+        p = RunFolder(c.folder/'runs'/name).predictions_of(split)
         if p is None: continue
         facts |= dict(classes=p.classes, multilabel=p.multilabel)
         who,targs = pd.factorize(p.patients)[0],p.targs.astype('float32')

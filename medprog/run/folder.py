@@ -15,7 +15,7 @@ from ..schedule import get_schedule,Schedule
 from ..recipe import check_free,is_same,Recipe
 from ..data.table import ImageTable
 from ..evaluate.predictions import (
-    evaluate_predictions, plot_confusion, plot_curves, plot_reliability, Predictions, subgroup_table)
+    evaluate_predictions, plot_confusion, plot_curves, plot_reliability, Predictions, read_predictions, subgroup_table)
 
 # %% auto #0
 __all__ = ['RunFolder', 'RunFacts', 'schedule_fact', 'run_name', 'run_folder', 'find_run', 'is_finished', 'fingerprint',
@@ -101,6 +101,14 @@ def read_recipe(self:RunFolder) -> Recipe:
 def read_metrics(self:RunFolder) -> dict:
     "What `metrics.json` has: the figures of the test split, each with its interval"
     return json.loads(self.metrics.read_text(encoding='utf-8'))
+
+@patch
+def predictions_of(self:RunFolder,
+    split:str='test', # Or valid
+) -> Predictions|None: # None if they aren't there
+    "What the run said of the images of a split"
+    facts,path = self.facts(),dict(valid=self.valid_predictions, test=self.predictions)[split]
+    return read_predictions(path, facts.classes, facts.multilabel) if path.is_file() else None
 
 # %% ../../nbs/60_run.folder.ipynb #e3775aac
 def metric_values(

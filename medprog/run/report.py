@@ -112,7 +112,7 @@ def read_run(
         history=_csv(run.history, 'epoch', 'seconds'),
         predictions=_predictions(run.predictions, classes, facts),
         subgroups=_csv(run.subgroups, 'column', 'group', 'images', 'patients', **as_text),
-        folds=_csv(run.folds, 'fold'))
+        folds=_csv(run.folds, 'fold', **as_text))
 
 # %% ../../nbs/65_run.report.ipynb #0d54061c
 @patch
