@@ -388,6 +388,7 @@ def train(
     team,has_ended = find_team(),False                    # its main process has the folder, and speaks
     if not team.is_main: say = noop
     _ = recipe.schedule                                   # its mistakes are said first
+    if recipe.trains_each_fold: raise InputError("folds: train does one of them; say which by fold, or use train_folds")
     if not learner: find_arch(recipe.arch)
     if not resume: team.main_only(check_free, recipe)
     set_seed(recipe.seed)
