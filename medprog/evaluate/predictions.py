@@ -24,7 +24,7 @@ __all__ = ['Predictions', 'make_predictions', 'read_predictions', 'curves', 'plo
            'subgroup_table', 'evaluation_lines']
 
 # %% ../../nbs/42_evaluate.predictions.ipynb #20c05608
-_OWN = ('image', 'patient', 'target', 'unknown', 'fold')
+_OWN = ('image', 'patient', 'target', 'unknown', 'fold', 'set', 'told')
 
 @dataclass(frozen=True)
 class Predictions:
@@ -101,6 +101,7 @@ def read_predictions(
     except (ValueError,OSError) as e:     # pandas' own are ValueErrors
         why = ' '.join(str(e).split())
         raise InputError(f"{path}: can't be read as predictions ({why})") from e
+    df = df.drop(columns=['set', 'told'], errors='ignore')       # they are made anew where they are asked for
     preds = Predictions(df, tuple(classes), multilabel)
     for c in (*_OWN[:3], *preds.p_columns):
         if c not in df: raise InputError(f"{path}: no column {c!r}; there are {', '.join(df.columns)}")
