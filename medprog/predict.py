@@ -17,14 +17,14 @@ import torch
 from PIL import ImageDraw,ImageFont
 from matplotlib.font_manager import findfont
 from torchvision.transforms.functional import to_pil_image
-from .core import check_value,InputError,plural,PrecisionName,rule_of,RUN_FILES,SplitName
+from .core import check_value,InputError,plural,PrecisionName,rule_of,SplitName
 from .recipe import Columns,ImageColumns,is_same
 from .data.sources import ArrayOpener,FileOpener,list_images,npz_images
 from .data.columns import read_csv,read_new_images
 from .data.table import check_files,read_source,recipe_table,with_patients
 from .evaluate.predictions import evaluation_lines,make_predictions,read_predictions
 from .evaluate.explain import explain_maps,overlay,own_shape
-from .evaluate.conformal import conformal_lines,ConformalSets
+from .evaluate.conformal import conformal_limits,measure_sets,set_columns
 from .run.folder import RunFolder,write_evaluation
 from .run.report import write_report
 from .predictor import existing_path,finished_recipe,load_predictor,Predictor,read_facts,read_metrics
@@ -98,19 +98,6 @@ def check_unused(
     if Path(path).exists(): raise InputError(f"out: {path} exists; give another name, or remove it")
     return Path(path)
 
-# %% ../nbs/71_predict.ipynb #9960af48
-def _sets_of(run, coverage, say):
-    "Sets of classes, calibrated on the validation images of a run; None if no coverage is asked for"
-    if coverage is None: return None
-    at = None if isinstance(run, Predictor) else RunFolder(run)
-    valid = at.predictions_of('valid') if at and at.recipe.is_file() else None
-    if valid is None:
-        raise InputError(f"coverage: {at.path if at else run.name} has no {RUN_FILES['valid_predictions']} "
-                         "to calibrate on; give the folder of a run that has")
-    sets = ConformalSets(valid, coverage)
-    for note in sets.notes: say(note)
-    return sets
-
 # %% ../nbs/71_predict.ipynb #14abfa55
 def predict(
     run:str|Path|Predictor, # Run's folder, a `.safetensors` file, or what `load_predictor` made of it
@@ -124,7 +111,8 @@ def predict(
 ) -> Path: # The CSV: `image`, `patient` if known, `prediction`, `set` and `told` of a coverage, a `p_` column a class
     "Write the probabilities of new images; those that can't be read are listed in a CSV of their own"
     p = run if isinstance(run, Predictor) else load_predictor(run, precision=precision)
-    sets = _sets_of(run, coverage, say)
+    valid = None if run is p or coverage is None else RunFolder(run).predictions_of('valid')
+    limits = None if coverage is None else conformal_limits(valid, coverage)
     rows,open,name = _new_images(data, ImageColumns.pop_from(reading), p)
     open = replace(open, grey=p.grey)
     path = check_unused(out) if out else new_path(run, 'predictions', f'{name}.csv')
@@ -134,7 +122,7 @@ def predict(
     if len(bad)==len(rows): raise InputError(f"data: none of {len(rows)} images can be read: {bad[0]}")
     path.parent.mkdir(parents=True, exist_ok=True)
     by_class = pd.DataFrame(probs, columns=p.classes).add_prefix('p_')
-    told = sets.columns(probs) if sets else {}
+    told = {} if limits is None else set_columns(probs, limits)
     df = rows.assign(prediction=p.decide(probs), **told).join(by_class)
     df.drop(index=list(bad)).to_csv(path, index=False)
     if len(df)==1: say('; by its set '.join([f"{rows.image[0]}: {p.answers(probs)[0]}", *told.get('told', [])]))
@@ -245,7 +233,7 @@ def evaluate(
     folder = run = Path(run)
     part,known = data and split or 'test',{}
     preds,valid = _run_predictions(run)
-    sets = _sets_of(run, coverage, say)
+    limits = None if coverage is None else conformal_limits(valid, coverage)
     check_value('split', split, rule_of(SplitName|None))
     if data is None:
         known = {k: v for k,v in read_metrics(run).items() if k=='weights_of_epoch'}
@@ -263,13 +251,12 @@ def evaluate(
             for note in t.notes: say(note)
         folder = Path(out) if out else new_path(run, 'evaluations', name)
         folder.mkdir(parents=True)
-    if sets:
-        known['conformal'] = sets.measure(preds)
-        preds = replace(preds, df=preds.df.assign(**sets.columns(preds.probs)))
+    if limits is not None:
+        known['conformal'] = dict(promised=coverage) | measure_sets(preds, limits)
+        preds = replace(preds, df=preds.df.assign(**set_columns(preds.probs, limits)))
     write_evaluation(folder, preds, valid, part, columns=groups, facts=known)
     report = write_report(run)
-    told = conformal_lines(known['conformal']) if sets else []
-    for line in (*evaluation_lines(read_metrics(folder)), *told, f"\n{folder}"): say(line)
+    for line in (*evaluation_lines(read_metrics(folder)), f"\n{folder}"): say(line)
     if folder.parent.parent==run: say(f"{report} tells of it, too")
     return folder
 

@@ -193,13 +193,7 @@ def _reason(name, which, probs, true, threshold=None, at=None, temperature=None)
 # %% ../../nbs/41_evaluate.intervals.ipynb #3d5e5288
 def _number(x): return None if np.isnan(x) else float(x)
 
-def as_interval(
-    value:float, # `nan`: undefined
-    low:float, # Lower end of the interval; `nan`: there is none
-    high:float, # Upper end
-    undefined:str, # Why the value is missing, if it is
-    alone:str='no resample has this figure', # Why the interval is missing, if only that is
-) -> dict: # `value`, `low` and `high`, and a `reason` if one is None
+def as_interval(value:float, low:float, high:float, undefined:str, alone:str='no resample has this figure') -> dict:
     "A metric with its interval, ready for JSON; if it lacks them why it is `undefined`, or why it is `alone`"
     numbers = dict(value=value, low=low, high=high)
     res = {k: _number(o) for k,o in numbers.items()}
