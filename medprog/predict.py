@@ -104,7 +104,7 @@ def predict(
     data:str|Path, # A folder, a CSV with a column `image`, an image or DICOM file, or an `.npz`
     out:str|Path|None=None, # CSV to write, a new one; by default in `predictions/` of the run, or beside the file
     overlays:bool=False, # Also a picture of each image with its maps: Grad-CAM and attention
-    coverage:float|None=None, # Also a set of classes for each image, which holds the true one for this share of patients
+    coverage:float|None=None, # Also a set of classes for each image that holds the true one for this share of patients
     precision:PrecisionName='fp32', # As in `load_predictor`
     say:Callable=print, # Called with each line of text that a person at a screen would read
     **reading, # How images are read, as for `Predictor.run`: `bs`, `workers`; and what a CSV has, as `ImageColumns`
