@@ -14,8 +14,8 @@ from typing import NamedTuple,get_args,get_origin,get_type_hints
 from collections.abc import Callable
 import medprog
 from .core import (
-    ARCHS,check_rules,check_value,Count,ExportFormat,InputError,Natural,nearest,NotNegative,one_of,plural,PrecisionName,
-    rules_of,RUN_FILES,sentences,split_names,SplitName)
+    ARCHS,check_rules,check_value,Count,Coverage,ExportFormat,InputError,Natural,nearest,NotNegative,one_of,plural,
+    PrecisionName,rules_of,RUN_FILES,sentences,split_names,SplitName)
 from .schedule import SCHEDULE_KNOBS
 from .recipe import ColumnNames,Columns,find_source,Folder,ImageColumns,Recipe
 from .plan import plan_text,rate_text
@@ -77,6 +77,9 @@ class ImageOptions(RunOptions):
     batch_size:Count=64
     workers:Natural|None=None # Processes that read images; by default as many as the images are worth
     precision:PrecisionName='fp32' # Arithmetic of the network; auto: bf16 where the processor or card has it, else fp32
+    # Also a set of classes for each image that holds the true one for this share of patients, as .9, else "can't tell";
+    # calibrated on the run's validation split; pip install 'medprog[conformal]'
+    coverage:Coverage|None=None
 
 @dataclass(frozen=True)
 class Evaluating(ImageOptions, Columns):

@@ -79,6 +79,7 @@ Natural = Annotated[int, at_least(0)]
 Count = Annotated[int, at_least(1)]
 NotNegative = Annotated[float, at_least(0, 'a number')]
 Positive = Annotated[float, Rule('a number above 0', lambda x: x>0)]
+Coverage = Annotated[float, Rule('a share above 0 and below 1', lambda x: 0<x<1)]
 
 # %% ../nbs/00_core.ipynb #6092665b
 _PLAIN = {bool: Rule('true or false', lambda o: isinstance(o, bool)),

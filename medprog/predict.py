@@ -24,6 +24,7 @@ from .data.columns import read_csv,read_new_images
 from .data.table import check_files,read_source,recipe_table,with_patients
 from .evaluate.predictions import evaluation_lines,make_predictions,read_predictions
 from .evaluate.explain import explain_maps,overlay,own_shape
+from .evaluate.conformal import conformal_limits,measure_sets,set_columns
 from .run.folder import RunFolder,write_evaluation
 from .run.report import write_report
 from .predictor import existing_path,finished_recipe,load_predictor,Predictor,read_facts,read_metrics
@@ -103,12 +104,15 @@ def predict(
     data:str|Path, # A folder, a CSV with a column `image`, an image or DICOM file, or an `.npz`
     out:str|Path|None=None, # CSV to write, a new one; by default in `predictions/` of the run, or beside the file
     overlays:bool=False, # Also a picture of each image with its maps: Grad-CAM and attention
+    coverage:float|None=None, # Also a set of classes for each image that holds the true one for this share of patients
     precision:PrecisionName='fp32', # As in `load_predictor`
     say:Callable=print, # Called with each line of text that a person at a screen would read
     **reading, # How images are read, as for `Predictor.run`: `bs`, `workers`; and what a CSV has, as `ImageColumns`
-) -> Path: # The CSV: `image`, `patient` if known, `prediction`, a `p_` column a class
+) -> Path: # The CSV: `image`, `patient` if known, `prediction`, `set` and `told` of a coverage, a `p_` column a class
     "Write the probabilities of new images; those that can't be read are listed in a CSV of their own"
     p = run if isinstance(run, Predictor) else load_predictor(run, precision=precision)
+    valid = None if run is p or coverage is None else RunFolder(run).predictions_of('valid')
+    limits = None if coverage is None else conformal_limits(valid, coverage)
     rows,open,name = _new_images(data, ImageColumns.pop_from(reading), p)
     open = replace(open, grey=p.grey)
     path = check_unused(out) if out else new_path(run, 'predictions', f'{name}.csv')
@@ -118,9 +122,10 @@ def predict(
     if len(bad)==len(rows): raise InputError(f"data: none of {len(rows)} images can be read: {bad[0]}")
     path.parent.mkdir(parents=True, exist_ok=True)
     by_class = pd.DataFrame(probs, columns=p.classes).add_prefix('p_')
-    df = rows.assign(prediction=p.decide(probs)).join(by_class)
+    told = {} if limits is None else set_columns(probs, limits)
+    df = rows.assign(prediction=p.decide(probs), **told).join(by_class)
     df.drop(index=list(bad)).to_csv(path, index=False)
-    if len(df)==1: say(f"{rows.image[0]}: {p.answers(probs)[0]}")
+    if len(df)==1: say('; by its set '.join([f"{rows.image[0]}: {p.answers(probs)[0]}", *told.get('told', [])]))
     say(f"{plural(len(df)-len(bad), 'image')}: {path}")
     if overlays: say(f"where the network looks: {pictures}")
     if bad:
@@ -215,6 +220,7 @@ def evaluate(
     data:str|Path|None=None, # Labelled images, as for training; by default the run's own test split, from its files
     split:SplitName|None=None, # By default test where there are splits, else all
     groups:tuple[str,...]|None=None, # Columns that make groups of patients, such as sex; by default all that do
+    coverage:float|None=None, # Also sets of classes, as for `predict`, and how often they hold the truth here
     out:str|Path|None=None, # Folder to make, a new one; by default in `evaluations/` of the run
     skip_bad:bool=False, # Leave out files that can't be read, instead of complaining
     precision:PrecisionName='fp32', # As in `load_predictor`
@@ -227,6 +233,7 @@ def evaluate(
     folder = run = Path(run)
     part,known = data and split or 'test',{}
     preds,valid = _run_predictions(run)
+    limits = None if coverage is None else conformal_limits(valid, coverage)
     check_value('split', split, rule_of(SplitName|None))
     if data is None:
         known = {k: v for k,v in read_metrics(run).items() if k=='weights_of_epoch'}
@@ -244,6 +251,9 @@ def evaluate(
             for note in t.notes: say(note)
         folder = Path(out) if out else new_path(run, 'evaluations', name)
         folder.mkdir(parents=True)
+    if limits is not None:
+        known['conformal'] = dict(promised=coverage) | measure_sets(preds, limits)
+        preds = replace(preds, df=preds.df.assign(**set_columns(preds.probs, limits)))
     write_evaluation(folder, preds, valid, part, columns=groups, facts=known)
     report = write_report(run)
     for line in (*evaluation_lines(read_metrics(folder)), f"\n{folder}"): say(line)

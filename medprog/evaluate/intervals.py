@@ -193,7 +193,7 @@ def _reason(name, which, probs, true, threshold=None, at=None, temperature=None)
 # %% ../../nbs/41_evaluate.intervals.ipynb #3d5e5288
 def _number(x): return None if np.isnan(x) else float(x)
 
-def _interval(value, low, high, undefined, alone='no resample has this figure'):
+def as_interval(value:float, low:float, high:float, undefined:str, alone:str='no resample has this figure') -> dict:
     "A metric with its interval, ready for JSON; if it lacks them why it is `undefined`, or why it is `alone`"
     numbers = dict(value=value, low=low, high=high)
     res = {k: _number(o) for k,o in numbers.items()}
@@ -270,7 +270,7 @@ def _delong(probs, targs, patients, undefined):
     if len(set(patients))<len(targs):
         half,why = np.nan,'DeLong takes images as independent, and a patient has several'
     low,high = np.clip((value-half, value+half), 0, 1)
-    return _interval(value, low, high, undefined, why)
+    return as_interval(value, low, high, undefined, why)
 
 # %% ../../nbs/41_evaluate.intervals.ipynb #47b80654
 def compute_metrics(
@@ -303,7 +303,7 @@ def compute_metrics(
         per_class = name.endswith('_per_class')
         which = range(len(classes)) if per_class else [1 if binary else None]
         reasons = [_reason(name, i, probs, true, **chosen) for i in which]
-        each = list(map(_interval, *figures, reasons))
+        each = list(map(as_interval, *figures, reasons))
         if per_class: res[name] = {c: o for c,o in zip(classes, each) if n_known[c]}
         else: res[name] = each[0]
         if name=='auroc' and binary: res['auroc_delong'] = _delong(probs, targs, patients, each[0].get('reason'))

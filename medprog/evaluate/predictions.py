@@ -24,7 +24,7 @@ __all__ = ['Predictions', 'make_predictions', 'read_predictions', 'curves', 'plo
            'subgroup_table', 'evaluation_lines']
 
 # %% ../../nbs/42_evaluate.predictions.ipynb #20c05608
-_OWN = ('image', 'patient', 'target', 'unknown', 'fold')
+_OWN = ('image', 'patient', 'target', 'unknown', 'fold', 'set', 'told')
 
 @dataclass(frozen=True)
 class Predictions:
@@ -101,7 +101,8 @@ def read_predictions(
     except (ValueError,OSError) as e:     # pandas' own are ValueErrors
         why = ' '.join(str(e).split())
         raise InputError(f"{path}: can't be read as predictions ({why})") from e
-    preds = Predictions(df, tuple(classes), multilabel)
+    # sets are made anew where they are asked for
+    preds = Predictions(df.drop(columns=['set', 'told'], errors='ignore'), tuple(classes), multilabel)
     for c in (*_OWN[:3], *preds.p_columns):
         if c not in df: raise InputError(f"{path}: no column {c!r}; there are {', '.join(df.columns)}")
     for c in df[preds.p_columns].select_dtypes(exclude='number'):
@@ -334,6 +335,9 @@ def evaluation_lines(
     lines += [f"  {k:<16} {figure_text(metrics[k])}" for k in _SAID]
     if metrics.get('from_validation', {}).get('threshold'):
         lines.append('  (decisions by the thresholds that were best on the validation split)')
+    if c := metrics.get('conformal'):
+        each = {f"coverage ({c['promised']:g})": c['coverage'], **c['coverage_per_class'], "can't tell": c['cant_tell']}
+        lines += [f"  {k:<16} {figure_text(o)}" for k,o in each.items()]
     if 'n_known' in metrics:
         told = ', '.join(f'{c} {n}' for c,n in metrics['n_known'].items())
         lines.append(f"  (images in which a label is known: {told}; the others don't count for it)")

@@ -107,8 +107,8 @@ def predictions_of(self:RunFolder,
     split:str='test', # Or valid
 ) -> Predictions|None: # None if they aren't there
     "What the run said of the images of a split"
-    facts,path = self.facts(),dict(valid=self.valid_predictions, test=self.predictions)[split]
-    return read_predictions(path, facts.classes, facts.multilabel) if path.is_file() else None
+    path = dict(valid=self.valid_predictions, test=self.predictions)[split]
+    if path.is_file(): return read_predictions(path, self.facts().classes, self.facts().multilabel)
 
 # %% ../../nbs/60_run.folder.ipynb #e3775aac
 def metric_values(
