@@ -207,7 +207,7 @@ def _export(given):
 # %% ../nbs/90_cli.ipynb #b51b48ed
 _OF_TRAINING = ('epochs', 'schedule_fit', 'lr', 'lr_profile', 'body', 'weight_decay', 'use_mixup',
                 'use_label_smoothing', 'use_progressive_resizing', 'cache_features', 'monitor', 'keep',
-                'checkpoint_minutes')
+                'checkpoint_minutes', 'accumulate', 'clip', 'sampling', 'average')
 
 class Mode(NamedTuple):
     "What a mode does, and the dataclasses whose fields are its flags"

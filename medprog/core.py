@@ -182,11 +182,12 @@ def split_names(
     return next(csv.reader([text], delimiter=sep, skipinitialspace=True), [])
 
 # %% ../nbs/00_core.ipynb #c0ffee01
-ClassWeights = Literal['none','balanced']
+ClassWeights = Literal['none','balanced']|Annotated[float, Rule('a number from 0 to 1', lambda x: 0<=x<=1)]
+AverageName = Literal['none','ema','tail']
+SamplingName = Literal['natural','balanced']
 PrecisionName = Literal['auto','fp32','bf16','fp16']
 SplitName = Literal['train','valid','test','all']
 ExportFormat = Literal['pickle','safetensors','onnx']
-CLASS_WEIGHTS = get_args(ClassWeights)
 PRECISIONS = get_args(PrecisionName)
 ATTENTION_TYPES = ['none', 'cbam', 'medical']   # those that are registered later are added
 ARCHS = (

@@ -14,6 +14,7 @@ from collections.abc import Callable
 import pandas as pd
 import torch
 from fastai.callback.core import Callback
+from fastai.callback.training import GradientClip
 from fastai.data.core import DataLoaders
 from fastai.data.transforms import Normalize
 from fastai.learner import Learner
@@ -24,7 +25,7 @@ from fastcore.foundation import L
 from fastcore.meta import delegates
 from torch.optim.swa_utils import update_bn
 import medprog.plan  # noqa: F401, it has `Schedule.plan`
-from .core import check_value,CLASS_WEIGHTS,ClassWeights,InputError,one_of,PrecisionName
+from .core import AverageName,check_value,ClassWeights,InputError,PrecisionName,rule_of
 from .schedule import get_schedule,resolve_schedule,Schedule
 from .torch_core import deterministic_algorithms,fast_format,random_kept
 from .network.backbones import network_maker
@@ -36,8 +37,9 @@ from .losses import balanced_weights,BinaryCrossEntropy,soft_loss
 from .callback.mixup import Mixing
 from .callback.resize import ProgressiveResizing
 from .callback.features import FeatureCache,n_views
-from .callback.precision import autocasting,find_precision,FusedAdam,keep_freed_memory,LossScaling
+from .callback.precision import Accumulation,autocasting,find_precision,FusedAdam,keep_freed_memory,LossScaling
 from .callback.plateau import PlateauAdvance
+from .callback.average import WeightAverage
 from .evaluate.metrics import Accuracy,AUROC,F1
 from .evaluate.probe import fit_probe,pooled_copy,Probe
 
@@ -68,13 +70,13 @@ def _full_side(self:Learner): return min(self.dls.valid.one_batch()[0].shape[-2:
 def plan(self:Learner,
     epochs:int, # The budget
     strategy:str|Path|Schedule='balanced', # A name, a TOML file or a schedule
+    accumulate:int=1, # Batches whose gradients are one step
     **kwargs,
 ) -> pd.DataFrame: # A row a phase
     "What `fit_progressive` would do with the same arguments"
     s,stages = self._resolve_schedule(strategy, epochs, **kwargs),get_stages(self)
-    n = [sum(p.numel() for p in learning_params(stages, o.lowest, s.frozen_bn))
-         for o in s.phases]
-    df = s.plan(min(len(self.dls.train), 100))
+    n = [sum(p.numel() for p in learning_params(stages, o.lowest, s.frozen_bn)) for o in s.phases]
+    df = s.plan(min(-(-len(self.dls.train)//accumulate), 100))
     df.insert(5, 'parameters', n+[0]*len(s.unreached))
     if not s.resizes: df['size'] = self._full_side()
     return df
@@ -151,11 +153,16 @@ def fit_progressive(self:Learner,
     deterministic:bool=False, # The same bits each time, on a GPU, too
     cache_features:int=0, # Views of each image, of which what frozen stages put out is computed once; 0: each time
     monitor:str='auroc', # With `advance='plateau'`: the metric, or valid_loss, that tells whether it has become better
+    accumulate:int=1, # Batches whose gradients are one step
+    clip:float|None=None, # Greatest norm of the gradients of a step
+    average:AverageName='none', # Of weights, which validation sees and the network has in the end: none, ema or tail
     cbs=None, # More callbacks, for this fit
     **kwargs,
 ):
     "Fit for `epochs`, with the stages, rates, image sizes and mixing that the schedule says"
     s = self._resolve_schedule(strategy, epochs, lr=None if lr=='find' else lr, **kwargs)
+    if s.head=='closed' and (accumulate>1 or clip or average!='none'):
+        raise InputError("accumulate, clip and average are for training, and a probe has none; leave them out")
     precision = self.choose_precision(precision)
     if s.head!='new' and not is_pooled(self.model): self.use_probe()
     with deterministic_algorithms(self.model, deterministic), autocasting(self.model, precision), keep_freed_memory():
@@ -165,26 +172,33 @@ def fit_progressive(self:Learner,
         views = n_views(s, cache_features)
         if views and not any(isinstance(o, FeatureCache) for o in cbs): cbs.append(FeatureCache(views))
         if precision=='fp16': cbs.append(LossScaling())
+        if accumulate>1: cbs.append(Accumulation(accumulate))
+        if clip: cbs.append(GradientClip(clip))
+        if average!='none': cbs.append(WeightAverage(average))
         if s.advance=='plateau': cbs.append(PlateauAdvance(monitor))
         self.schedule = s
         try: self.fit(s.epochs, s.lr, wd=wd, cbs=cbs)
         finally:
             for cb in cbs: getattr(cb, 'restore', noop)()   # fastai calls no callback after a KeyboardInterrupt
+            self.opt.zero_grad()
             self.schedule = None
 
 # %% ../nbs/50_learner.ipynb #04d41326
 def _loss(dls, loss_func, class_weights):
     "The loss of a learner on `dls`, with the weights of classes"
-    check_value('class_weights', class_weights, one_of(CLASS_WEIGHTS))
+    check_value('class_weights', class_weights, rule_of(ClassWeights))
+    power = dict(none=0, balanced=1).get(class_weights, class_weights)
+    if power and getattr(dls.train, 'groups', ()):
+        raise InputError(f"class_weights: {class_weights} would correct twice, as sampling is balanced; give one")
     ds = dls.train_ds
     given = loss_func or getattr(ds, 'loss_func', None)
-    if given is None or (loss_func and class_weights=='none'): return loss_func     # fastai complains if there is none
+    if given is None or (loss_func and not power): return loss_func     # fastai complains if there is none
     loss = soft_loss(given)
-    if class_weights=='balanced':
+    if power:
         labels = ds.tls[-1] if hasattr(ds, 'tls') else (item[-1] for item in ds)    # fastai's opens no image for them
         targs = torch.stack([torch.as_tensor(o) for o in labels])
         if isinstance(loss, BinaryCrossEntropy): targs = targs.view(len(targs), -1)      # one output, perhaps
-        loss.weight = balanced_weights(targs, dls.c)
+        loss.weight = balanced_weights(targs, dls.c, power)
     return loss
 
 # %% ../nbs/50_learner.ipynb #ed73e9e3
@@ -197,7 +211,7 @@ def progressive_learner(
     loss_func=None, # By default cross-entropy, or binary cross-entropy for several labels an image
     attention:str='none', # none, cbam, medical, or what has been registered
     attention_after:tuple[str,...]=('layer4',), # Behind which stages
-    class_weights:ClassWeights='none', # balanced: by the labels of the training set
+    class_weights:ClassWeights='none', # balanced, or to this power: by the labels of the training set
     precision:PrecisionName='auto', # In its fits; auto: bf16 where there is any, else fp32
     mixup:float|None=None, # For its fits: strength of mixing, alpha of its Beta distribution
     smoothing:float|None=None, # For its fits: label smoothing
@@ -220,8 +234,7 @@ def progressive_learner(
     if attention!='none': add_attention(learn.model, attention, attention_after)
     learn.model.to(memory_format=fast_format(dls.device))
     if not state: _measure_statistics(learn.model, dls)
-    learn.knobs = dict(mixup=mixup, smoothing=smoothing, size_start=size_start,
-                       statistics=None if state else 'batch')
+    learn.knobs = dict(mixup=mixup, smoothing=smoothing, size_start=size_start, statistics=None if state else 'batch')
     learn.weights,learn.precision = used,find_precision(precision, dls.device)
     return learn
 

@@ -136,8 +136,9 @@ def soft_loss(
 def balanced_weights(
     targs:Tensor, # Class numbers (n,), or 0/1 (n, labels), `nan` where unknown, of the training set
     n_classes:int, # How many there are in all
+    power:float=1., # 0: no weights; 1: the whole way to balance
 ) -> Tensor: # (n_classes,)
-    "Weights of classes (one class an image), or of the yes of labels, that balance them"
+    "Weights of classes (one class an image), or of the yes of labels, that balance them as far as `power` says"
     targs = _plain(torch.as_tensor(targs))
     several = targs.ndim==2
     hot = targs if several else F.one_hot(targs.long(), n_classes)
@@ -147,4 +148,5 @@ def balanced_weights(
         k = int(needed.argmin())
         lacks = ' that is known to be without it' if yes[k] else ''
         raise InputError(f"class weights: class {k} has no training image{lacks}; leave it out")
-    return (no/yes if several else (yes+no)/(n_classes*yes)).float()
+    weights = (no/yes if several else (yes+no)/(n_classes*yes)).pow(power)
+    return (weights if several else weights*yes.sum()/(weights*yes).sum()).float()      # over the images 1 on average

@@ -12,8 +12,8 @@ from typing import Annotated,Literal,get_args
 import tomlkit
 from fastcore.basics import patch
 from .core import (
-    ATTENTION_TYPES, check_keys, check_rules, check_weights, ClassWeights, Count, InputError, Natural,
-    NotNegative, is_number, one_of, Positive, PrecisionName, read_toml, Rule, rules_of, RUN_FILES)
+    ATTENTION_TYPES, AverageName, check_keys, check_rules, check_weights, ClassWeights, Count, InputError, Natural,
+    NotNegative, is_number, one_of, Positive, PrecisionName, read_toml, Rule, rules_of, RUN_FILES, SamplingName)
 from .schedule import (
     Advance, Curve, EpochShare, Fit, FrozenBN, get_schedule, Head, LabelShare, MixingName, Patience, ProfileName,
     resolve_schedule, Schedule, SCHEDULE_KNOBS, Side, StartSize, Statistics)
@@ -142,6 +142,11 @@ class Recipe(GreyLevels, Columns):
     frozen_bn:FrozenBN|None=None
     statistics:Statistics|None=None
     batch_size:Count=32 # Images in a batch
+    accumulate:Count=1 # Batches whose gradients are one step; a card needs the memory of one of them
+    clip:Positive|None=None # Greatest norm that the gradients of a step may have; by default any
+    # What an epoch shows: each image once (natural), or as many, drawn with replacement, equally many of each class
+    # (balanced)
+    sampling:SamplingName='natural'
     # Side of the images in pixels; by default 224 for files, 64 for phantom, npz between 64 and 224
     size:Side|None=None
     weight_decay:NotNegative=.01 # AdamW weight decay
@@ -162,7 +167,8 @@ class Recipe(GreyLevels, Columns):
     # Attention put behind a stage, the identity to begin with
     attention_type:Annotated[str, one_of(ATTENTION_TYPES)]='none'
     attention_after:Annotated[tuple[StageName,...], _SOME_STAGES]=('layer4',) # Behind which stages attention is put
-    # Classes weigh as many images as they have (none), or all the same (balanced)
+    # Classes weigh as many images as they have (none or 0), all the same (balanced or 1), or something between: the
+    # weights of balanced to this power
     class_weights:ClassWeights='none'
     # Mix training images and labels, at the strategy's strength or else .4, for cutmix 1; so do mixup and mixing
     use_mixup:bool=False
@@ -185,6 +191,9 @@ class Recipe(GreyLevels, Columns):
     cache_features:Natural=0
     # Figure of the validation split that tells which epoch is the best
     monitor:Literal['auroc','f1','accuracy','valid_loss']='auroc'
+    # Validate and keep an average of the weights, of each stage from its join on: above all over the last tenth of the
+    # steps (ema), or over the ends of the last third of the epochs (tail)
+    average:AverageName='none'
     keep:Literal['best','last']='best' # Weights of the best epoch of the whole run (best), or of the last (last)
     advance:Advance|None=None
     patience:Patience|None=None
@@ -206,6 +215,8 @@ class Recipe(GreyLevels, Columns):
         if (self.fold or 0)>(self.folds or 0):
             of = f"{self.folds or 'no'} folds"
             raise InputError(f"fold: {self.fold} of {of} is not allowed; give 1 to the number of folds")
+        if self.sampling=='balanced' and self.class_weights not in ('none', 0):
+            raise InputError(f"sampling: balanced and class_weights {self.class_weights} would correct twice; give one")
 
 # %% ../nbs/02_recipe.ipynb #b0c53145
 @patch
@@ -241,6 +252,9 @@ def trains_each_fold(self:Recipe) -> bool:
 def schedule(self:Recipe) -> Schedule:
     "The fitted schedule of this recipe"
     s = resolve_schedule(self.progressive_strategy, self.epochs, **self.knobs())
+    of_training = [k for k in ('average', 'sampling', 'accumulate', 'clip') if getattr(self, k)!=getattr(Recipe, k)]
+    if s.head=='closed' and of_training:
+        raise InputError(f"{of_training[0]}: is for training, and a probe has none; leave it out")
     if self.body is None: return s
     *below,head = s.multipliers
     return replace(s, profile=(*(self.body*o for o in below), head))

@@ -253,7 +253,8 @@ def _fit(run):
         try:
             run.learn.fit_progressive(
                 recipe.epochs, run.schedule, statistics=run.schedule.statistics,
-                wd=recipe.weight_decay, monitor=recipe.monitor, deterministic=recipe.deterministic, cbs=cbs)
+                wd=recipe.weight_decay, monitor=recipe.monitor, deterministic=recipe.deterministic,
+                accumulate=recipe.accumulate, clip=recipe.clip, average=recipe.average, cbs=cbs)
         finally: writer.close()
     epoch = best.load(run.learn) if recipe.keep=='best' and team.is_main else None
     if run.schedule.head=='closed': run.learn.model,run.learn.opt = run.probe.model,None
@@ -334,13 +335,12 @@ _LOOK_AT = 1000          # images, for a first idea of what they are worth
 
 def _prepared(run, make, look):
     "The `Learner` of a run on its images, the same in all processes, and what a probe says of them"
-    dls = image_dls(run.table, bs=run.recipe.batch_size, num_workers=run.recipe.workers)
+    dls = image_dls(run.table, None, run.recipe.batch_size, run.recipe.workers, sampling=run.recipe.sampling)
     check_divides(dls.train, run.team)
     end_workers_with_run(dls)
     with run.team.first(): run.learn = learn = _learner(run, dls, make)
     run.team.check_same(images=fingerprint(run.table), weights=learn.weights, precision=learn.precision)
-    begins = run.recipe.schedule.head!='new'
-    if begins: run.probe = learn.use_probe(run.team.main_only(learn.probe))
+    if run.recipe.schedule.head!='new': run.probe = learn.use_probe(run.team.main_only(learn.probe))
     elif look: run.probe = run.team.main_only(lambda: str(learn.probe(most=_LOOK_AT)))
     return learn
 
@@ -362,7 +362,7 @@ def _say_plan(run):
     if counts.index('\n')>_COLUMNS: counts = table.counts().T.to_string()
     run.say('\n'.join([f"data: {recipe.data}", counts, *table.notes, '']))
     run.schedule = s = _find_schedule(run)
-    plan = run.learn.plan(recipe.epochs, s, statistics=s.statistics)
+    plan = run.learn.plan(recipe.epochs, s, statistics=s.statistics, accumulate=recipe.accumulate)
     parts = [_first_lines(run), plan_text(plan), s.warning]
     run.say('\n\n'.join(filter(None, parts))+'\n')
     return plan

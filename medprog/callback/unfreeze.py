@@ -84,10 +84,12 @@ def check_batch_norm(
 class StageRates(ScheduleCallback):
     "Gives each stage its learning rate before each batch; `rates` holds what was set, a list of five a batch"
     order = ParamScheduler.order   # it takes the place of fastai's own
+    n_acc = 1                      # batches a step, if no `Accumulation` says otherwise: they have one rate
 
     def start(self): self.rates = []
 
     def before_batch(self):
-        time = self.epoch + self.iter/self.n_iter
+        n = getattr(self.learn, 'accumulation', self).n_acc
+        time = self.epoch + self.iter//n/-(-self.n_iter//n)
         self.rates.append(self.schedule.rates(time))
         self.opt.set_hyper('lr', self.rates[-1])

@@ -33,7 +33,8 @@ ADD_ONS = dict(
     batch=dict(statistics='batch'),
     tenth=dict(lr_profile='tenth'),
     plateau=dict(advance='plateau'),
-    cached=dict(cache_features=2))
+    cached=dict(cache_features=2),
+    ema=dict(average='ema'), tail=dict(average='tail'))
 BASELINE = 'none'
 ARMS = (BASELINE, 'head_only', 'fine_tune', 'lp_ft', 'conservative', 'balanced', 'medical_optimized', 'aggressive')
 LRS = (1e-4, 3e-4, 1e-3, 3e-3) # Learning rates to choose from

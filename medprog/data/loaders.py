@@ -14,12 +14,13 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 from fastai.data.block import CategoryBlock,DataBlock,MultiCategoryBlock,TransformBlock
-from fastai.data.core import DataLoaders
+from fastai.data.core import DataLoaders,TfmdDL
 from fastai.data.transforms import ColReader,IntToFloatTensor,Normalize
 from fastai.torch_core import default_device
 from fastai.vision.augment import aug_transforms
 from fastai.vision.core import PILImage,TensorImage,imagenet_stats
 from fasttransform import Transform
+from ..core import check_value,InputError,rule_of,SamplingName
 from ..recipe import AS_STORED
 from .images import deep_bits,open_image,squeeze,to_rgb
 from .cache import CachedOpener
@@ -27,7 +28,7 @@ from .sources import FileOpener
 from .table import check_size,ImageTable,SPLITS
 
 # %% auto #0
-__all__ = ['OpenImage', 'Squeeze', 'Augment', 'n_workers', 'image_dls']
+__all__ = ['OpenImage', 'Squeeze', 'Augment', 'n_workers', 'BalancedDL', 'image_dls']
 
 # %% ../../nbs/26_data.loaders.ipynb #ff1bcbbd
 class OpenImage(Transform):
@@ -103,6 +104,15 @@ def n_workers(
     if isinstance(open, CachedOpener) and device.type=='cpu' and open.has_all(size): return 0
     return min(4, os.cpu_count() or 1)
 
+# %% ../../nbs/26_data.loaders.ipynb #58f2a5c4
+class BalancedDL(TfmdDL):
+    "A loader that shuffles by drawing with replacement, equally often from each of `groups`"
+    groups = ()                                    # for each class the numbers of its images; none: as they come
+
+    def shuffle_fn(self, idxs):
+        shuffled,n = super().shuffle_fn(idxs),len(self.groups)
+        return [self.rng.choice(self.groups[i%n]) for i in shuffled] if n else shuffled
+
 # %% ../../nbs/26_data.loaders.ipynb #15508ae0
 def image_dls(
     table:ImageTable, # Says which images, their labels and their splits
@@ -111,6 +121,7 @@ def image_dls(
     num_workers:int|None=None, # Processes that read images; as many as `n_workers` says by default
     augment:bool=True, # Vary the training images
     device:str|torch.device|None=None, # By default the GPU if there is one
+    sampling:SamplingName='natural', # Show each training image once an epoch, or draw equally many of each class
 ) -> DataLoaders: # `dls[0]` is train, `dls[1]` valid, `dls[2]` test
     "fastai `DataLoaders` of a table"
     size = check_size(table.size if size is None else size)
@@ -123,14 +134,23 @@ def image_dls(
     db = DataBlock((image, target), get_y=get_y, splitter=_split, batch_tfms=tfms)
     # a last batch of one would break batch norm, and a train set smaller than a batch is still one batch
     drop_last = len(_split(table.df)[0])>bs
-    pinned = dict(pin_memory=device.type=='cuda')           # a card fetches these itself, and faster
-    return db.dataloaders(table.df, bs=bs, num_workers=num_workers, drop_last=drop_last, **pinned).to(device)
+    groups = _groups(table, sampling)                       # and a card fetches faster what is pinned
+    kind = dict(pin_memory=device.type=='cuda', dl_type=BalancedDL if groups else None)
+    dls = db.dataloaders(table.df, bs=bs, num_workers=num_workers, drop_last=drop_last, **kind)
+    if groups: dls.train.groups = groups
+    return dls.to(device)
 
 def _target(table):
     "The block of the labels, and what reads them from a row; one column of several labels' kind is one label"
     classes = list(table.classes)
     if table.multilabel: return MultiCategoryBlock(encoded=True, vocab=classes),partial(_labels, classes)
     return CategoryBlock(classes, sort=False),ColReader('label')
+
+def _groups(table, sampling):
+    "The numbers of the training images of each class, if each is to be drawn as often as the others"
+    if check_value('sampling', sampling, rule_of(SamplingName))=='natural': return ()
+    if table.multilabel: raise InputError("sampling: balanced is for one class an image, not several; give natural")
+    return [o.tolist() for o in table.df[table.df.split=='train'].groupby('label').indices.values()]
 
 def _labels(cols, row): return [row[col] for col in cols]
 

@@ -167,6 +167,7 @@ class Checkpoint(Callback):
         self.state,self.saved,self.wait = None,time.monotonic(),0.       # the first epoch is saved
 
     def after_batch(self):
+        if getattr(getattr(self, 'accumulation', None), 'waits', False): return       # for the batches of a step
         done = self.iter+1 if self.training else len(self.dls.train)     # validation changes nothing
         is_inside = self.training and done<self.n_iter                   # the end of the epoch is near, otherwise
         self._save_if(is_inside, self.seconds, self.epoch, done)

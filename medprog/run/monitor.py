@@ -256,6 +256,10 @@ def before_train(self:RunWriter):
         for s in self.now.stages]
 
 @patch
+def after_train(self:RunWriter):           # before validation, which may see an average of the weights
+    if self.now: self.now.updates = update_ratios(self.now.stages, self.now.before)
+
+@patch
 def after_batch(self:RunWriter):
     now,phase = self.now,self.schedule.phase_at(self.epoch)
     if not now: return           # closed in the middle of a fit: the next epoch opens another file
@@ -277,7 +281,7 @@ def after_epoch(self:RunWriter):
     now = self.now
     if not now: return
     self._write({_tag(k): v for k,v in _figures(self).items()})
-    self._write(update_ratios(now.stages, now.before), 'update/')
+    self._write(now.updates, 'update/')
     self._write_probe()
     now.writer.flush()
 
