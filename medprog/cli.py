@@ -14,8 +14,8 @@ from typing import NamedTuple,get_args,get_origin,get_type_hints
 from collections.abc import Callable
 import medprog
 from .core import (
-    ARCHS,check_rules,check_value,Count,ExportFormat,InputError,Natural,nearest,NotNegative,one_of,plural,PrecisionName,
-    rules_of,RUN_FILES,sentences,split_names,SplitName)
+    ARCHS,check_rules,check_value,Count,ExportFormat,InputError,list_runs,Natural,nearest,NotNegative,one_of,plural,
+    PrecisionName,rules_of,RUN_FILES,sentences,split_names,SplitName)
 from .schedule import SCHEDULE_KNOBS
 from .recipe import ColumnNames,Columns,find_source,Folder,ImageColumns,Recipe
 from .plan import plan_text,rate_text
@@ -74,14 +74,20 @@ class RunOptions:
 @dataclass(frozen=True)
 class ImageOptions(RunOptions):
     "How images go through a run's network"
+    # The run's folder, or a .safetensors file; several joined by commas, or the folder of folds, are asked together; by
+    # default the newest run in logdir
+    run:str|None=None
     batch_size:Count=64
     workers:Natural|None=None # Processes that read images; by default as many as the images are worth
     precision:PrecisionName='fp32' # Arithmetic of the network; auto: bf16 where the processor or card has it, else fp32
+    tta:bool=False # Ask about the mirror image of each image, too, unless that is worse on the validation images
 
 @dataclass(frozen=True)
 class Evaluating(ImageOptions, Columns):
     "What a run is evaluated on"
-    run:str|None=None # The run's folder; by default the newest in logdir
+    # The run's folder; several joined by commas, or with data the folder of folds, are asked together; by default the
+    # newest in logdir
+    run:str|None=None
     data:str|None=None # Labelled images, as for training; by default the run's own test split, from its files
     label_cols:ColumnNames=() # The 0/1 columns of a CSV; by default those of the run's classes
     # Split to evaluate on; by default test where there are splits, else all
@@ -128,8 +134,10 @@ def _use_run(options, module, name, **more):
         if not newest: raise InputError(f"run: no finished run in {options.logdir}; give --run FOLDER")
         run = newest.parent
         print(f"run: {run}, the newest")
-    if Path(run).name in RUN_FILES.values(): run = Path(run).parent             # one of its files was named
-    if not os.path.exists(run): raise InputError(f"run: {run}: no such folder or file")
+    runs = list_runs(run)
+    for o in runs:
+        if not os.path.exists(o): raise InputError(f"run: {o}: no such folder or file")
+    if len(runs)==1: run = runs[0]
     use = getattr(import_module(f'medprog.{module}'), name)
     use(str(run), **_asked(options)|more)
 

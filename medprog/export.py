@@ -14,7 +14,7 @@ from fastai.learner import load_learner
 from fastai.vision.core import PILImage
 from fastcore.basics import patch
 from torch import nn
-from .core import check_value,ExportFormat,InputError,one_of,writing
+from .core import check_value,ExportFormat,InputError,list_runs,one_of,writing
 from .torch_core import resize_batch
 from .run.folder import RunFolder
 from .predictor import load_predictor,Predictor
@@ -94,6 +94,8 @@ def export(
 ) -> Path: # The file
     "Write the network of a run for use elsewhere, and check what was written"
     check_value('format', format, one_of(FORMATS))
+    n = len(list_runs(run))
+    if n>1: raise InputError(f"run: {run} is {n} networks, and an export is of one; give one")
     if format=='onnx': _onnx()
     if out: check_unused(out)
     p,suffix = load_predictor(run, 'cpu'),FORMATS[format]

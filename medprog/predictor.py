@@ -6,7 +6,7 @@
 from __future__ import annotations
 import json,os,pickle,re
 from dataclasses import dataclass,field,replace
-from itertools import compress,count
+from itertools import compress,count,product
 from pathlib import Path
 from textwrap import shorten
 from typing import Annotated
@@ -25,21 +25,25 @@ from safetensors.torch import load_model,save_model
 from torch import nn,Tensor
 from torch.utils.data import DataLoader,default_collate
 from tqdm import tqdm
-from .core import Count,InputError,is_number,join_names,PrecisionName,Rule,rule_of
+from .core import (
+    check_value, Count, InputError, is_number, join_names, list_runs, Positive, PrecisionName, Rule, rule_of)
 from .recipe import GreyLevels,Recipe
 from .torch_core import fast_format
 from .network.backbones import find_arch,network_maker
-from .network.pooled import built_like
+from .network.pooled import built_like,Mirrored
 from .network.stages import add_attention,head_options
 from .data.images import FACTS,library_errors,reading_file,squeeze
 from .data.cache import file_notes,read_ahead
 from .data.loaders import n_workers
+from .data.table import ImageTable,recipe_table
 from .callback.precision import autocasting,find_precision
-from .run.folder import RunFacts,RunFolder
 from .evaluate.metrics import predicted_onehot
+from .evaluate.intervals import with_temperature
+from .evaluate.predictions import evaluate_predictions,make_predictions,Predictions,surprise
+from .run.folder import fingerprint,RunFacts,RunFolder
 
 # %% auto #0
-__all__ = ['Predictor', 'load_predictor', 'existing_path', 'read_metrics']
+__all__ = ['Predictor', 'load_predictor', 'existing_path', 'read_metrics', 'load_predictors']
 
 # %% ../nbs/70_predictor.ipynb #58ebff07
 _NEEDED = dict(
@@ -75,6 +79,9 @@ class Predictor(GetAttr):
     chosen:dict=field(default_factory=dict) # What the validation split decided: `from_validation` of `metrics.json`
     name:str='model' # What to call it
     precision:str='fp32' # Arithmetic: fp32, bf16 or fp16
+    temperature:float=1. # What logits are divided by
+    valid:Predictions|None=None # What it says of its validation images, if that is wanted and known
+    members:tuple[Predictor,...]=() # Those that an ensemble asks; `model` and `recipe` are the first one's
 
     def __post_init__(self):
         self.facts = read_facts(self.recipe, f'recipe of {self.name}')
@@ -106,11 +113,15 @@ def activate(self:Predictor,
 @patch
 def __call__(self:Predictor,
     images:Tensor, # RGB as bytes, `(n, 3, size, size)`
+    by_member:bool=False, # Of an ensemble `(members, n, classes)`, instead of their mean
 ) -> Tensor: # Probabilities `(n, classes)`, on the CPU
     "How probable each class is"
+    if self.members:
+        each = torch.stack([o(images) for o in self.members])
+        return each if by_member else each.mean(0)
     with torch.inference_mode(), autocasting(self.model, self.precision):
         logits = self.model(self.normalise(images))
-        return self.activate(logits.float()).cpu()
+        return self.activate(logits.float()/self.temperature).cpu()
 
 # %% ../nbs/70_predictor.ipynb #a969c5a0
 def load_predictor(
@@ -197,6 +208,7 @@ _HOW = ("RGB as a viewer shows it (EXIF rotation applied; of several pages the m
 @patch
 def describe(self:Predictor) -> dict: # Text by name
     "All but the weights: how the network was made, and how to use it"
+    if self.members: raise InputError(f"run: {self.name} is {len(self.members)} networks; save or export each of them")
     mean,std = imagenet_stats
     facts = dict(classes=self.classes, multilabel=self.multilabel, size=self.size, mean=mean, std=std,
                  from_validation=self.chosen, **vars(self.grey))
@@ -270,23 +282,24 @@ def run(self:Predictor,
     workers:int|None=None, # Processes that read images; by default 0 where threads will do, else up to 4
     each:Callable|None=None, # Called with the indices and images of each batch, and their probabilities
     say:Callable=noop, # Called with what is to be told of the files, as of a training's
+    by_member:bool=False, # Of an ensemble members x images x classes, instead of their mean
 ) -> tuple[np.ndarray,dict]: # Probabilities, `nan` where an image can't be read; and by index why not
     "The probabilities of many images, with a progress bar on a terminal"
     data,problems,told = _Files(list(keys), open, self.size),{},[torch.zeros(0, len(FACTS))]
     if workers is None and len(data)>2*bs: workers = n_workers(open, self.size, torch.device('cpu'))
-    probs = np.full((len(data), len(self.classes)), np.nan)
+    probs = np.full((len(self.members) or 1, len(data), len(self.classes)), np.nan)
     with tqdm(total=len(data), unit='image', disable=None, leave=False) as bar:
         for first,(images,whys,facts) in zip(count(0, bs), data.batches(bs, workers or 0)):
             problems |= {i: why for i,why in enumerate(whys, first) if why}
             good = np.flatnonzero(np.equal(whys, ''))
             if len(good):
                 x,idxs = images[good],first+good
-                probs[idxs] = p = self(x)
+                probs[:,idxs] = p = self(x, by_member=True)
                 if each: each(idxs, x, p)
             told.append(facts)
             bar.update(len(whys))
     for note in file_notes(pd.DataFrame(torch.cat(told).int(), columns=FACTS)): say(note)
-    return probs,problems
+    return probs if by_member else probs.mean(0),problems
 
 # %% ../nbs/70_predictor.ipynb #daa01e7e
 @patch
@@ -316,3 +329,77 @@ def answers(self:Predictor,
         return f"{said} ({', '.join(told)})"
     probs = np.asarray(probs, float)
     return list(map(answer, self.decide(probs), probs))
+
+# %% ../nbs/70_predictor.ipynb #b6cfda6d
+def _from_validation(preds): return evaluate_predictions(preds, preds, 1)['from_validation'] if preds else {}
+
+def _together(members):
+    "The mean of what members say of their validation images; None if these aren't the same"
+    first,*others = each = [o.valid for o in members]
+    if not all(each): return None
+    def images(preds): return preds.df[['image', 'patient', 'target']]
+    if not all(images(o).equals(images(first)) for o in others): return None
+    probs = np.mean([with_temperature(o.probs, m.temperature, o.multilabel) for o,m in zip(each, members)], 0)
+    return replace(first, df=first.df.assign(**dict(zip(first.p_columns, probs.T))))
+
+def _ensemble(members):
+    "Predictors that are asked together"
+    first = members[0]
+    for o,k in product(members, ('classes', 'multilabel', 'size', 'grey')):
+        one,other = getattr(first, k),getattr(o, k)
+        if one!=other: raise InputError(f"run: {k} of {first.name} is {one}, of {o.name} {other}; give runs of one {k}")
+    def calibrated(p):
+        t = check_value(f'{p.name}: temperature', p.chosen.get('temperature') or 1., rule_of(Positive))
+        return replace(p, temperature=t)
+    members = tuple(map(calibrated, members))
+    name,valid = f'ensemble of {len(members)}',_together(members)
+    return replace(first, members=members, valid=valid, chosen=_from_validation(valid), name=name)
+
+# %% ../nbs/70_predictor.ipynb #9c9d103e
+@patch
+def own_table(self:Predictor) -> ImageTable:
+    "The images of the run as they were split; `InputError` if they are gone or have changed"
+    t = recipe_table(self.asked, size=self.size, near_duplicates=False, check=self.asked.skip_bad)
+    if fingerprint(t)==self.facts.fingerprint: return t
+    raise InputError(f"data: the images, labels or splits of {self.asked.data} have changed since {self.name}")
+
+def _with_mirror(p, say, **reading):
+    "Predictor `p` asked about mirror images, too, unless its validation images speak against it"
+    if p.facts.learner or isinstance(p.model, Mirrored):
+        why = "it isn't known what a learner of one's own saw" if p.facts.learner else "it is asked about both already"
+        raise InputError(f"tta: {p.name} can't be asked about mirror images, as {why}; leave out --tta")
+    q = replace(p, model=Mirrored(p.model))
+    try: t = p.own_table()
+    except InputError as e:
+        say(f"tta: used for {p.name} as asked; validation has no say, and thresholds are those without ({e})")
+        return q
+    rows,targs = t.df[t.df.split=='valid'],t.targets('valid')
+    both = [make_predictions(rows, o.run(rows.image, t.open, **reading)[0], targs, p.classes) for o in (p, q)]
+    without,loss = (np.nanmean(surprise(o)) for o in both)
+    says = f"{p.name}: log loss on its validation split {loss:.4f} with mirror images, {without:.4f} without"
+    say(f"tta: {'left out of' if loss>without else 'used for'} {says}")
+    return p if loss>without else replace(q, valid=both[1], chosen=_from_validation(both[1]))
+
+# %% ../nbs/70_predictor.ipynb #84f7deb5
+def load_predictors(
+    run:str|Path|Iterable[str|Path]|Predictor, # Runs, folds or `.safetensors` files, as for `list_runs`; or a predictor
+    precision:PrecisionName='fp32', # As in `load_predictor`
+    tta:bool=False, # Ask about mirror images, too, where validation isn't against it
+    say:Callable=noop, # Called with each line of text that a person at a screen would read
+    **reading, # `bs` and `workers`, as for `Predictor.run`
+) -> Predictor: # An ensemble, if there are several
+    "The networks of runs, ready to use"
+    runs = (run.members or [run]) if isinstance(run, Predictor) else list_runs(run)
+    members = [_load(o, precision, tta or len(runs)>1) for o in runs]
+    if tta: members = [_with_mirror(o, say, **reading) for o in members]
+    if len(members)==1: return members[0]
+    p = _ensemble(members)
+    way = "" if p.valid else "; no validation images in common, so decisions are by .5, or the most probable class"
+    say(f"{p.name}: {', '.join(o.name for o in members)}{way}")
+    return p
+
+def _load(run, precision, has_valid):
+    "One predictor; `has_valid`: with what it said of its validation images, if it is a run"
+    if isinstance(run, Predictor): return run
+    p = load_predictor(run, precision=precision)
+    return replace(p, valid=RunFolder(run).predictions_of('valid')) if has_valid and run.is_dir() else p
