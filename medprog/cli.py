@@ -64,7 +64,9 @@ class Comparing(Working, Sweep):
 @dataclass(frozen=True)
 class RunOptions:
     "The run that is used"
-    run:str|None=None # The run's folder, or a .safetensors file; by default the newest run in logdir
+    # The run's folder, or a .safetensors file; by default the newest in logdir. Several joined by commas, or the folder
+    # of folds, are asked together
+    run:str|None=None
     logdir:Folder='logs'
 
     like = (Recipe,)
@@ -74,9 +76,6 @@ class RunOptions:
 @dataclass(frozen=True)
 class ImageOptions(RunOptions):
     "How images go through a run's network"
-    # The run's folder, or a .safetensors file; several joined by commas, or the folder of folds, are asked together; by
-    # default the newest run in logdir
-    run:str|None=None
     batch_size:Count=64
     workers:Natural|None=None # Processes that read images; by default as many as the images are worth
     precision:PrecisionName='fp32' # Arithmetic of the network; auto: bf16 where the processor or card has it, else fp32
@@ -85,8 +84,8 @@ class ImageOptions(RunOptions):
 @dataclass(frozen=True)
 class Evaluating(ImageOptions, Columns):
     "What a run is evaluated on"
-    # The run's folder; several joined by commas, or with data the folder of folds, are asked together; by default the
-    # newest in logdir
+    # The run's folder; by default the newest in logdir. Several joined by commas, or with data the folder of folds, are
+    # asked together
     run:str|None=None
     data:str|None=None # Labelled images, as for training; by default the run's own test split, from its files
     label_cols:ColumnNames=() # The 0/1 columns of a CSV; by default those of the run's classes
@@ -134,10 +133,8 @@ def _use_run(options, module, name, **more):
         if not newest: raise InputError(f"run: no finished run in {options.logdir}; give --run FOLDER")
         run = newest.parent
         print(f"run: {run}, the newest")
-    runs = list_runs(run)
-    for o in runs:
+    for o in list_runs(run):
         if not os.path.exists(o): raise InputError(f"run: {o}: no such folder or file")
-    if len(runs)==1: run = runs[0]
     use = getattr(import_module(f'medprog.{module}'), name)
     use(str(run), **_asked(options)|more)
 

@@ -244,6 +244,5 @@ def list_runs(
     runs = []
     for path in map(Path, map(os.path.expanduser, run)):
         if path.name in RUN_FILES.values(): path = path.parent
-        folds = [*path.glob('fold_*/')] if (path/RUN_FILES['folds']).is_file() else []
-        runs += sorted(folds, key=lambda o: (len(o.name), o.name)) or [path]
+        runs += sorted(path.glob('fold_*/')) if (path/RUN_FILES['folds']).is_file() else [path]
     return runs

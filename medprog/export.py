@@ -94,8 +94,8 @@ def export(
 ) -> Path: # The file
     "Write the network of a run for use elsewhere, and check what was written"
     check_value('format', format, one_of(FORMATS))
-    n = len(list_runs(run))
-    if n>1: raise InputError(f"run: {run} is {n} networks, and an export is of one; give one")
+    run,*others = list_runs(run)
+    if others: raise InputError(f"run: an export is of one network, and {1+len(others)} are given; give one")
     if format=='onnx': _onnx()
     if out: check_unused(out)
     p,suffix = load_predictor(run, 'cpu'),FORMATS[format]

@@ -22,16 +22,13 @@ from .recipe import Columns,ImageColumns,is_same
 from .data.sources import ArrayOpener,FileOpener,list_images,npz_images
 from .data.columns import read_csv,read_new_images
 from .data.table import check_files,read_source,recipe_table,with_patients
-from .evaluate.intervals import figure_text
-from .evaluate.predictions import (
-    disagreement, evaluation_lines, make_predictions, read_predictions, with_members)
+from .evaluate.predictions import disagreement,evaluation_lines,make_predictions,read_predictions,with_members
 from .evaluate.explain import explain_maps,overlay,own_shape
 from .network.pooled import Mirrored
 from .run.folder import RunFolder,write_evaluation
 from .run.page import Page,render_sections
 from .run.report import write_report
-from .predictor import (
-    existing_path, finished_recipe, load_predictors, Predictor, read_facts, read_metrics)
+from .predictor import existing_path,finished_recipe,load_predictor,Predictor,read_facts,read_metrics
 
 # %% auto #0
 __all__ = ['predict', 'evaluate']
@@ -86,7 +83,7 @@ def first_free(
     return next(filterfalse(is_taken, names))
 
 def new_path(
-    run:str|Path|Iterable[str|Path]|Predictor, # As for `load_predictors`
+    run:str|Path|Iterable[str|Path]|Predictor, # As for `predict`
     kind:str, # What the folder in it is called
     name:str, # What to call the new file or folder; gets a number if there is one
 ) -> Path:
@@ -95,11 +92,9 @@ def new_path(
 
 def _root(run):
     "The folder of what is written about a run; of several a new one beside the first, if they are no folds"
-    if isinstance(run, Predictor): return Path()
-    runs = list_runs(run)
-    if len(runs)>1 and not os.path.isdir(str(run)): return first_free(runs[0].parent/f'ensemble-of-{len(runs)}')
-    root = runs[0] if len(runs)==1 else Path(run)
-    return root if root.is_dir() else root.parent
+    runs = [Path()] if isinstance(run, Predictor) else list_runs(run)
+    if len(runs)==1: return runs[0] if runs[0].is_dir() else runs[0].parent
+    return Path(run) if os.path.isdir(str(run)) else first_free(runs[0].parent/f'ensemble-of-{len(runs)}')
 
 def check_unused(
     path:str|Path, # Asked for
@@ -115,13 +110,14 @@ def predict(
     out:str|Path|None=None, # CSV to write, a new one; by default in `predictions/` of the run, or beside the file
     overlays:bool=False, # Also a picture of each image with its maps: Grad-CAM and attention
     precision:PrecisionName='fp32', # As in `load_predictor`
-    tta:bool=False, # As in `load_predictors`
+    tta:bool=False, # As in `load_predictor`
     say:Callable=print, # Called with each line of text that a person at a screen would read
     **reading, # How images are read, as for `Predictor.run`: `bs`, `workers`; and what a CSV has, as `ImageColumns`
 ) -> Path: # The CSV: `image`, `patient` if known, `prediction`, of an ensemble `disagreement`, a `p_` column a class
     "Write the probabilities of new images; those that can't be read are listed in a CSV of their own"
     columns = ImageColumns.pop_from(reading)
-    p = load_predictors(run, precision, tta, say, **reading)
+    if tta and isinstance(run, Predictor): raise InputError("tta: is asked for when a predictor is loaded")
+    p = run if isinstance(run, Predictor) else load_predictor(run, None, precision, tta, say, **reading)
     if overlays and p.members: raise InputError(f"overlays: they are of one network, and this is an {p.name}; give one")
     rows,open,name = _new_images(data, columns, p)
     open = replace(open, grey=p.grey)
@@ -179,8 +175,7 @@ def _write_overlays(p, open, paths, idxs, images, probs):
 def _labelled(p, data, columns, split=None, **files):
     "The table of labelled images of a split, in the classes of a predictor; `files` has `skip_bad` and `cache_gb`"
     if own := is_same(str(data), p.asked.data):
-        asked = replace(p.asked, folds=None, fold=None) if p.members else p.asked
-        t = recipe_table(asked, size=p.size, near_duplicates=False, **files)
+        t = recipe_table(p.asked, size=p.size, near_duplicates=False, **dict(folds=None)|files if p.members else files)
     else:
         columns = _as_told(columns, p, data)
         t = read_source(data, columns).with_grey(p.grey)
@@ -211,8 +206,7 @@ def _hot(t, none_label):
 
 def _check_unseen(p, df, data):
     "Complain if a member of an ensemble was trained on images or patients of the rows `df`"
-    for o in p.members:
-        if not is_same(str(data), o.asked.data): continue
+    for o in (o for o in p.members if is_same(str(data), o.asked.data)):
         seen = o.own_table().df.query("split!='test'")
         n = (df.image.isin(seen.image) | df.patient.isin(seen.patient)).sum()
         if n: raise InputError(f"data: {n} of {len(df)} images of {data} are of patients whom {o.name} was trained on; "
@@ -247,7 +241,7 @@ def evaluate(
     skip_bad:bool=False, # Leave out files that can't be read, instead of complaining
     precision:PrecisionName='fp32', # As in `load_predictor`
     cache_gb:float=20., # Gigabytes of disk for the decoded images of files, of all tables together; 0 keeps none
-    tta:bool=False, # As in `load_predictors`
+    tta:bool=False, # As in `load_predictor`
     say:Callable=print, # Called with each line of text that a person at a screen would read
     **reading, # `bs` and `workers` as for `Predictor.run`; what a CSV has, as `Columns`, by default as the run's
 ) -> Path: # The folder, with predictions, figures, tables and pictures
@@ -257,7 +251,7 @@ def evaluate(
     folder = root = _root(run)
     part,known,p = data and split or 'test',{},None
     if tta or len(list_runs(run))>1 and (data or not root.is_dir()):
-        p = load_predictors(run, precision, tta, say, **reading)
+        p = load_predictor(run, None, precision, tta, say, **reading)
         data,valid = data or p.asked.data,p.valid
     else: preds,valid = _run_predictions(root)
     if data is None:
@@ -268,7 +262,7 @@ def evaluate(
         last = Path(data).with_suffix('').parts[-2:]
         name = '-'.join(last)
         if preds is None:
-            p = p or load_predictors(run, precision)
+            p = p or load_predictor(run, precision=precision)
             t = _labelled(p, data, columns, split, skip_bad=skip_bad, cache_gb=cache_gb)
             said,_ = p.run(t.df.image, t.open, by_member=True, **reading)
             preds = make_predictions(t.df, said.mean(0), t.targets('test'), p.classes)
@@ -278,22 +272,14 @@ def evaluate(
             for note in t.notes: say(note)
         folder = Path(out) if out else new_path(run, 'evaluations', name)
         folder.mkdir(parents=True)
-    write_evaluation(folder, preds, valid, part, columns=groups, facts=known)
-    m = read_metrics(folder)
-    for line in evaluation_lines(m): say(line)
-    if 'members' in m:
-        say(f"  {'gain':<16} {figure_text(m['auroc_gain'])} AUROC over the mean of its members, on the same images")
-        _write_page(folder, p, m)
-    say(f"\n{folder}")
-    if RunFolder(root).recipe.is_file():
-        report = write_report(root)
-        if folder.parent.parent==root: say(f"{report} tells of it, too")
+    metrics = write_evaluation(folder, preds, valid, part, columns=groups, facts=known)
+    if 'members' in metrics:
+        sections = render_sections('ensemble.md', folder=folder, p=p, metrics=metrics)
+        Page(p.name.capitalize(), sections).write(RunFolder(folder).report)
+    report = RunFolder(root).recipe.is_file() and write_report(root)
+    for line in (*evaluation_lines(metrics), f"\n{folder}"): say(line)
+    if report and folder.parent.parent==root: say(f"{report} tells of it, too")
     return folder
-
-def _write_page(folder, p, metrics):
-    "The report of an ensemble on other data"
-    sections = render_sections('ensemble.md', folder=folder, p=p, metrics=metrics)
-    Page(p.name.capitalize(), sections).write(RunFolder(folder).report)
 
 def _run_predictions(folder):
     "What a run said of its test images, and of its validation images if that was kept"

@@ -25,8 +25,7 @@ from safetensors.torch import load_model,save_model
 from torch import nn,Tensor
 from torch.utils.data import DataLoader,default_collate
 from tqdm import tqdm
-from .core import (
-    check_value, Count, InputError, is_number, join_names, list_runs, Positive, PrecisionName, Rule, rule_of)
+from .core import Count,InputError,is_number,join_names,list_runs,PrecisionName,Rule,rule_of
 from .recipe import GreyLevels,Recipe
 from .torch_core import fast_format
 from .network.backbones import find_arch,network_maker
@@ -43,7 +42,7 @@ from .evaluate.predictions import evaluate_predictions,make_predictions,Predicti
 from .run.folder import fingerprint,RunFacts,RunFolder
 
 # %% auto #0
-__all__ = ['Predictor', 'load_predictor', 'existing_path', 'read_metrics', 'load_predictors']
+__all__ = ['Predictor', 'load_predictor', 'existing_path', 'read_metrics']
 
 # %% ../nbs/70_predictor.ipynb #58ebff07
 _NEEDED = dict(
@@ -80,7 +79,7 @@ class Predictor(GetAttr):
     name:str='model' # What to call it
     precision:str='fp32' # Arithmetic: fp32, bf16 or fp16
     temperature:float=1. # What logits are divided by
-    valid:Predictions|None=None # What it says of its validation images, if that is wanted and known
+    valid:Predictions|None=None # What it says of its validation images, if that is known
     members:tuple[Predictor,...]=() # Those that an ensemble asks; `model` and `recipe` are the first one's
 
     def __post_init__(self):
@@ -125,12 +124,21 @@ def __call__(self:Predictor,
 
 # %% ../nbs/70_predictor.ipynb #a969c5a0
 def load_predictor(
-    path:str|Path, # Run's folder, or a `.safetensors` file that `Predictor.save` wrote
+    path:str|Path|Iterable[str|Path], # Run's folder, or a `.safetensors` file; several, or folds, are an ensemble
     device:str|torch.device|None=None, # By default the GPU if there is one
     precision:PrecisionName='fp32', # Arithmetic; auto: bf16 where the processor or card has it, else fp32
+    tta:bool=False, # Ask about mirror images, too, where validation isn't against it
+    say:Callable=noop, # Called with each line of text that a person at a screen would read
+    **reading, # How validation images are read, as for `Predictor.run`
 ) -> Predictor:
     "The network of a run, ready to use; `InputError` if there is none"
-    path,device = existing_path(path, 'run'),device or default_device()
+    members = [_load(o, device or default_device(), precision) for o in list_runs(path)]
+    if tta: members = [_with_mirror(o, say, **reading) for o in members]
+    return members[0] if len(members)==1 else _ensemble(members, say)
+
+def _load(path, device, precision):
+    "The network of one run"
+    path = existing_path(path, 'run')
     p = _from_run(path) if path.is_dir() else _from_safetensors(path)
     p = replace(p, precision=find_precision(precision, device))
     p.model.eval().to(device, memory_format=fast_format(device))     # as in training: the same roundings
@@ -175,7 +183,8 @@ def _from_run(folder):
     run = RunFolder(folder)
     recipe = finished_recipe(run)
     chosen = read_metrics(folder).get('from_validation', {})
-    return Predictor(_load_network(run.model), recipe, chosen, folder.absolute().name)
+    p = Predictor(_load_network(run.model), recipe, chosen, folder.absolute().name)
+    return replace(p, valid=run.predictions_of('valid'))
 
 def finished_recipe(
     run:RunFolder, # Has a recipe and metrics, or this is an `InputError`
@@ -335,24 +344,21 @@ def _from_validation(preds): return evaluate_predictions(preds, preds, 1)['from_
 
 def _together(members):
     "The mean of what members say of their validation images; None if these aren't the same"
-    first,*others = each = [o.valid for o in members]
-    if not all(each): return None
-    def images(preds): return preds.df[['image', 'patient', 'target']]
-    if not all(images(o).equals(images(first)) for o in others): return None
-    probs = np.mean([with_temperature(o.probs, m.temperature, o.multilabel) for o,m in zip(each, members)], 0)
+    first,*_ = each = [o.valid for o in members]
+    if not all(each) or len({o.df[['image', 'patient', 'target']].to_csv() for o in each})>1: return None
+    probs = np.mean([with_temperature(o.valid.probs, o.temperature, o.multilabel) for o in members], 0)
     return replace(first, df=first.df.assign(**dict(zip(first.p_columns, probs.T))))
 
-def _ensemble(members):
+def _ensemble(members, say):
     "Predictors that are asked together"
     first = members[0]
     for o,k in product(members, ('classes', 'multilabel', 'size', 'grey')):
         one,other = getattr(first, k),getattr(o, k)
         if one!=other: raise InputError(f"run: {k} of {first.name} is {one}, of {o.name} {other}; give runs of one {k}")
-    def calibrated(p):
-        t = check_value(f'{p.name}: temperature', p.chosen.get('temperature') or 1., rule_of(Positive))
-        return replace(p, temperature=t)
-    members = tuple(map(calibrated, members))
+    members = tuple(replace(o, temperature=o.chosen.get('temperature') or 1.) for o in members)
     name,valid = f'ensemble of {len(members)}',_together(members)
+    how = '' if valid else "; no validation images in common, so decisions are by .5, or the most probable class"
+    say(f"{name}: {', '.join(o.name for o in members)}{how}")
     return replace(first, members=members, valid=valid, chosen=_from_validation(valid), name=name)
 
 # %% ../nbs/70_predictor.ipynb #9c9d103e
@@ -379,27 +385,3 @@ def _with_mirror(p, say, **reading):
     says = f"{p.name}: log loss on its validation split {loss:.4f} with mirror images, {without:.4f} without"
     say(f"tta: {'left out of' if loss>without else 'used for'} {says}")
     return p if loss>without else replace(q, valid=both[1], chosen=_from_validation(both[1]))
-
-# %% ../nbs/70_predictor.ipynb #84f7deb5
-def load_predictors(
-    run:str|Path|Iterable[str|Path]|Predictor, # Runs, folds or `.safetensors` files, as for `list_runs`; or a predictor
-    precision:PrecisionName='fp32', # As in `load_predictor`
-    tta:bool=False, # Ask about mirror images, too, where validation isn't against it
-    say:Callable=noop, # Called with each line of text that a person at a screen would read
-    **reading, # `bs` and `workers`, as for `Predictor.run`
-) -> Predictor: # An ensemble, if there are several
-    "The networks of runs, ready to use"
-    runs = (run.members or [run]) if isinstance(run, Predictor) else list_runs(run)
-    members = [_load(o, precision, tta or len(runs)>1) for o in runs]
-    if tta: members = [_with_mirror(o, say, **reading) for o in members]
-    if len(members)==1: return members[0]
-    p = _ensemble(members)
-    way = "" if p.valid else "; no validation images in common, so decisions are by .5, or the most probable class"
-    say(f"{p.name}: {', '.join(o.name for o in members)}{way}")
-    return p
-
-def _load(run, precision, has_valid):
-    "One predictor; `has_valid`: with what it said of its validation images, if it is a run"
-    if isinstance(run, Predictor): return run
-    p = load_predictor(run, precision=precision)
-    return replace(p, valid=RunFolder(run).predictions_of('valid')) if has_valid and run.is_dir() else p
