@@ -244,5 +244,5 @@ def list_runs(
     runs = []
     for path in map(Path, map(os.path.expanduser, run)):
         if path.name in RUN_FILES.values(): path = path.parent
-        runs += sorted(path.glob('fold_*/')) if (path/RUN_FILES['folds']).is_file() else [path]
+        runs += sorted(path.glob('fold_*/')) if os.path.isfile(path/RUN_FILES['folds']) else [path]
     return runs

@@ -146,7 +146,7 @@ def _load(path, device, precision):
     n = p(image).shape[1]
     if n!=len(p.classes):
         raise InputError(f"run: the network of {path} has {n} outputs, and its recipe names {len(p.classes)} classes")
-    return p
+    return replace(p, valid=RunFolder(path).predictions_of('valid')) if path.is_dir() else p
 
 def existing_path(
     path:str|Path, # May begin with `~`
@@ -183,8 +183,7 @@ def _from_run(folder):
     run = RunFolder(folder)
     recipe = finished_recipe(run)
     chosen = read_metrics(folder).get('from_validation', {})
-    p = Predictor(_load_network(run.model), recipe, chosen, folder.absolute().name)
-    return replace(p, valid=run.predictions_of('valid'))
+    return Predictor(_load_network(run.model), recipe, chosen, folder.absolute().name)
 
 def finished_recipe(
     run:RunFolder, # Has a recipe and metrics, or this is an `InputError`

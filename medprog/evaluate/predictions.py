@@ -333,7 +333,7 @@ def evaluation_lines(
              'in brackets 95 % intervals by bootstrap over patients']
     if 'positive' in metrics: lines.append(f"  positive: {metrics['positive']}")
     lines += [f"  {k:<16} {figure_text(metrics[k])}" for k in _SAID]
-    if gain := metrics.get('auroc_gain'): lines.append(f"  {'gain':<16} {figure_text(gain)} AUROC over its members' mean")
+    if gain := metrics.get('auroc_gain'): lines.append(f"  {'gain':<16} {figure_text(gain)} AUROC over members' mean")
     if metrics.get('from_validation', {}).get('threshold'):
         lines.append('  (decisions by the thresholds that were best on the validation split)')
     if 'n_known' in metrics:
