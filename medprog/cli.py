@@ -14,8 +14,8 @@ from typing import NamedTuple,get_args,get_origin,get_type_hints
 from collections.abc import Callable
 import medprog
 from .core import (
-    ARCHS,check_rules,check_value,Count,Coverage,ExportFormat,InputError,Natural,nearest,NotNegative,one_of,plural,
-    PrecisionName,rules_of,RUN_FILES,sentences,split_names,SplitName)
+    ARCHS,check_rules,check_value,Count,Coverage,ExportFormat,InputError,list_runs,Natural,nearest,NotNegative,one_of,
+    plural,PrecisionName,rules_of,RUN_FILES,sentences,split_names,SplitName)
 from .schedule import SCHEDULE_KNOBS
 from .recipe import ColumnNames,Columns,find_source,Folder,ImageColumns,Recipe
 from .plan import plan_text,rate_text
@@ -64,7 +64,9 @@ class Comparing(Working, Sweep):
 @dataclass(frozen=True)
 class RunOptions:
     "The run that is used"
-    run:str|None=None # The run's folder, or a .safetensors file; by default the newest run in logdir
+    # The run's folder, or a .safetensors file; by default the newest in logdir. Several joined by commas, or the folder
+    # of folds, are asked together
+    run:str|None=None
     logdir:Folder='logs'
 
     like = (Recipe,)
@@ -80,11 +82,14 @@ class ImageOptions(RunOptions):
     # Also a set of classes for each image that holds the true one for this share of patients, as .9, else "can't tell";
     # calibrated on the run's validation split; pip install 'medprog[conformal]'
     coverage:Coverage|None=None
+    tta:bool=False # Ask about the mirror image of each image, too, unless that is worse on the validation images
 
 @dataclass(frozen=True)
 class Evaluating(ImageOptions, Columns):
     "What a run is evaluated on"
-    run:str|None=None # The run's folder; by default the newest in logdir
+    # The run's folder; by default the newest in logdir. Several joined by commas, or with data the folder of folds, are
+    # asked together
+    run:str|None=None
     data:str|None=None # Labelled images, as for training; by default the run's own test split, from its files
     label_cols:ColumnNames=() # The 0/1 columns of a CSV; by default those of the run's classes
     # Split to evaluate on; by default test where there are splits, else all
@@ -131,8 +136,8 @@ def _use_run(options, module, name, **more):
         if not newest: raise InputError(f"run: no finished run in {options.logdir}; give --run FOLDER")
         run = newest.parent
         print(f"run: {run}, the newest")
-    if Path(run).name in RUN_FILES.values(): run = Path(run).parent             # one of its files was named
-    if not os.path.exists(run): raise InputError(f"run: {run}: no such folder or file")
+    for o in list_runs(run):
+        if not os.path.exists(o): raise InputError(f"run: {o}: no such folder or file")
     use = getattr(import_module(f'medprog.{module}'), name)
     use(str(run), **_asked(options)|more)
 

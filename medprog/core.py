@@ -236,3 +236,15 @@ RUN_FILES = dict(
     valid_predictions='predictions_valid.csv', subgroups='subgroups.csv', folds='folds.csv',
     explain_picture='explain.png', mistakes_picture='mistakes.png', model='model.pkl', report='report.html',
     report_text='report.md', state='checkpoint.pt', previous_state='checkpoint-before.pt')
+
+# %% ../nbs/00_core.ipynb #7bc12ab2
+def list_runs(
+    run:str|Path|Iterable[str|Path], # Folders of runs or `.safetensors` files, in one text joined by commas
+) -> list[Path]: # They may be missing
+    "The runs that are meant: those of a folder of folds, or one whose file is named"
+    if isinstance(run, (str, Path)): run = [run] if os.path.exists(run) else split_names(str(run), ',')
+    runs = []
+    for path in map(Path, map(os.path.expanduser, run)):
+        if path.name in RUN_FILES.values(): path = path.parent
+        runs += sorted(path.glob('fold_*/')) if os.path.isfile(path/RUN_FILES['folds']) else [path]
+    return runs

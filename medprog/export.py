@@ -14,7 +14,7 @@ from fastai.learner import load_learner
 from fastai.vision.core import PILImage
 from fastcore.basics import patch
 from torch import nn
-from .core import check_value,ExportFormat,InputError,one_of,writing
+from .core import check_value,ExportFormat,InputError,list_runs,one_of,writing
 from .torch_core import resize_batch
 from .run.folder import RunFolder
 from .predictor import load_predictor,Predictor
@@ -94,6 +94,8 @@ def export(
 ) -> Path: # The file
     "Write the network of a run for use elsewhere, and check what was written"
     check_value('format', format, one_of(FORMATS))
+    run,*others = list_runs(run)
+    if others: raise InputError(f"run: an export is of one network, and {1+len(others)} are given; give one")
     if format=='onnx': _onnx()
     if out: check_unused(out)
     p,suffix = load_predictor(run, 'cpu'),FORMATS[format]

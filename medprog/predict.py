@@ -10,22 +10,24 @@ from functools import partial
 from itertools import chain,count,filterfalse
 from pathlib import Path
 from textwrap import fill
-from collections.abc import Callable
+from collections.abc import Callable,Iterable
 import numpy as np
 import pandas as pd
 import torch
 from PIL import ImageDraw,ImageFont
 from matplotlib.font_manager import findfont
 from torchvision.transforms.functional import to_pil_image
-from .core import check_value,InputError,plural,PrecisionName,rule_of,SplitName
+from .core import check_value,InputError,list_runs,plural,PrecisionName,rule_of,SplitName
 from .recipe import Columns,ImageColumns,is_same
 from .data.sources import ArrayOpener,FileOpener,list_images,npz_images
 from .data.columns import read_csv,read_new_images
 from .data.table import check_files,read_source,recipe_table,with_patients
-from .evaluate.predictions import evaluation_lines,make_predictions,read_predictions
+from .evaluate.predictions import disagreement,evaluation_lines,make_predictions,read_predictions,with_members
 from .evaluate.explain import explain_maps,overlay,own_shape
 from .evaluate.conformal import conformal_limits,measure_sets,set_columns
+from .network.pooled import Mirrored
 from .run.folder import RunFolder,write_evaluation
+from .run.page import Page,render_sections
 from .run.report import write_report
 from .predictor import existing_path,finished_recipe,load_predictor,Predictor,read_facts,read_metrics
 
@@ -82,14 +84,18 @@ def first_free(
     return next(filterfalse(is_taken, names))
 
 def new_path(
-    run:str|Path|Predictor, # Run's folder, a `.safetensors` file or a `Predictor`
+    run:str|Path|Iterable[str|Path]|Predictor, # As for `predict`
     kind:str, # What the folder in it is called
     name:str, # What to call the new file or folder; gets a number if there is one
 ) -> Path:
     "A path that isn't taken, in a folder of the run, beside the file or here"
-    root = Path() if isinstance(run, Predictor) else Path(run)
-    if not os.path.isdir(root): root = root.parent
-    return first_free(root/kind/name)
+    return first_free(_root(run)/kind/name)
+
+def _root(run):
+    "The folder of what is written about a run; of several a new one beside the first, if they are no folds"
+    runs = [Path()] if isinstance(run, Predictor) else list_runs(run)
+    if len(runs)==1: return runs[0] if runs[0].is_dir() else runs[0].parent
+    return Path(run) if os.path.isdir(str(run)) else first_free(runs[0].parent/f'ensemble-of-{len(runs)}')
 
 def check_unused(
     path:str|Path, # Asked for
@@ -100,28 +106,33 @@ def check_unused(
 
 # %% ../nbs/71_predict.ipynb #14abfa55
 def predict(
-    run:str|Path|Predictor, # Run's folder, a `.safetensors` file, or what `load_predictor` made of it
+    run:str|Path|Iterable[str|Path]|Predictor, # Run's folder or a `.safetensors` file, several, folds, or a predictor
     data:str|Path, # A folder, a CSV with a column `image`, an image or DICOM file, or an `.npz`
     out:str|Path|None=None, # CSV to write, a new one; by default in `predictions/` of the run, or beside the file
     overlays:bool=False, # Also a picture of each image with its maps: Grad-CAM and attention
     coverage:float|None=None, # Also a set of classes for each image that holds the true one for this share of patients
     precision:PrecisionName='fp32', # As in `load_predictor`
+    tta:bool=False, # As in `load_predictor`
     say:Callable=print, # Called with each line of text that a person at a screen would read
     **reading, # How images are read, as for `Predictor.run`: `bs`, `workers`; and what a CSV has, as `ImageColumns`
-) -> Path: # The CSV: `image`, `patient` if known, `prediction`, `set` and `told` of a coverage, a `p_` column a class
+) -> Path: # CSV: `image`, `patient` if known, `prediction`, `set` and `told`, `disagreement`, a `p_` column a class
     "Write the probabilities of new images; those that can't be read are listed in a CSV of their own"
-    p = run if isinstance(run, Predictor) else load_predictor(run, precision=precision)
-    valid = None if run is p or coverage is None else RunFolder(run).predictions_of('valid')
-    limits = None if coverage is None else conformal_limits(valid, coverage)
-    rows,open,name = _new_images(data, ImageColumns.pop_from(reading), p)
+    columns = ImageColumns.pop_from(reading)
+    if tta and isinstance(run, Predictor): raise InputError("tta: is asked for when a predictor is loaded")
+    p = run if isinstance(run, Predictor) else load_predictor(run, None, precision, tta, say, **reading)
+    if overlays and p.members: raise InputError(f"overlays: they are of one network, and this is an {p.name}; give one")
+    limits = None if coverage is None else conformal_limits(p.valid, coverage)
+    rows,open,name = _new_images(data, columns, p)
     open = replace(open, grey=p.grey)
     path = check_unused(out) if out else new_path(run, 'predictions', f'{name}.csv')
     pictures = path.with_name(f'{path.stem}-overlays')
     each = partial(_write_overlays, p, open, _paths_in(pictures, rows.image)) if overlays else None
-    probs,bad = p.run(rows.image, open, each=each, say=say, **reading)
+    said,bad = p.run(rows.image, open, each=each, say=say, by_member=True, **reading)
+    probs = said.mean(0)
     if len(bad)==len(rows): raise InputError(f"data: none of {len(rows)} images can be read: {bad[0]}")
     path.parent.mkdir(parents=True, exist_ok=True)
     by_class = pd.DataFrame(probs, columns=p.classes).add_prefix('p_')
+    if p.members: rows = rows.assign(disagreement=disagreement(said, p.multilabel))
     told = {} if limits is None else set_columns(probs, limits)
     df = rows.assign(prediction=p.decide(probs), **told).join(by_class)
     df.drop(index=list(bad)).to_csv(path, index=False)
@@ -168,7 +179,7 @@ def _write_overlays(p, open, paths, idxs, images, probs):
 def _labelled(p, data, columns, split=None, **files):
     "The table of labelled images of a split, in the classes of a predictor; `files` has `skip_bad` and `cache_gb`"
     if own := is_same(str(data), p.asked.data):
-        t = recipe_table(p.asked, size=p.size, near_duplicates=False, **files)
+        t = recipe_table(p.asked, size=p.size, near_duplicates=False, **dict(folds=None)|files if p.members else files)
     else:
         columns = _as_told(columns, p, data)
         t = read_source(data, columns).with_grey(p.grey)
@@ -177,6 +188,7 @@ def _labelled(p, data, columns, split=None, **files):
         t = replace(t, size=p.size)
     _check_labels(t, p, data)
     df = _rows_of(split, t.df, data).assign(split='test')
+    _check_unseen(p, df, data)
     absent = [c for c in p.classes if c not in t.classes]
     if p.multilabel and df[list(t.classes)].isna().all(axis=None):
         raise InputError(f"data: no label of {data} is known, so nothing can be evaluated; give labels, or predict")
@@ -195,6 +207,14 @@ def _hot(t, none_label):
     hot = hot.loc[:,~is_none]
     df = t.df.drop(columns='label').join(hot)
     return replace(t, df=df, classes=tuple(hot), multilabel=True)
+
+def _check_unseen(p, df, data):
+    "Complain if a member of an ensemble was trained on images or patients of the rows `df`"
+    for o in (o for o in p.members if is_same(str(data), o.asked.data)):
+        seen = o.own_table().df.query("split!='test'")
+        n = (df.image.isin(seen.image) | df.patient.isin(seen.patient)).sum()
+        if n: raise InputError(f"data: {n} of {len(df)} images of {data} are of patients whom {o.name} was trained on; "
+                               "give other data, or runs with the same --split-seed and without --folds")
 
 def _check_labels(t, p, data):
     "Complain of labels in table `t` that predictor `p` can't know"
@@ -216,8 +236,9 @@ def _rows_of(split, df, data):
 
 # %% ../nbs/71_predict.ipynb #f4150e46
 def evaluate(
-    run:str|Path, # Run's folder
-    data:str|Path|None=None, # Labelled images, as for training; by default the run's own test split, from its files
+    run:str|Path|Iterable[str|Path], # Run's folder; several, or folds, are an ensemble
+    # Labelled images, as for training; by default the own test split, of one run and without `tta` from its files
+    data:str|Path|None=None,
     split:SplitName|None=None, # By default test where there are splits, else all
     groups:tuple[str,...]|None=None, # Columns that make groups of patients, such as sex; by default all that do
     coverage:float|None=None, # Also sets of classes, as for `predict`, and how often they hold the truth here
@@ -225,39 +246,48 @@ def evaluate(
     skip_bad:bool=False, # Leave out files that can't be read, instead of complaining
     precision:PrecisionName='fp32', # As in `load_predictor`
     cache_gb:float=20., # Gigabytes of disk for the decoded images of files, of all tables together; 0 keeps none
+    tta:bool=False, # As in `load_predictor`
     say:Callable=print, # Called with each line of text that a person at a screen would read
     **reading, # `bs` and `workers` as for `Predictor.run`; what a CSV has, as `Columns`, by default as the run's
 ) -> Path: # The folder, with predictions, figures, tables and pictures
     "How good a run is on labelled images"
     columns = Columns.pop_from(reading)
-    folder = run = Path(run)
-    part,known = data and split or 'test',{}
-    preds,valid = _run_predictions(run)
-    limits = None if coverage is None else conformal_limits(valid, coverage)
     check_value('split', split, rule_of(SplitName|None))
+    folder = root = _root(run)
+    part,known,p = data and split or 'test',{},None
+    if tta or len(list_runs(run))>1 and (data or not root.is_dir()):
+        p = load_predictor(run, None, precision, tta, say, **reading)
+        data,valid = data or p.asked.data,p.valid
+    else: preds,valid = _run_predictions(root)
+    limits = None if coverage is None else conformal_limits(valid, coverage)
     if data is None:
-        known = {k: v for k,v in read_metrics(run).items() if k=='weights_of_epoch'}
+        known = {k: v for k,v in read_metrics(root).items() if k=='weights_of_epoch'}
     else:
         if out: check_unused(out)
-        preds = _saved_predictions(data, preds, split)
+        preds = _saved_predictions(data, p or preds, split)
         last = Path(data).with_suffix('').parts[-2:]
         name = '-'.join(last)
         if preds is None:
-            p = load_predictor(run, precision=precision)
+            p = p or load_predictor(run, precision=precision)
             t = _labelled(p, data, columns, split, skip_bad=skip_bad, cache_gb=cache_gb)
-            probs,_ = p.run(t.df.image, t.open, **reading)
-            preds = make_predictions(t.df, probs, t.targets('test'), p.classes)
+            said,_ = p.run(t.df.image, t.open, by_member=True, **reading)
+            preds = make_predictions(t.df, said.mean(0), t.targets('test'), p.classes)
+            if p.members: preds,known = with_members(preds, said, [o.name for o in p.members])
+            if tta: known['tta'] = [o.name for o in p.members or [p] if isinstance(o.model, Mirrored)]
             name = t.name
             for note in t.notes: say(note)
         folder = Path(out) if out else new_path(run, 'evaluations', name)
         folder.mkdir(parents=True)
-    if limits is not None:
+    if coverage is not None:
         known['conformal'] = dict(promised=coverage) | measure_sets(preds, limits)
         preds = replace(preds, df=preds.df.assign(**set_columns(preds.probs, limits)))
-    write_evaluation(folder, preds, valid, part, columns=groups, facts=known)
-    report = write_report(run)
-    for line in (*evaluation_lines(read_metrics(folder)), f"\n{folder}"): say(line)
-    if folder.parent.parent==run: say(f"{report} tells of it, too")
+    metrics = write_evaluation(folder, preds, valid, part, columns=groups, facts=known)
+    if 'members' in metrics:
+        sections = render_sections('ensemble.md', folder=folder, p=p, metrics=metrics)
+        Page(p.name.capitalize(), sections).write(RunFolder(folder).report)
+    report = RunFolder(root).recipe.is_file() and write_report(root)
+    for line in (*evaluation_lines(metrics), f"\n{folder}"): say(line)
+    if report and folder.parent.parent==root: say(f"{report} tells of it, too")
     return folder
 
 def _run_predictions(folder):
@@ -269,8 +299,9 @@ def _run_predictions(folder):
 # %% ../nbs/71_predict.ipynb #ca9d57f8
 def _saved_predictions(data, like, split):
     "The predictions in a CSV with the columns that those of `like` have; None if it isn't one"
-    needed = {'image', 'patient', 'target', *like.p_columns}
+    needed = {'image', 'patient', 'target', *(f'p_{c}' for c in like.classes)}
     if not needed<=set(_columns_of(data)): return None
+    if isinstance(like, Predictor): raise InputError(f"data: {data} has predictions; --tta or several runs need images")
     path = os.path.expanduser(data)
     saved = read_predictions(path, like.classes, like.multilabel)
     return replace(saved, df=_rows_of(split, saved.df, data))

@@ -6,7 +6,7 @@
 from __future__ import annotations
 import json,os,pickle,re
 from dataclasses import dataclass,field,replace
-from itertools import compress,count
+from itertools import compress,count,product
 from pathlib import Path
 from textwrap import shorten
 from typing import Annotated
@@ -25,18 +25,21 @@ from safetensors.torch import load_model,save_model
 from torch import nn,Tensor
 from torch.utils.data import DataLoader,default_collate
 from tqdm import tqdm
-from .core import Count,InputError,is_number,join_names,PrecisionName,Rule,rule_of
+from .core import Count,InputError,is_number,join_names,list_runs,PrecisionName,Rule,rule_of
 from .recipe import GreyLevels,Recipe
 from .torch_core import fast_format
 from .network.backbones import find_arch,network_maker
-from .network.pooled import built_like
+from .network.pooled import built_like,Mirrored
 from .network.stages import add_attention,head_options
 from .data.images import FACTS,library_errors,reading_file,squeeze
 from .data.cache import file_notes,read_ahead
 from .data.loaders import n_workers
+from .data.table import ImageTable,recipe_table
 from .callback.precision import autocasting,find_precision
-from .run.folder import RunFacts,RunFolder
 from .evaluate.metrics import predicted_onehot
+from .evaluate.intervals import with_temperature
+from .evaluate.predictions import evaluate_predictions,make_predictions,Predictions,surprise
+from .run.folder import fingerprint,RunFacts,RunFolder
 
 # %% auto #0
 __all__ = ['Predictor', 'load_predictor', 'existing_path', 'read_metrics']
@@ -75,6 +78,9 @@ class Predictor(GetAttr):
     chosen:dict=field(default_factory=dict) # What the validation split decided: `from_validation` of `metrics.json`
     name:str='model' # What to call it
     precision:str='fp32' # Arithmetic: fp32, bf16 or fp16
+    temperature:float=1. # What logits are divided by
+    valid:Predictions|None=None # What it says of its validation images, if that is known
+    members:tuple[Predictor,...]=() # Those that an ensemble asks; `model` and `recipe` are the first one's
 
     def __post_init__(self):
         self.facts = read_facts(self.recipe, f'recipe of {self.name}')
@@ -106,20 +112,33 @@ def activate(self:Predictor,
 @patch
 def __call__(self:Predictor,
     images:Tensor, # RGB as bytes, `(n, 3, size, size)`
+    by_member:bool=False, # Of an ensemble `(members, n, classes)`, instead of their mean
 ) -> Tensor: # Probabilities `(n, classes)`, on the CPU
     "How probable each class is"
+    if self.members:
+        each = torch.stack([o(images) for o in self.members])
+        return each if by_member else each.mean(0)
     with torch.inference_mode(), autocasting(self.model, self.precision):
         logits = self.model(self.normalise(images))
-        return self.activate(logits.float()).cpu()
+        return self.activate(logits.float()/self.temperature).cpu()
 
 # %% ../nbs/70_predictor.ipynb #a969c5a0
 def load_predictor(
-    path:str|Path, # Run's folder, or a `.safetensors` file that `Predictor.save` wrote
+    path:str|Path|Iterable[str|Path], # Run's folder, or a `.safetensors` file; several, or folds, are an ensemble
     device:str|torch.device|None=None, # By default the GPU if there is one
     precision:PrecisionName='fp32', # Arithmetic; auto: bf16 where the processor or card has it, else fp32
+    tta:bool=False, # Ask about mirror images, too, where validation isn't against it
+    say:Callable=noop, # Called with each line of text that a person at a screen would read
+    **reading, # How validation images are read, as for `Predictor.run`
 ) -> Predictor:
     "The network of a run, ready to use; `InputError` if there is none"
-    path,device = existing_path(path, 'run'),device or default_device()
+    members = [_load(o, device or default_device(), precision) for o in list_runs(path)]
+    if tta: members = [_with_mirror(o, say, **reading) for o in members]
+    return members[0] if len(members)==1 else _ensemble(members, say)
+
+def _load(path, device, precision):
+    "The network of one run"
+    path = existing_path(path, 'run')
     p = _from_run(path) if path.is_dir() else _from_safetensors(path)
     p = replace(p, precision=find_precision(precision, device))
     p.model.eval().to(device, memory_format=fast_format(device))     # as in training: the same roundings
@@ -127,7 +146,7 @@ def load_predictor(
     n = p(image).shape[1]
     if n!=len(p.classes):
         raise InputError(f"run: the network of {path} has {n} outputs, and its recipe names {len(p.classes)} classes")
-    return p
+    return replace(p, valid=RunFolder(path).predictions_of('valid')) if path.is_dir() else p
 
 def existing_path(
     path:str|Path, # May begin with `~`
@@ -197,6 +216,7 @@ _HOW = ("RGB as a viewer shows it (EXIF rotation applied; of several pages the m
 @patch
 def describe(self:Predictor) -> dict: # Text by name
     "All but the weights: how the network was made, and how to use it"
+    if self.members: raise InputError(f"run: {self.name} is {len(self.members)} networks; save or export each of them")
     mean,std = imagenet_stats
     facts = dict(classes=self.classes, multilabel=self.multilabel, size=self.size, mean=mean, std=std,
                  from_validation=self.chosen, **vars(self.grey))
@@ -270,23 +290,24 @@ def run(self:Predictor,
     workers:int|None=None, # Processes that read images; by default 0 where threads will do, else up to 4
     each:Callable|None=None, # Called with the indices and images of each batch, and their probabilities
     say:Callable=noop, # Called with what is to be told of the files, as of a training's
+    by_member:bool=False, # Of an ensemble members x images x classes, instead of their mean
 ) -> tuple[np.ndarray,dict]: # Probabilities, `nan` where an image can't be read; and by index why not
     "The probabilities of many images, with a progress bar on a terminal"
     data,problems,told = _Files(list(keys), open, self.size),{},[torch.zeros(0, len(FACTS))]
     if workers is None and len(data)>2*bs: workers = n_workers(open, self.size, torch.device('cpu'))
-    probs = np.full((len(data), len(self.classes)), np.nan)
+    probs = np.full((len(self.members) or 1, len(data), len(self.classes)), np.nan)
     with tqdm(total=len(data), unit='image', disable=None, leave=False) as bar:
         for first,(images,whys,facts) in zip(count(0, bs), data.batches(bs, workers or 0)):
             problems |= {i: why for i,why in enumerate(whys, first) if why}
             good = np.flatnonzero(np.equal(whys, ''))
             if len(good):
                 x,idxs = images[good],first+good
-                probs[idxs] = p = self(x)
+                probs[:,idxs] = p = self(x, by_member=True)
                 if each: each(idxs, x, p)
             told.append(facts)
             bar.update(len(whys))
     for note in file_notes(pd.DataFrame(torch.cat(told).int(), columns=FACTS)): say(note)
-    return probs,problems
+    return probs if by_member else probs.mean(0),problems
 
 # %% ../nbs/70_predictor.ipynb #daa01e7e
 @patch
@@ -316,3 +337,50 @@ def answers(self:Predictor,
         return f"{said} ({', '.join(told)})"
     probs = np.asarray(probs, float)
     return list(map(answer, self.decide(probs), probs))
+
+# %% ../nbs/70_predictor.ipynb #b6cfda6d
+def _from_validation(preds): return evaluate_predictions(preds, preds, 1)['from_validation'] if preds else {}
+
+def _together(members):
+    "The mean of what members say of their validation images; None if these aren't the same"
+    first,*_ = each = [o.valid for o in members]
+    if not all(each) or len({o.df[['image', 'patient', 'target']].to_csv() for o in each})>1: return None
+    probs = np.mean([with_temperature(o.valid.probs, o.temperature, o.multilabel) for o in members], 0)
+    return replace(first, df=first.df.assign(**dict(zip(first.p_columns, probs.T))))
+
+def _ensemble(members, say):
+    "Predictors that are asked together"
+    first = members[0]
+    for o,k in product(members, ('classes', 'multilabel', 'size', 'grey')):
+        one,other = getattr(first, k),getattr(o, k)
+        if one!=other: raise InputError(f"run: {k} of {first.name} is {one}, of {o.name} {other}; give runs of one {k}")
+    members = tuple(replace(o, temperature=o.chosen.get('temperature') or 1.) for o in members)
+    name,valid = f'ensemble of {len(members)}',_together(members)
+    how = '' if valid else "; no validation images in common, so decisions are by .5, or the most probable class"
+    say(f"{name}: {', '.join(o.name for o in members)}{how}")
+    return replace(first, members=members, valid=valid, chosen=_from_validation(valid), name=name)
+
+# %% ../nbs/70_predictor.ipynb #9c9d103e
+@patch
+def own_table(self:Predictor) -> ImageTable:
+    "The images of the run as they were split; `InputError` if they are gone or have changed"
+    t = recipe_table(self.asked, size=self.size, near_duplicates=False, check=self.asked.skip_bad)
+    if fingerprint(t)==self.facts.fingerprint: return t
+    raise InputError(f"data: the images, labels or splits of {self.asked.data} have changed since {self.name}")
+
+def _with_mirror(p, say, **reading):
+    "Predictor `p` asked about mirror images, too, unless its validation images speak against it"
+    if p.facts.learner or isinstance(p.model, Mirrored):
+        why = "it isn't known what a learner of one's own saw" if p.facts.learner else "it is asked about both already"
+        raise InputError(f"tta: {p.name} can't be asked about mirror images, as {why}; leave out --tta")
+    q = replace(p, model=Mirrored(p.model))
+    try: t = p.own_table()
+    except InputError as e:
+        say(f"tta: used for {p.name} as asked; validation has no say, and thresholds are those without ({e})")
+        return q
+    rows,targs = t.df[t.df.split=='valid'],t.targets('valid')
+    both = [make_predictions(rows, o.run(rows.image, t.open, **reading)[0], targs, p.classes) for o in (p, q)]
+    without,loss = (np.nanmean(surprise(o)) for o in both)
+    says = f"{p.name}: log loss on its validation split {loss:.4f} with mirror images, {without:.4f} without"
+    say(f"tta: {'left out of' if loss>without else 'used for'} {says}")
+    return p if loss>without else replace(q, valid=both[1], chosen=_from_validation(both[1]))

@@ -59,6 +59,7 @@ def grad_cam(
     layer:nn.Module|None=None, # Part of the model whose feature maps are looked at; by default the end of its body
 ) -> Tensor: # (n, h, w), between 0 and 1: each map divided by its maximum; one that is zero everywhere stays so
     "Which places of each image speak for a class; [Selvaraju et al. 2017](https://arxiv.org/abs/1610.02391)"
+    model = one_network(model)                 # its hooks would see the mirror image last
     if layer is None: layer = _last_features(model)
     def score(x):
         scores = model(x)
@@ -83,7 +84,7 @@ def explain_maps(
 ) -> dict[str,Tensor]: # By its name, `Grad-CAM` or an attention module's, a map (n, h, w) between 0 and 1
     "Where `model` looks"
     maps = {'Grad-CAM': grad_cam(model, x, targets, layer)}
-    for k,gate in spatial_maps(model, x).items(): maps[k] = _in_size(gate/2, x).clamp(0, 1)
+    for k,gate in spatial_maps(one_network(model), x).items(): maps[k] = _in_size(gate/2, x).clamp(0, 1)
     return maps
 
 # %% ../../nbs/43_evaluate.explain.ipynb #321e6f55

@@ -12,8 +12,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from numpy import ndarray
+from scipy.special import entr
 from ..core import InputError,join_names,plural,split_names
-from .metrics import onehot,predicted_onehot,roc_counts
+from .metrics import auroc,onehot,predicted_onehot,roc_counts
 from .intervals import (
     bootstrap, choose_threshold, compute_metrics, confidence_bins, confidences, figure_text, fit_temperature,
     in_classes, with_temperature)
@@ -21,7 +22,7 @@ from .intervals import (
 # %% auto #0
 __all__ = ['Predictions', 'make_predictions', 'read_predictions', 'curves', 'plot_curves', 'decisions', 'confusion',
            'plot_confusion', 'surprise', 'reliability', 'plot_reliability', 'groups', 'evaluate_predictions',
-           'subgroup_table', 'evaluation_lines']
+           'subgroup_table', 'evaluation_lines', 'disagreement', 'with_members']
 
 # %% ../../nbs/42_evaluate.predictions.ipynb #20c05608
 _OWN = ('image', 'patient', 'target', 'unknown', 'fold', 'set', 'told')
@@ -333,6 +334,7 @@ def evaluation_lines(
              'in brackets 95 % intervals by bootstrap over patients']
     if 'positive' in metrics: lines.append(f"  positive: {metrics['positive']}")
     lines += [f"  {k:<16} {figure_text(metrics[k])}" for k in _SAID]
+    if gain := metrics.get('auroc_gain'): lines.append(f"  {'gain':<16} {figure_text(gain)} AUROC over members' mean")
     if metrics.get('from_validation', {}).get('threshold'):
         lines.append('  (decisions by the thresholds that were best on the validation split)')
     if c := metrics.get('conformal'):
@@ -342,3 +344,29 @@ def evaluation_lines(
         told = ', '.join(f'{c} {n}' for c,n in metrics['n_known'].items())
         lines.append(f"  (images in which a label is known: {told}; the others don't count for it)")
     return lines
+
+# %% ../../nbs/42_evaluate.predictions.ipynb #018df6aa
+def disagreement(
+    said:ndarray, # Probabilities, members x images x classes
+    multilabel:bool, # Each class on its own? Then it is the mean over them
+) -> ndarray: # One an image
+    "How far members are from their mean: what an answer tells about who gave it"
+    def entropy(p): return (entr(p)+entr(1-p)).mean(-1) if multilabel else entr(p).sum(-1)
+    return np.maximum(entropy(said.mean(0))-entropy(said).mean(0), 0)
+
+# %% ../../nbs/42_evaluate.predictions.ipynb #98f3bf75
+def with_members(
+    preds:Predictions, # Of an ensemble
+    said:ndarray, # What its members say, members x images x classes
+    names:list[str], # Theirs
+) -> tuple[Predictions,dict]: # With `disagreement`; AUROC of `members`, and `auroc_gain` as `metrics.json` has figures
+    "What an ensemble's predictions have beside those of a network"
+    targs = preds.targs
+    def figures(w):
+        members,own = np.stack([auroc(o, targs, w) for o in said], -1),auroc(preds.probs, targs, w)
+        return dict(members=members, gain=own[:,None]-members.mean(-1, keepdims=True))
+    found = bootstrap(figures, preds.patients, 2000)
+    members,gain = (np.where(np.isnan(o), None, o).tolist() for o in found.values())
+    gain = dict(zip(('value', 'low', 'high'), sum(gain, []))) | (dict(reason='no AUROC') if None in gain[1] else {})
+    df = preds.df.assign(disagreement=disagreement(said, preds.multilabel))
+    return replace(preds, df=df),dict(members=[*zip(names, members[0])], auroc_gain=gain)

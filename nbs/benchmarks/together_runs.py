@@ -85,7 +85,8 @@ def carry_out(job):
         dl = dls[i].new(bs=64, shuffle=False, drop_last=False)
         batches = (x.as_subclass(torch.Tensor) for x,*_ in dl)
         with torch.no_grad(): return torch.cat([model(x.flip(-1) if mirrored else x) for x in batches]).numpy()
-    said = {f'{split}_{k}': logits(i, k=='mirror') for k in ('image', 'mirror') for i,split in ((1,'valid'), (2,'test'))}
+    said = {f'{split}_{k}': logits(i, k=='mirror')
+            for k in ('image', 'mirror') for i,split in ((1,'valid'), (2,'test'))}
     return dict(epochs=epochs, steps=epochs*len(dls.train), images=len(dls.train_ds), **seconds),said
 
 if __name__=='__main__':
