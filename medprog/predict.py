@@ -122,10 +122,9 @@ def predict(
     if len(bad)==len(rows): raise InputError(f"data: none of {len(rows)} images can be read: {bad[0]}")
     path.parent.mkdir(parents=True, exist_ok=True)
     by_class = pd.DataFrame(probs, columns=p.classes).add_prefix('p_')
-    told = {} if limits is None else set_columns(probs, limits)
-    df = rows.assign(prediction=p.decide(probs), **told).join(by_class)
+    df = rows.assign(prediction=p.decide(probs), **(set_columns(probs, limits) if coverage else {})).join(by_class)
     df.drop(index=list(bad)).to_csv(path, index=False)
-    if len(df)==1: say('; by its set '.join([f"{rows.image[0]}: {p.answers(probs)[0]}", *told.get('told', [])]))
+    if len(df)==1: say('; by its set '.join([f"{rows.image[0]}: {p.answers(probs)[0]}", *df.get('told', [])]))
     say(f"{plural(len(df)-len(bad), 'image')}: {path}")
     if overlays: say(f"where the network looks: {pictures}")
     if bad:
