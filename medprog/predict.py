@@ -133,10 +133,10 @@ def predict(
     path.parent.mkdir(parents=True, exist_ok=True)
     by_class = pd.DataFrame(probs, columns=p.classes).add_prefix('p_')
     if p.members: rows = rows.assign(disagreement=disagreement(said, p.multilabel))
-    told = {} if limits is None else set_columns(probs, limits)
-    df = rows.assign(prediction=p.decide(probs), **told).join(by_class)
+    sets = {} if limits is None else set_columns(probs, limits)
+    df = rows.assign(prediction=p.decide(probs), **sets).join(by_class)
     df.drop(index=list(bad)).to_csv(path, index=False)
-    if len(df)==1: say('; by its set '.join([f"{rows.image[0]}: {p.answers(probs)[0]}", *told.get('told', [])]))
+    if len(df)==1: say('; by its set '.join([f"{rows.image[0]}: {p.answers(probs)[0]}", *df.get('told', [])]))
     say(f"{plural(len(df)-len(bad), 'image')}: {path}")
     if overlays: say(f"where the network looks: {pictures}")
     if bad:
