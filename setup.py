@@ -25,7 +25,7 @@ setup(
     python_requires=f">={cfg['min_python']}",
     install_requires=words('requirements'),
     extras_require={'dicom': words('dicom_requirements'), 'onnx': words('onnx_requirements'), 'ray': words('ray_requirements'),
-                    'timm': words('timm_requirements'),
+                    'timm': words('timm_requirements'), 'hub': words('hub_requirements'),
                     'dev': words('dev_requirements')},
     long_description=Path(__file__).with_name('README.md').read_text(encoding='utf-8'),
     long_description_content_type='text/markdown',
