@@ -64,8 +64,8 @@ class Comparing(Working, Sweep):
 @dataclass(frozen=True)
 class RunOptions:
     "The run that is used"
-    # The run's folder, or a .safetensors file; by default the newest in logdir. Several joined by commas, or the folder
-    # of folds, are asked together
+    # The run's folder, or what medprog_export made for safetensors or hub; by default the newest in logdir. Several
+    # joined by commas, or the folder of folds, are asked together
     run:str|None=None
     logdir:Folder='logs'
 
@@ -110,9 +110,9 @@ class Predicting(ImageOptions, ImageColumns):
 @dataclass(frozen=True)
 class Exporting(RunOptions):
     "What a run's network is written as"
-    # fastai's (pickle), medprog's (safetensors), or for any runtime (onnx)
+    # fastai's (pickle), medprog's (safetensors), for any runtime (onnx), or a folder with a model card (hub)
     format:ExportFormat='safetensors'
-    out:str|None=None # The file to write; by default in exports/ of the run
+    out:str|None=None # The file or folder to write; by default in exports/ of the run
 
 # %% ../nbs/90_cli.ipynb #289498df
 def _made(cls, given, **more):
@@ -206,7 +206,7 @@ def _predict(given):
     _use_run(options, 'predict', 'predict')
 
 def _export(given):
-    "The network of a run as one file, for use elsewhere."
+    "The network of a run as one file, or a folder for Hugging Face's hub, for use elsewhere."
     _use_run(_made(Exporting, given), 'export', 'export')
 
 # %% ../nbs/90_cli.ipynb #b51b48ed

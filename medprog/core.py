@@ -4,12 +4,13 @@
 
 # %% ../nbs/00_core.ipynb #c89cc83e
 from __future__ import annotations
-import csv,difflib,os
+import csv,difflib,os,shutil
 from contextlib import contextmanager
 from functools import cache
+from importlib import import_module
 from io import StringIO
 from pathlib import Path
-from types import UnionType
+from types import ModuleType,UnionType
 from typing import Annotated,Literal,NamedTuple,Union,get_args,get_origin,get_type_hints
 from collections.abc import Callable,Iterable
 import tomlkit
@@ -187,7 +188,7 @@ AverageName = Literal['none','ema','tail']
 SamplingName = Literal['natural','balanced']
 PrecisionName = Literal['auto','fp32','bf16','fp16']
 SplitName = Literal['train','valid','test','all']
-ExportFormat = Literal['pickle','safetensors','onnx']
+ExportFormat = Literal['pickle','safetensors','onnx','hub']
 PRECISIONS = get_args(PrecisionName)
 ATTENTION_TYPES = ['none', 'cbam', 'medical']   # those that are registered later are added
 ARCHS = (
@@ -205,7 +206,7 @@ def check_weights(
 # %% ../nbs/00_core.ipynb #6d0e9695
 @contextmanager
 def writing(
-    path:str|Path, # Has the old content or the new one at any moment
+    path:str|Path, # Has the old content or the new one at any moment; a folder has to be new
     previous:str|Path|None=None, # Where to keep the old content
     suffix:str='', # Of the file to write, which libraries choose a format by; by default that of `path`
     sync:bool=True, # The content survives a crash of the machine, too; takes some milliseconds
@@ -220,7 +221,7 @@ def writing(
         if previous and path.exists(): os.replace(path, previous)
         os.replace(part, path)
     except InputError as e: raise InputError(str(e).replace(str(part), str(path))) from e
-    finally: part.unlink(missing_ok=True)
+    finally: shutil.rmtree(part) if part.is_dir() else part.unlink(missing_ok=True)
     if sync and os.name!='nt': _flush(path.parent)     # renames last, too
 
 def _flush(path):
@@ -229,9 +230,20 @@ def _flush(path):
     try: os.fsync(fd)
     finally: os.close(fd)
 
+# %% ../nbs/00_core.ipynb #7397a3c0
+def import_extra(
+    module:str, # A package, or a module of one
+    what:str, # The setting that asks for it, and perhaps its value
+    extra:str|None=None, # What it is called as an extra of medprog; by default as the module
+) -> ModuleType:
+    "Import what is optional; an `InputError` says how to get it"
+    try: return import_module(module)
+    except ImportError as e:
+        raise InputError(f"{what}: {e.name} is not installed; pip install 'medprog[{extra or module}]'") from e
+
 # %% ../nbs/00_core.ipynb #f800d9a1
 RUN_FILES = dict(
-    recipe='recipe.toml', plan='plan.csv', plan_picture='plan.png', history='history.csv',
+    recipe='recipe.toml', plan='plan.csv', plan_picture='plan.png', history='history.csv', tensors='model.safetensors',
     history_picture='history.png', rates_picture='rates.png', metrics='metrics.json', predictions='predictions.csv',
     valid_predictions='predictions_valid.csv', subgroups='subgroups.csv', folds='folds.csv',
     explain_picture='explain.png', mistakes_picture='mistakes.png', model='model.pkl', report='report.html',

@@ -25,7 +25,8 @@ from safetensors.torch import load_model,save_model
 from torch import nn,Tensor
 from torch.utils.data import DataLoader,default_collate
 from tqdm import tqdm
-from .core import Count,InputError,is_number,join_names,list_runs,PrecisionName,Rule,rule_of
+from .core import (
+    Count, InputError, is_number, join_names, list_runs, PrecisionName, read_toml, Rule, rule_of)
 from .recipe import GreyLevels,Recipe
 from .torch_core import fast_format
 from .network.backbones import find_arch,network_maker
@@ -42,7 +43,7 @@ from .evaluate.predictions import evaluate_predictions,make_predictions,Predicti
 from .run.folder import fingerprint,RunFacts,RunFolder
 
 # %% auto #0
-__all__ = ['Predictor', 'load_predictor', 'existing_path', 'read_metrics']
+__all__ = ['Predictor', 'load_predictor', 'existing_path', 'read_metrics', 'portable']
 
 # %% ../nbs/70_predictor.ipynb #58ebff07
 _NEEDED = dict(
@@ -124,7 +125,8 @@ def __call__(self:Predictor,
 
 # %% ../nbs/70_predictor.ipynb #a969c5a0
 def load_predictor(
-    path:str|Path|Iterable[str|Path], # Run's folder, or a `.safetensors` file; several, or folds, are an ensemble
+    # Run's folder, or what `export` made as safetensors or for the Hub; several, or folds, are an ensemble
+    path:str|Path|Iterable[str|Path],
     device:str|torch.device|None=None, # By default the GPU if there is one
     precision:PrecisionName='fp32', # Arithmetic; auto: bf16 where the processor or card has it, else fp32
     tta:bool=False, # Ask about mirror images, too, where validation isn't against it
@@ -139,6 +141,7 @@ def load_predictor(
 def _load(path, device, precision):
     "The network of one run"
     path = existing_path(path, 'run')
+    if (tensors := RunFolder(path).tensors).is_file(): path = tensors
     p = _from_run(path) if path.is_dir() else _from_safetensors(path)
     p = replace(p, precision=find_precision(precision, device))
     p.model.eval().to(device, memory_format=fast_format(device))     # as in training: the same roundings
@@ -183,6 +186,7 @@ def _from_run(folder):
     run = RunFolder(folder)
     recipe = finished_recipe(run)
     chosen = read_metrics(folder).get('from_validation', {})
+    if not run.model.is_file(): raise InputError(f"run: {folder} has no {run.model.name} and no {run.tensors.name}")
     return Predictor(_load_network(run.model), recipe, chosen, folder.absolute().name)
 
 def finished_recipe(
@@ -206,6 +210,21 @@ def _load_network(path):
         raise InputError(f"{path}: was made by an earlier version of medprog ({why}); "
                          "train again, or export it as safetensors with that version") from e
 
+# %% ../nbs/70_predictor.ipynb #79d60620
+_SLASH,_NAME = r'(?:/+|\\{2,})',r"""[^\s"';,()/\\]+"""              # TOML has backslashes twice
+_FOLDERS = re.compile(rf'(?<![\w.:/])(?:~|[A-Za-z]:)?(?:{_SLASH}{_NAME})*{_SLASH}(?={_NAME})')
+
+def portable(
+    recipe:str, # Text of a `recipe.toml`
+) -> str: # Of each path on a disk the last part is left
+    "A recipe that doesn't tell where its maker keeps files"
+    d = read_toml(recipe, 'recipe')
+    for value in (*d.values(), *d.get('made', {}).values()):
+        if not (isinstance(value, str) and os.path.isabs(os.path.expanduser(value))): continue
+        text = json.dumps(value, ensure_ascii=False)[1:-1]                           # as it stands in TOML
+        recipe = recipe.replace(text, Path(value).name)
+    return _FOLDERS.sub('', recipe)
+
 # %% ../nbs/70_predictor.ipynb #4dce92f9
 _HOW = ("RGB as a viewer shows it (EXIF rotation applied; of several pages the middle one; grey levels of DICOM and of "
         "16 bits or more by window or range if there is one, else DICOM by its own window or rescale, else from "
@@ -221,8 +240,8 @@ def describe(self:Predictor) -> dict: # Text by name
     facts = dict(classes=self.classes, multilabel=self.multilabel, size=self.size, mean=mean, std=std,
                  from_validation=self.chosen, **vars(self.grey))
     library,name = find_arch(self.asked.arch)
-    return dict(format='medprog-1', name=self.name, recipe=self.recipe, preprocessing=_HOW, network=f'{library}:{name}',
-                **{k: json.dumps(o) for k,o in facts.items()})
+    return dict(format='medprog-1', name=self.name, recipe=portable(self.recipe), preprocessing=_HOW,
+                network=f'{library}:{name}', **{k: json.dumps(o) for k,o in facts.items()})
 
 @patch
 def save(self:Predictor,

@@ -96,11 +96,12 @@ def _check_kind(path, start):
 
 def _load_tensors(path):
     "What is in a file or a run's folder, of which nothing is run; an `InputError` if it is no weights"
-    name = RUN_FILES['model']
+    name,tensors = RUN_FILES['model'],path/RUN_FILES['tensors']
     model = path if path.name==name else path/name                       # of a run, or of its folder
+    if tensors.is_file(): path = tensors                                 # of a folder for Hugging Face's hub, as well
     try:
         if model.is_file(): return inert_content(model).model.state_dict()
-        if path.is_dir(): raise InputError(f"it has no {model.name}; give the folder of a run that has come to its end")
+        if path.is_dir(): raise InputError(f"it has no {name} and no {tensors.name}; give the folder of a finished run")
         with path.open('rb') as f: start = f.read(200)
         if start[8:9]==b'{': return load_file(path)              # safetensors, whatever it is called
         _check_kind(path, start)
