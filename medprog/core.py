@@ -7,9 +7,10 @@ from __future__ import annotations
 import csv,difflib,os
 from contextlib import contextmanager
 from functools import cache
+from importlib import import_module
 from io import StringIO
 from pathlib import Path
-from types import UnionType
+from types import ModuleType,UnionType
 from typing import Annotated,Literal,NamedTuple,Union,get_args,get_origin,get_type_hints
 from collections.abc import Callable,Iterable
 import tomlkit
@@ -185,6 +186,7 @@ ClassWeights = Literal['none','balanced']
 PrecisionName = Literal['auto','fp32','bf16','fp16']
 SplitName = Literal['train','valid','test','all']
 ExportFormat = Literal['pickle','safetensors','onnx']
+TrackerName = Literal['none','wandb','mlflow','trackio']
 CLASS_WEIGHTS = get_args(ClassWeights)
 PRECISIONS = get_args(PrecisionName)
 ATTENTION_TYPES = ['none', 'cbam', 'medical']   # those that are registered later are added
@@ -227,10 +229,26 @@ def _flush(path):
     try: os.fsync(fd)
     finally: os.close(fd)
 
+# %% ../nbs/00_core.ipynb #7397a3c0
+_EXTRAS_ENV = dict(
+    RAY_USAGE_STATS_ENABLED='0', MLFLOW_DISABLE_TELEMETRY='true', MLFLOW_HTTP_REQUEST_MAX_RETRIES='2',
+    WANDB_ERROR_REPORTING='false', WANDB_PROJECT='medprog')
+
+def import_extra(
+    module:str, # A package, or a module of one
+    what:str, # The setting that asks for it, and perhaps its value
+    extra:str|None=None, # What it is called as an extra of medprog; by default as the module
+) -> ModuleType:
+    "Import what is optional; an `InputError` says how to get it"
+    os.environ.update(_EXTRAS_ENV|os.environ)
+    try: return import_module(module)
+    except ImportError as e:
+        raise InputError(f"{what}: {e.name} is not installed; pip install 'medprog[{extra or module}]'") from e
+
 # %% ../nbs/00_core.ipynb #f800d9a1
 RUN_FILES = dict(
     recipe='recipe.toml', plan='plan.csv', plan_picture='plan.png', history='history.csv',
     history_picture='history.png', rates_picture='rates.png', metrics='metrics.json', predictions='predictions.csv',
     valid_predictions='predictions_valid.csv', subgroups='subgroups.csv', folds='folds.csv',
     explain_picture='explain.png', mistakes_picture='mistakes.png', model='model.pkl', report='report.html',
-    report_text='report.md', state='checkpoint.pt', previous_state='checkpoint-before.pt')
+    report_text='report.md', tracker='tracker.json', state='checkpoint.pt', previous_state='checkpoint-before.pt')

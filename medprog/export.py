@@ -14,7 +14,7 @@ from fastai.learner import load_learner
 from fastai.vision.core import PILImage
 from fastcore.basics import patch
 from torch import nn
-from .core import check_value,ExportFormat,InputError,one_of,writing
+from .core import check_value,ExportFormat,import_extra,InputError,one_of,writing
 from .torch_core import resize_batch
 from .run.folder import RunFolder
 from .predictor import load_predictor,Predictor
@@ -26,9 +26,8 @@ __all__ = ['FORMATS', 'export']
 # %% ../nbs/72_export.ipynb #dcec4a1e
 def _onnx():
     "The packages onnx and onnxruntime"
-    try: import onnx,onnxscript,onnxruntime     # noqa: F401, torch's exporter wants onnxscript
-    except ImportError as e: raise InputError(f"format: onnx needs {e.name}; pip install 'medprog[onnx]'") from e
-    return onnx,onnxruntime
+    names = 'onnx','onnxruntime','onnxscript'                       # the last is for torch's exporter
+    return [import_extra(o, 'format: onnx', 'onnx') for o in names][:2]
 
 @patch
 def save_onnx(self:Predictor,
