@@ -38,7 +38,7 @@ class Showing:
 @dataclass(frozen=True)
 class Working:
     "Who carries out several trainings"
-    # One run after another (here), in several processes (processes), on a Ray cluster (ray), or in Slurm's queue (slurm)
+    # One run after another (here), in several processes (processes), on a Ray cluster (ray), or by Slurm (slurm)
     engine:Engine='here'
     jobs:Count|None=None # Runs at a time
     threads:Count|None=None # Cores for each run; by default they are shared out

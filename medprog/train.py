@@ -385,7 +385,7 @@ def train(
     say:Callable=print, # Called with each line of text that a person at a screen would read
     resume:bool=False, # Go on with the run of this recipe, if it was begun
     learner:Callable[[DataLoaders],Learner]|None=None, # Makes the `Learner` of a network of your own, with five stages
-    cbs:Callback|list|None=None, # More of the fit; a resumed run is the same if they keep what they know in `state_attrs`
+    cbs:Callback|list|None=None, # More of the fit; a resumed run is the same if `state_attrs` names what they remember
 ) -> Path: # The run's folder
     "Train as `recipe` says and leave everything about the run in a folder"
     team,has_ended = find_team(),False                    # its main process has the folder, and speaks

@@ -15,8 +15,8 @@ from ..core import (
 from ..recipe import Recipe
 
 # %% auto #0
-__all__ = ['ADD_ONS', 'BASELINE', 'ARMS', 'LRS', 'Engine', 'SlurmKnob', 'arm_recipe', 'arm_name', 'Workers', 'Sweep', 'Rate',
-           'Job', 'next_beyond']
+__all__ = ['ADD_ONS', 'BASELINE', 'ARMS', 'LRS', 'Engine', 'arm_recipe', 'arm_name', 'Workers', 'Sweep', 'Rate', 'Job',
+           'next_beyond']
 
 # %% ../../nbs/80_compare.sweep.ipynb #0fc1f84b
 ADD_ONS = dict(
@@ -61,9 +61,11 @@ def arm_name(
     strategy,*adds = arm.split('+')
     return '+'.join([Path(strategy).stem, *adds])
 
+# %% ../../nbs/80_compare.sweep.ipynb #36f750b8
+SlurmKnob = Annotated[str, Rule('KEY=VALUE', lambda o: '=' in o)]
+
 # %% ../../nbs/80_compare.sweep.ipynb #da52c18a
 Engine = Literal['here','processes','ray','slurm']
-SlurmKnob = Annotated[str, Rule('KEY=VALUE', lambda o: '=' in o)]
 
 @dataclass(frozen=True)
 class Workers:
@@ -73,7 +75,7 @@ class Workers:
     n:Count|None=None
     threads:Count|None=None # Cores for each job; by default the cores shared out
     address:str|None=None # Of a Ray cluster (host:port, ray://host:port or auto); by default one is started here
-    slurm:tuple[SlurmKnob,...]=() # What Slurm is asked for, as submitit calls it; cluster=local: a trial on this machine
+    slurm:tuple[SlurmKnob,...]=() # What Slurm is asked for, in submitit's words; cluster=local: a trial on this machine
     folder:str='submitit' # Of submitit's files; all machines have to see it
     retries:Natural=3 # How often a job is begun again whose process or machine was lost
 
