@@ -19,7 +19,7 @@ from .core import (
 from .schedule import SCHEDULE_KNOBS
 from .recipe import ColumnNames,Columns,find_source,Folder,ImageColumns,Recipe
 from .plan import plan_text,rate_text
-from .compare.sweep import ARMS,BASELINE,LRS,Sweep,Engine
+from .compare.sweep import ARMS,BASELINE,LRS,SlurmKnob,Sweep,Engine
 
 # %% auto #0
 __all__ = ['RunOptions', 'ImageOptions', 'Evaluating', 'Predicting', 'Exporting', 'main']
@@ -38,11 +38,13 @@ class Showing:
 @dataclass(frozen=True)
 class Working:
     "Who carries out several trainings"
-    # One run after another (here), in several processes (processes), or on a Ray cluster (ray)
+    # One run after another (here), in several processes (processes), on a Ray cluster (ray), or by Slurm (slurm)
     engine:Engine='here'
     jobs:Count|None=None # Runs at a time
     threads:Count|None=None # Cores for each run; by default they are shared out
     address:str|None=None # Address of a Ray cluster; by default one is started here
+    # What Slurm is asked for, as in partition=gpu,gpus_per_node=1,time=120 (minutes); cluster=local tries it out here
+    slurm:tuple[SlurmKnob,...]=()
 
 @dataclass(frozen=True)
 class Comparing(Working, Sweep):

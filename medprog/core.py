@@ -189,6 +189,7 @@ SamplingName = Literal['natural','balanced']
 PrecisionName = Literal['auto','fp32','bf16','fp16']
 SplitName = Literal['train','valid','test','all']
 ExportFormat = Literal['pickle','safetensors','onnx','hub']
+TrackerName = Literal['none','wandb','mlflow','trackio']
 PRECISIONS = get_args(PrecisionName)
 ATTENTION_TYPES = ['none', 'cbam', 'medical']   # those that are registered later are added
 ARCHS = (
@@ -231,12 +232,17 @@ def _flush(path):
     finally: os.close(fd)
 
 # %% ../nbs/00_core.ipynb #7397a3c0
+_EXTRAS_ENV = dict(
+    RAY_USAGE_STATS_ENABLED='0', MLFLOW_DISABLE_TELEMETRY='true', MLFLOW_HTTP_REQUEST_MAX_RETRIES='2',
+    WANDB_ERROR_REPORTING='false', WANDB_PROJECT='medprog')
+
 def import_extra(
     module:str, # A package, or a module of one
     what:str, # The setting that asks for it, and perhaps its value
     extra:str|None=None, # What it is called as an extra of medprog; by default as the module
 ) -> ModuleType:
     "Import what is optional; an `InputError` says how to get it"
+    os.environ.update(_EXTRAS_ENV|os.environ)
     try: return import_module(module)
     except ImportError as e:
         raise InputError(f"{what}: {e.name} is not installed; pip install 'medprog[{extra or module}]'") from e
@@ -247,7 +253,7 @@ RUN_FILES = dict(
     history_picture='history.png', rates_picture='rates.png', metrics='metrics.json', predictions='predictions.csv',
     valid_predictions='predictions_valid.csv', subgroups='subgroups.csv', folds='folds.csv',
     explain_picture='explain.png', mistakes_picture='mistakes.png', model='model.pkl', report='report.html',
-    report_text='report.md', state='checkpoint.pt', previous_state='checkpoint-before.pt')
+    report_text='report.md', tracker='tracker.json', state='checkpoint.pt', previous_state='checkpoint-before.pt')
 
 # %% ../nbs/00_core.ipynb #7bc12ab2
 def list_runs(

@@ -100,6 +100,7 @@ def train_folds(
     at,failed = _enter(recipe, say),[]
     names = [f'fold_{i+1}' for i in range(recipe.folds)]
     jobs = [replace(recipe, fold=i, logdir=str(at.path), name=name) for i,name in enumerate(names, 1)]
+    workers |= dict(folder=str(at.path/'submitit'))
     for i,outcome in run_all(partial(run_job, learner=learner, keep_models=True), jobs, **workers):
         if isinstance(outcome, Failed):
             failed.append(names[i])

@@ -12,8 +12,9 @@ from typing import Annotated,Literal,get_args
 import tomlkit
 from fastcore.basics import patch
 from .core import (
-    ATTENTION_TYPES, AverageName, check_keys, check_rules, check_weights, ClassWeights, Count, InputError, Natural,
-    NotNegative, is_number, one_of, Positive, PrecisionName, read_toml, Rule, rules_of, RUN_FILES, SamplingName)
+    ATTENTION_TYPES, AverageName, check_keys, check_rules, check_weights, ClassWeights, Count, import_extra,
+    InputError, Natural, NotNegative, is_number, one_of, Positive, PrecisionName, read_toml, Rule, rules_of,
+    RUN_FILES, SamplingName, TrackerName)
 from .schedule import (
     Advance, Curve, EpochShare, Fit, FrozenBN, get_schedule, Head, LabelShare, MixingName, Patience, ProfileName,
     resolve_schedule, Schedule, SCHEDULE_KNOBS, Side, StartSize, Statistics)
@@ -204,6 +205,9 @@ class Recipe(GreyLevels, Columns):
     # Gigabytes of disk for decoded images, and for what frozen stages put out; 0: decode each time
     cache_gb:NotNegative=20.
     workers:Natural|None=None # Processes that read images; by default as many as the data is worth
+    # Tracker that also gets the recipe, the figures of each epoch and the report, by its own settings: wandb, mlflow or
+    # trackio; TensorBoard and history.csv have them in any case
+    track:TrackerName='none'
     logdir:Folder='logs' # The folder of all runs
     # The run's folder in logdir; made from the recipe by default
     name:Annotated[str, Rule('the name of a folder, not a path', _is_name)]|None=None
@@ -349,6 +353,7 @@ def check_there(self:Recipe,
     self.started(self.weights=='none').schedule.check_batch(self.batch_size)
     if not (resume or self.trains_each_fold): check_free(self)
     find_source(self.data, self)
+    if self.track!='none': import_extra(self.track, 'track')
     check_weights(self.weights)
 
 # %% ../nbs/02_recipe.ipynb #f9e7ee52

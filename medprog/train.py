@@ -5,7 +5,7 @@
 # %% ../nbs/67_train.ipynb #f72b7892
 from __future__ import annotations
 import platform,random,sys,time,warnings
-from contextlib import contextmanager,nullcontext,suppress
+from contextlib import closing,contextmanager,nullcontext,suppress
 from dataclasses import dataclass,replace
 from pathlib import Path
 from textwrap import fill
@@ -43,7 +43,7 @@ from medprog.run.folder import (
 from .run.stopping import end_workers_with_run,FiniteLoss,shortage_as_input_error,Stop
 from .run.checkpoint import BestWeights,Checkpoint,drop_states,load_state
 from .run.monitor import (
-    event_files, History, plot_history, plot_rates, RunWriter, write_test_metrics)
+    event_files, History, plot_history, plot_rates, RunWriter, Track, write_test_metrics)
 from .run.report import plot_mistakes,read_run,write_report
 from .run.distributed import (
     check_divides, find_team, others_missed, StopTogether, Team, TrainTogether)
@@ -72,6 +72,7 @@ class _Run:
     table:ImageTable # On what
     team:Team # Processes that train together
     say:Callable # Called with each line of text
+    track:Track|None=None # What the main process tells a tracker
     folder:Path|None=None # None until it is begun
     facts:RunFacts=RunFacts() # What a run that goes on had found out
     state:dict|None=None # Its checkpoint
@@ -209,6 +210,7 @@ def _finish(run, epoch):
     write_test_metrics(run.folder, metric_values(metrics))
     drop_states(run.folder)
     run.say(_summary(run, metrics))
+    run.track.finish(files.report, metric_values(metrics))
 
 # %% ../nbs/67_train.ipynb #97ff59f6
 _GOES_BY = dict(kept='the statistics that are stored', batch='the batch')
@@ -239,7 +241,7 @@ def _hparams(run):
         strategy=s.name, weights=run.learn.weights, precision=run.learn.precision, attention=recipe.attention_type)
 
 # %% ../nbs/67_train.ipynb #a6bf5a03
-def _fit(run):
+def _fit(run, cbs):
     "Train, from the state of the run on if it has one; the epoch whose weights the network has then"
     recipe,team,folder = run.recipe,run.team,run.folder
     if not run.state and team.is_main:
@@ -249,7 +251,7 @@ def _fit(run):
     asked = f"stopped, and saved in {folder}; the same command with --name {folder.name} --resume goes on"
     with (Stop(asked) if team.n==1 else StopTogether(asked)) as stop:
         ckpt = Checkpoint(folder if team.is_main else None, run.state, recipe.checkpoint_minutes, stop)
-        cbs = [ckpt, *_callbacks(run, best, writer)]
+        cbs = [ckpt, *_callbacks(run, best, writer), *L(cbs)]
         try:
             run.learn.fit_progressive(
                 recipe.epochs, run.schedule, statistics=run.schedule.statistics,
@@ -265,7 +267,7 @@ def _callbacks(run, best, writer):
     "What a run's fit has beside its checkpoint"
     recipe,team = run.recipe,run.team
     cbs = [SeedEpochs(recipe.seed), TrainTogether(), FiniteLoss()]
-    if team.is_main: cbs += [History(run.files.history, lambda row: run.say(_EPOCH.format(**row))), writer]
+    if team.is_main: cbs += [History(run.files.history, lambda row: run.say(_EPOCH.format(**row))), writer, run.track]
     if recipe.keep=='best' or recipe.patience is not None: cbs.append(best)
     views = n_views(run.schedule, recipe.cache_features)
     if views:
@@ -383,25 +385,26 @@ def train(
     say:Callable=print, # Called with each line of text that a person at a screen would read
     resume:bool=False, # Go on with the run of this recipe, if it was begun
     learner:Callable[[DataLoaders],Learner]|None=None, # Makes the `Learner` of a network of your own, with five stages
+    cbs:Callback|list|None=None, # More of the fit; a resumed run is the same if `state_attrs` names what they remember
 ) -> Path: # The run's folder
     "Train as `recipe` says and leave everything about the run in a folder"
     team,has_ended = find_team(),False                    # its main process has the folder, and speaks
     if not team.is_main: say = noop
-    _ = recipe.schedule                                   # its mistakes are said first
+    track,_ = Track(recipe, say),recipe.schedule          # their mistakes are said first
     if recipe.trains_each_fold: raise InputError("folds: train does one of them; say which by fold, or use train_folds")
     if not learner: find_arch(recipe.arch)
     if not resume: team.main_only(check_free, recipe)
     set_seed(recipe.seed)
     with team.first(): table = recipe_table(recipe)
-    run = _Run(recipe, table, team, say)
+    run = _Run(recipe, table, team, say, track)
     if resume: run.folder,run.facts,run.state,has_ended = team.main_only(_take_up, run)
     if has_ended: return run.folder
-    with others_missed(), run.shortage:
+    with others_missed(), run.shortage, closing(track):
         with _ready(run, learner, look=not (resume or learner)) as plan:
             run.folder = run.folder or team.main_only(run_folder, recipe, table.name)
             team.main_only(_write_plan, run, plan)
             say(_HEAD)
-            epoch = _fit(run)
+            epoch = _fit(run, cbs)
         if team.is_main: _finish(run, epoch)
     return run.folder
 

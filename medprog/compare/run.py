@@ -203,7 +203,7 @@ def compare(
     if learner: _check_own(sweep)
     at = _enter_folder(sweep, say)
     run = partial(run_job, learner=learner, keep_models=keep_models)
-    failed = _carry_out(sweep, at, partial(run_all, run, **vars(workers)), say)
+    failed = _carry_out(sweep, at, partial(run_all, run, **vars(workers)|dict(folder=str(at.path/'submitit'))), say)
     return _conclude(at, failed, say)
 
 def _conclude(at, failed, say):

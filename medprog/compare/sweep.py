@@ -62,22 +62,29 @@ def arm_name(
     strategy,*adds = arm.split('+')
     return '+'.join([Path(strategy).stem, *adds])
 
+# %% ../../nbs/80_compare.sweep.ipynb #36f750b8
+SlurmKnob = Annotated[str, Rule('KEY=VALUE', lambda o: '=' in o)]
+
 # %% ../../nbs/80_compare.sweep.ipynb #da52c18a
-Engine = Literal['here','processes','ray']
+Engine = Literal['here','processes','ray','slurm']
 
 @dataclass(frozen=True)
 class Workers:
     "Who carries out jobs"
-    engine:Engine='here' # here (one after another, in this process), processes, or ray
-    n:Count|None=None # Jobs at a time; by default one a GPU, or a core and 4 GB; ray: all that there is room for
+    engine:Engine='here' # here (one after another, in this process), processes, ray or slurm
+    # Jobs at a time; by default one a GPU, or a core and 4 GB; ray: all that there is room for; slurm: all are queued
+    n:Count|None=None
     threads:Count|None=None # Cores for each job; by default the cores shared out
     address:str|None=None # Of a Ray cluster (host:port, ray://host:port or auto); by default one is started here
+    slurm:tuple[SlurmKnob,...]=() # What Slurm is asked for, in submitit's words; cluster=local: a trial on this machine
+    folder:str='submitit' # Of submitit's files; all machines have to see it
     retries:Natural=3 # How often a job is begun again whose process or machine was lost
 
     def __post_init__(self):
         check_rules(self)
-        if self.engine!='ray' and self.address is not None:
-            raise InputError(f"address: {self.address!r} is not allowed; engine {self.engine} has none")
+        for name,engine in dict(address='ray', slurm='slurm').items():
+            if self.engine!=engine and (value := getattr(self, name)):
+                raise InputError(f"{name}: {value!r} is not allowed; engine {self.engine} has none")
         if self.engine=='here' and self.n not in (None, 1):
             raise InputError(f"n: {self.n!r} is not allowed; engine here does one job at a time")
 

@@ -15,7 +15,7 @@ from fastai.vision.learner import TimmBody
 from torch import nn
 from torch.func import functional_call
 from torchvision.models.vision_transformer import interpolate_embeddings
-from ..core import ARCHS,InputError,nearest
+from ..core import ARCHS,import_extra,InputError,nearest
 
 # %% auto #0
 __all__ = ['find_backbone', 'find_arch', 'network_maker', 'arch_names']
@@ -96,11 +96,7 @@ def find_backbone(
 # %% ../../nbs/11_network.backbones.ipynb #6fa73d1c
 def _timm(name):
     "The package timm, which may have a network of this name"
-    try: import timm
-    except ImportError as e:
-        raise InputError(f"arch: {name} is none of torchvision's; if it is one of timm's: "
-                         "pip install 'medprog[timm]'") from e
-    return timm
+    return import_extra('timm', f"arch: {name} is none of torchvision's, and perhaps timm's")
 
 def _of_torchvision(): return torchvision.models.list_models(module=torchvision.models)
 

@@ -188,7 +188,7 @@ def fingerprint(
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 # %% ../../nbs/60_run.folder.ipynb #9c803c55
-_FREE = {'logdir','name','workers','checkpoint_minutes','near_duplicates','cache_gb'}     # these may differ
+_FREE = {'logdir','name','workers','checkpoint_minutes','near_duplicates','cache_gb','track'}     # these may differ
 
 def differing(
     a:Recipe,

@@ -4,15 +4,17 @@
 
 # %% ../../nbs/63_run.monitor.ipynb #f0cf951b
 from __future__ import annotations
-import logging,time
+import json,logging,os,time
 from contextlib import contextmanager
 from itertools import cycle,pairwise
 from pathlib import Path
 from types import SimpleNamespace
+from uuid import uuid4
 from collections.abc import Callable
 import matplotlib.pyplot as plt
 import pandas as pd
 import torch
+from fastai.callback.core import Callback
 from fastai.callback.hook import hook_outputs
 from fastai.data.core import DataLoaders
 from fastai.data.transforms import Normalize
@@ -21,18 +23,19 @@ from fastai.torch_core import rank_distrib,trainable_params
 from fastcore.basics import noop,patch,store_attr
 from torch import Tensor,nn
 from torch.nn.utils import get_total_norm
-from ..core import writing
+from ..core import import_extra,RUN_FILES,writing
 from ..schedule import STAGES
+from ..recipe import Recipe
 from ..torch_core import evaluating,random_kept,resize_batch
 from ..network.attention import spatial_maps
 from ..network.stages import get_stages,Stage
-from ..callback.core import recorded_names,ScheduleCallback
+from ..callback.core import is_fit,recorded_names,ScheduleCallback
 from ..callback.resize import has_features,image_side
 from ..evaluate.explain import overlay
 
 # %% auto #0
 __all__ = ['History', 'plot_history', 'plot_rates', 'undisturbed', 'stage_activations', 'update_ratios', 'event_files',
-           'written_steps', 'RunWriter', 'small_pictures', 'write_test_metrics']
+           'written_steps', 'RunWriter', 'small_pictures', 'write_test_metrics', 'Track']
 
 # %% ../../nbs/63_run.monitor.ipynb #fbf8858a
 def _moving(cb):
@@ -391,3 +394,95 @@ def write_test_metrics(
     with _writer(folder, step) as w:
         for k,v in metrics.items():
             if not pd.isna(v): w.add_scalar(f'test/{k}', v, step)
+
+# %% ../../nbs/63_run.monitor.ipynb #b2b9d0f5
+def _wandb(wandb, id, name, group, params):
+    run = wandb.init(id=id, resume='allow', name=name, group=group, config=params)
+    return SimpleNamespace(
+        id=run.id, log=run.log, attach=lambda path: run.save(path, path.parent, 'now'),
+        close=lambda is_well: run.finish(int(not is_well)))
+
+# %% ../../nbs/63_run.monitor.ipynb #4e6d3aa4
+def _mlflow(mlflow, id, name, group, params):
+    if 'MLFLOW_EXPERIMENT_ID' not in os.environ: os.environ.setdefault('MLFLOW_EXPERIMENT_NAME', 'medprog')
+    run = mlflow.start_run(id, run_name=name, tags=dict(group=group))
+    if not id: mlflow.log_params(params)
+    numbers = dict(zip(STAGES, range(5)), all=0)
+    def log(values, step): mlflow.log_metrics({k: numbers.get(v, v) for k,v in values.items()}, step)
+    return SimpleNamespace(
+        id=run.info.run_id, log=log, attach=mlflow.log_artifact,
+        close=lambda is_well: mlflow.end_run('FINISHED' if is_well else 'KILLED'))
+
+# %% ../../nbs/63_run.monitor.ipynb #0beda8f4
+def _trackio(trackio, id, name, group, params):
+    id = id or f'{name}-{uuid4().hex[:6]}'
+    run = trackio.init('medprog', id, group, config=params, resume='allow', embed=False)
+    return SimpleNamespace(
+        id=id, log=run.log, attach=lambda path: run.log_artifact(path, f'report-{id}', 'report'),
+        close=lambda is_well: run.finish())
+
+_TRACKERS = dict(wandb=_wandb, mlflow=_mlflow, trackio=_trackio)
+
+# %% ../../nbs/63_run.monitor.ipynb #bde4dea7
+class Track(Callback):
+    "Hands the rows of `History` to the tracker of a recipe; what goes wrong there is said, and the fit goes on"
+    order,run_valid = History.order+1,False
+    tracker,is_away,is_well,rows = None,False,False,()
+
+    def __init__(self,
+        recipe:Recipe, # Says which, and is what a run has as parameters
+        say:Callable=print, # Called with what goes wrong
+    ):
+        store_attr()
+        self.package = recipe.track!='none' and import_extra(recipe.track, 'track')
+
+    def before_fit(self):
+        self.run = self.package and is_fit(self.learn)
+        if not self.run: return
+        self.writer = self.run_writer
+        self._try(self._send)
+
+    def after_epoch(self):
+        self.rows = self.history.rows
+        if not self.is_away: self._try(self._send)
+    after_fit = after_epoch
+
+    def close(self):
+        "End the run of the tracker; an interrupted fit has to be told"
+        if self.tracker: self._try(self.tracker.close, self.is_well)
+
+# %% ../../nbs/63_run.monitor.ipynb #10162929
+@patch
+def _try(self:Track, f, *args):
+    "Call `f`; the first error of a tracker is said, in a line"
+    try:
+        with random_kept(): f(*args)
+    except Exception as e:
+        why = ' '.join(str(e).split())[:200]
+        if not self.is_away: self.say(f"track: {self.recipe.track} fails ({why}); training goes on without")
+        self.is_away = True
+
+@patch
+def _send(self:Track):
+    "What the tracker hasn't got yet"
+    folder,name = Path(self.writer.folder).absolute(),self.recipe.track
+    path = folder/RUN_FILES['tracker']
+    kept = json.loads(path.read_text()) if path.is_file() else {}
+    id,n = kept.get(name, (None, 0))
+    if not self.tracker:
+        group = next(o for o in folder.parts[-2::-1] if o!='runs')
+        params = vars(self.recipe)|(self.writer.hparams or {})
+        self.tracker = _TRACKERS[name](self.package, id, folder.name, group, params)
+    for row in [*self.rows[n:], None]:
+        with writing(path) as part: part.write_text(json.dumps(kept|{name: (self.tracker.id, n)}))
+        if row: self.tracker.log({k: v for k,v in row.items() if v is not None}, n)
+        n += 1
+
+@patch
+def finish(self:Track,
+    report:Path, # The page to attach
+    metrics:dict, # Of the test split, by name
+):
+    "Give the tracker what came out in the end"
+    self.rows,self.is_well = [*self.rows, {f'test/{k}': v for k,v in metrics.items()}],True
+    if self.package: self._try(self._send), self._try(lambda: self.tracker.attach(report.absolute()))
