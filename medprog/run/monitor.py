@@ -377,9 +377,7 @@ def _introduce(self:RunWriter):
     if not self.hparams: return
     tags = [_tag(o) for o in names]
     tags += [f'test/{o}' for o in names if not o.endswith('_loss')]
-    given = {
-        k: v if isinstance(v, (int,float)) else str(v)
-        for k,v in self.hparams.items()}
+    given = {k: v if isinstance(v, (int,float)) else str(v) for k,v in self.hparams.items()}
     for o in hparams(given, dict.fromkeys(tags, 0)): writer.file_writer.add_summary(o)
 
 # %% ../../nbs/63_run.monitor.ipynb #402b6255
