@@ -34,7 +34,9 @@ def conformal_limits(
 ) -> pd.DataFrame: # By class: `limit`, the least probability with which it is in a set, and how many `patients` say so
     "What makes sets of classes hold the true one for `coverage` of the patients of each, if they are like `valid`"
     check_value('coverage', coverage, rule_of(Coverage))
-    if valid is None: raise InputError("coverage: no predictions_valid.csv to calibrate on; give the folder of a run")
+    if valid is None:
+        raise InputError("coverage: no predictions_valid.csv to calibrate on; give the folder of a run, "
+                         "or runs with the same validation images")
     if valid.multilabel: raise InputError("coverage: the run has several labels an image; sets are for one label")
     if 'fold' in valid.df: raise InputError("coverage: each fold has a network of its own; give the run of one fold")
     # an image of each patient and class
