@@ -204,14 +204,14 @@ def _save(self:Checkpoint, epoch, batch=0):
 # %% ../../nbs/62_run.checkpoint.ipynb #7238274a
 class BestWeights(ScheduleCallback):
     "Keeps the weights of the best epoch"
-    order,state_attrs = Recorder.order+2,('best','best_epoch','weights')   # before the checkpoint, which has them
+    order,state_attrs = Recorder.order+2,('best','best_epoch','best_state')   # before the checkpoint, which has them
 
     def __init__(self,
         monitor:str='auroc', # A metric, or valid_loss
         patience:int|None=None, # Epochs of the last phase without a better one that end the fit
     ):
         store_attr()
-        self.best,self.best_epoch,self.weights = -np.inf,-1,None   # value, its epoch, and what the network had then
+        self.best,self.best_epoch,self.best_state = -np.inf,-1,None   # value, its epoch, and what the network had then
 
     def before_fit(self):
         if self.patience: super().before_fit()           # its last phase is the schedule's
@@ -221,7 +221,7 @@ class BestWeights(ScheduleCallback):
         value = more_is_better(self.monitor, self.learn.final_record[self.column])
         if self.best<value<np.inf:
             self.best,self.best_epoch = value,self.epoch
-            self.weights = deepcopy(to_cpu(self.model.state_dict()))
+            self.best_state = deepcopy(to_cpu(self.model.state_dict()))
         if not self.patience: return
         before = self.schedule.phases[-1].start-1        # its last phase
         if self.epoch-max(self.best_epoch, before)>=self.patience: raise CancelFitException
@@ -230,6 +230,6 @@ class BestWeights(ScheduleCallback):
         learn:Learner, # After the fit
     ) -> int|None: # The epoch; None if there was no best one
         "Give a learner the best weights"
-        if not self.weights: return None
-        learn.model.load_state_dict(self.weights)
+        if not self.best_state: return None
+        learn.model.load_state_dict(self.best_state)
         return self.best_epoch
