@@ -34,12 +34,14 @@ class WeightAverage(ScheduleCallback):
         is_early = self.kind=='tail' and self.epoch<2*self.n_epoch//3
         learns = () if is_early else range(self.schedule.phase_at(self.epoch).lowest, len(self.tensors))
         found = {i: self.averages.get(i) or (0, [t.clone() for t in self.tensors[i]]) for i in learns}
-        self.averages = {i: (n, [a.to(self.tensors[i][0].device) for a in o]) for i,(n,o) in found.items()}
+        def placed(i, average): return [a.to(self.tensors[i][0].device) for a in average]
+        self.averages = {i: (n, placed(i, o)) for i,(n,o) in found.items()}
 
     def after_step(self):
         if self.kind=='tail' and self.iter+1<self.n_iter: return
         for i,(n,average) in self.averages.items():
-            torch._foreach_lerp_(average, self.tensors[i], 1/(n+1) if self.kind=='tail' else max(1-.999, 9/(10+n)))
+            share = 1/(n+1) if self.kind=='tail' else max(1-.999, 9/(10+n))
+            torch._foreach_lerp_(average, self.tensors[i], share)
             self.averages[i] = n+1,average
 
     def _put(self, is_in):

@@ -154,7 +154,8 @@ class Accumulation(GradientAccumulation):
     waits = False          # for other batches of a step: no moment for a checkpoint
 
     def after_loss(self):
-        size,most = self.n_acc*self.dl.bs,min(self.dl.n, self.n_iter*self.dl.bs)
+        size = self.n_acc*self.dl.bs
+        most = min(self.dl.n, self.n_iter*self.dl.bs)
         left = most-self.iter//self.n_acc*size                      # images from this step on
         self.learn.loss_grad = self.loss_grad*(find_bs(self.yb)/min(size, left))
 
