@@ -179,14 +179,14 @@ _FILES = dict(
 
 def _summary(run, metrics):
     "What came out and where it is, as lines"
-    seconds = pd.read_csv(run.files.history).seconds.sum()
+    seconds,average = pd.read_csv(run.files.history).seconds.sum(),run.recipe.average
     kept,epoch = 'of the last epoch',metrics['weights_of_epoch']
     if epoch is not None:
         kept = f'of epoch {epoch} (the first is 0), the best on the validation split by {run.recipe.monitor}'
     return '\n'.join([
         '', *evaluation_lines(metrics), *(f"  ({o})" for o in run.table.notes if '--positive' in o),
         f"  {'training':<16} {_duration(seconds)} from weights: {run.learn.weights}",
-        f"  {'weights':<16} {kept}",
+        f"  {'weights':<16} {kept}", *([] if average=='none' else [f"  {'average':<16} {average} of the weights"]),
         f"\n{run.folder}",
         *(f"  {RUN_FILES[k]:<16} {text.format(**RUN_FILES)}" for k,text in _FILES.items()),
         f"\ntensorboard --logdir {run.folder.parent} shows this run beside the others there"])

@@ -63,7 +63,8 @@ def measure_sets(
     limits:pd.DataFrame, # As `conformal_limits` gives them
 ) -> dict: # `patients` and `limit`, and `coverage`, `cant_tell` and `set_size` with intervals, each also `_per_class`
     "How often sets hold the truth, and how often they aren't one class"
-    sets,true,res = preds.probs>=limits.limit.to_numpy(),preds.true,limits.to_dict()
+    sets = preds.probs>=limits.limit.to_numpy()
+    true,res = preds.true,limits.to_dict()
     n = preds.df.groupby(['patient', 'target']).image.transform('size').to_numpy()
     of = np.column_stack([np.ones(len(n)), true])/n[:,None]                      # images x (all, classes)
     each = dict(coverage=(sets & true).any(1), cant_tell=sets.sum(1)!=1, set_size=sets.sum(1))
