@@ -237,6 +237,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                              'medprog.cli._unknown': ('cli.html#_unknown', 'medprog/cli.py'),
                              'medprog.cli._use_run': ('cli.html#_use_run', 'medprog/cli.py'),
                              'medprog.cli._warn_in_a_line': ('cli.html#_warn_in_a_line', 'medprog/cli.py'),
+                             'medprog.cli.flag_default': ('cli.html#flag_default', 'medprog/cli.py'),
                              'medprog.cli.main': ('cli.html#main', 'medprog/cli.py')},
             'medprog.compare.engines': { 'medprog.compare.engines.Failed': ('compare.engines.html#failed', 'medprog/compare/engines.py'),
                                          'medprog.compare.engines.Failed.__str__': ( 'compare.engines.html#failed.__str__',

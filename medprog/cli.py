@@ -22,7 +22,7 @@ from .plan import plan_text,rate_text
 from .compare.sweep import ARMS,BASELINE,LRS,SlurmKnob,Sweep,Engine
 
 # %% auto #0
-__all__ = ['RunOptions', 'ImageOptions', 'Evaluating', 'Predicting', 'Exporting', 'main']
+__all__ = ['RunOptions', 'ImageOptions', 'Evaluating', 'Predicting', 'Exporting', 'flag_default', 'main']
 
 # %% ../nbs/90_cli.ipynb #eb06480b
 @dataclass(frozen=True)
@@ -253,14 +253,21 @@ def _reader(hint):
 
 def _flag(name): return '--'+name.replace('_', '-')
 
+def flag_default(
+    cls:type, # The dataclass that declares it
+    name:str, # Its field
+) -> str: # Empty if there is none
+    "The default of a flag, for a reader"
+    default = getattr(cls, name)
+    if default is None: return "the strategy's own" if name in SCHEDULE_KNOBS else ''
+    return ','.join(map(str, default)) if isinstance(default, tuple) else str(default)
+
 def _add_flag(parser, name, cls):
     "A flag for a field of a dataclass, with what it does, what is allowed, and the default"
-    default,words = getattr(cls, name),rules_of(cls)[name].words
+    default,words = flag_default(cls, name),rules_of(cls)[name].words
     says = sentences(cls).get(name, '')
     if words not in ('text', 'true or false'): says += f" [{words}]"
-    if default is None and name in SCHEDULE_KNOBS: default = "the strategy's own"
-    if isinstance(default, tuple): default = ','.join(map(str, default))
-    if str(default) not in ('', 'None', 'False'): says += f" (default: {default})"
+    if default not in ('', 'False'): says += f" (default: {default})"
     kwargs = _reader(get_type_hints(cls)[name])
     parser.add_argument(_flag(name), help=says.replace('%', '%%'), **kwargs)
 

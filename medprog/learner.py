@@ -180,7 +180,7 @@ def fit_progressive(self:Learner,
         try: self.fit(s.epochs, s.lr, wd=wd, cbs=cbs)
         finally:
             for cb in cbs: getattr(cb, 'restore', noop)()   # fastai calls no callback after a KeyboardInterrupt
-            self.opt.zero_grad()
+            if self.opt: self.opt.zero_grad()               # none if the fit failed before it was made
             self.schedule = None
 
 # %% ../nbs/50_learner.ipynb #04d41326

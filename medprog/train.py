@@ -337,12 +337,13 @@ _LOOK_AT = 1000          # images, for a first idea of what they are worth
 
 def _prepared(run, make, look):
     "The `Learner` of a run on its images, the same in all processes, and what a probe says of them"
-    dls = image_dls(run.table, None, run.recipe.batch_size, run.recipe.workers, sampling=run.recipe.sampling)
+    r = run.recipe
+    dls = image_dls(run.table, bs=r.batch_size, num_workers=r.workers, sampling=r.sampling)
     check_divides(dls.train, run.team)
     end_workers_with_run(dls)
     with run.team.first(): run.learn = learn = _learner(run, dls, make)
     run.team.check_same(images=fingerprint(run.table), weights=learn.weights, precision=learn.precision)
-    if run.recipe.schedule.head!='new': run.probe = learn.use_probe(run.team.main_only(learn.probe))
+    if r.schedule.head!='new': run.probe = learn.use_probe(run.team.main_only(learn.probe))
     elif look: run.probe = run.team.main_only(lambda: str(learn.probe(most=_LOOK_AT)))
     return learn
 

@@ -61,40 +61,22 @@ def table(key, draw):
 
 def carry_out(job):
     "Train, and say what the last epoch and the probe make of validation and test, and the time"
-    import torch
-    from fastai.callback.core import Callback,CancelValidException
     from fastai.torch_core import set_seed
-    from medprog.data.loaders import image_dls
     from medprog.network.pooled import Mirrored
     from medprog.schedule import resolve_schedule
-    from medprog.train import SeedEpochs
-    from real import learner
-
-    class NoValidation(Callback):
-        "What is decided by it isn't asked here"
-        def before_validate(self): raise CancelValidException
-
+    from real import decoded_dls,learner,logits,timed_fit
     set_seed(job.draw, reproducible=True)
-    dls = image_dls(table(job.set, job.draw), bs=BS, num_workers=0)
-    for ds in (dls.train_ds, dls.valid_ds, dls[2].dataset): [o for o in ds]         # decoded before time is taken
+    dls = decoded_dls(table(job.set, job.draw), BS)
     learn,epochs = learner(dls),round(STEPS/len(dls.train))
     s = resolve_schedule(epochs=epochs, **ARMS[job.arm])
     at,probe = time.process_time(),None
     if s.head!='new': probe = learn.probe()
     seconds = dict(probe=time.process_time()-at)
     if probe: learn.use_probe(probe)
-    at = time.process_time()
-    with learn.no_bar(), learn.no_logging():
-        learn.fit_progressive(epochs, s, statistics=s.statistics, precision='fp32',
-                              cbs=[SeedEpochs(job.draw), NoValidation()])
-    seconds['training'] = time.process_time()-at
+    seconds['training'] = timed_fit(learn, s, job.draw)
     models = dict(last=Mirrored(learn.model)) | (dict(probe=probe.model) if probe else {})
-    def logits(model, i):
-        model.eval()
-        with torch.no_grad():
-            dl = dls[i].new(bs=64, shuffle=False, drop_last=False)
-            return torch.cat([model(x.as_subclass(torch.Tensor)) for x,*_ in dl]).numpy().astype('float32')
-    said = {f'{split}_{k}': logits(m, i) for k,m in models.items() for i,split in ((1,'valid'), (2,'test'))}
+    said = {f'{split}_{k}': logits(m, dls, i).astype('float32')
+            for k,m in models.items() for i,split in ((1,'valid'), (2,'test'))}
     return dict(epochs=epochs, steps=epochs*len(dls.train), images=len(dls.train_ds), **seconds),said
 
 if __name__=='__main__':

