@@ -148,7 +148,7 @@ class Recipe(GreyLevels, Columns):
     # What an epoch shows: each image once (natural), or as many, drawn with replacement, equally many of each class
     # (balanced)
     sampling:SamplingName='natural'
-    # Side of the images in pixels; by default 224 for files, 64 for phantom, npz between 64 and 224
+    # Side of the images in pixels; by default 224 for files, 96 for phantom, npz between 64 and 224
     size:Side|None=None
     weight_decay:NotNegative=.01 # AdamW weight decay
     seed:Natural=0 # Seed for splits, weights, batches and augmentation

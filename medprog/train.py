@@ -44,7 +44,7 @@ from .run.stopping import end_workers_with_run,FiniteLoss,shortage_as_input_erro
 from .run.checkpoint import BestWeights,Checkpoint,drop_states,load_state
 from .run.monitor import (
     event_files, History, plot_history, plot_rates, RunWriter, Track, write_test_metrics)
-from .run.report import plot_mistakes,read_run,write_report
+from .run.report import duration_text,plot_mistakes,read_run,write_report
 from .run.distributed import (
     check_divides, find_team, others_missed, StopTogether, Team, TrainTogether)
 
@@ -161,12 +161,6 @@ _HEAD = 'epoch   phase  size train_loss valid_loss   auroc      f1 accuracy seco
 _EPOCH = ('{epoch:>5} {phase:>7} {size:>5} {train_loss:>10.4f} {valid_loss:>10.4f} '
           '{auroc:>7.4f} {f1:>7.4f} {accuracy:>8.4f} {seconds:>7.1f}')
 
-# %% ../nbs/67_train.ipynb #97bb87a4
-def _duration(seconds):
-    "For a reader"
-    if seconds<90: return f'{max(1, seconds):.0f} s'
-    return f'{seconds/60:.0f} min' if seconds<5400 else f'{seconds/3600:.1f} h'
-
 # %% ../nbs/67_train.ipynb #b53ddfd6
 _FILES = dict(
     report='all of this as one page to read or print; the same as {report_text}',
@@ -177,7 +171,7 @@ _FILES = dict(
     plan='what was planned; as a picture: {plan_picture}',
     recipe='how to repeat it (--recipe), with versions')
 
-def _summary(run, metrics):
+def _summary(run, metrics, closing):
     "What came out and where it is, as lines"
     seconds,average = pd.read_csv(run.files.history).seconds.sum(),run.recipe.average
     kept,epoch = 'of the last epoch',metrics['weights_of_epoch']
@@ -185,8 +179,9 @@ def _summary(run, metrics):
         kept = f'of epoch {epoch} (the first is 0), the best on the validation split by {run.recipe.monitor}'
     return '\n'.join([
         '', *evaluation_lines(metrics), *(f"  ({o})" for o in run.table.notes if '--positive' in o),
-        f"  {'training':<16} {_duration(seconds)} from weights: {run.learn.weights}",
+        f"  {'training':<16} {duration_text(seconds)} from weights: {run.learn.weights}",
         f"  {'weights':<16} {kept}", *([] if average=='none' else [f"  {'average':<16} {average} of the weights"]),
+        *closing,
         f"\n{run.folder}",
         *(f"  {RUN_FILES[k]:<16} {text.format(**RUN_FILES)}" for k,text in _FILES.items()),
         f"\ntensorboard --logdir {run.folder.parent} shows this run beside the others there"])
@@ -198,7 +193,8 @@ def _finish(run, epoch):
     preds,valid = (_predictions(learn, run.table, o) for o in ('test','valid'))
     valid.df.to_csv(files.valid_predictions, index=False)
     metrics = write_evaluation(run.folder, preds, valid, facts=dict(weights_of_epoch=epoch))
-    mistakes = read_run(run.folder).mistakes()[:10]
+    done = read_run(run.folder)
+    mistakes = done.mistakes()[:10]
     pictures = dict(
         history=plot_history(files.history), rates=plot_rates(files.history),
         explain=_plot_looks(learn, preds, run.recipe.attention_after, open),
@@ -209,7 +205,7 @@ def _finish(run, epoch):
     write_report(run.folder)
     write_test_metrics(run.folder, metric_values(metrics))
     drop_states(run.folder)
-    run.say(_summary(run, metrics))
+    run.say(_summary(run, metrics, done.phase_lines()))
     run.track.finish(files.report, metric_values(metrics))
 
 # %% ../nbs/67_train.ipynb #97ff59f6
@@ -460,5 +456,5 @@ def preview(
     seconds = _estimated(s, timer.times, n_train, n_valid)
     run.say(f"{plural(n_train, 'step')} an epoch of {plural(min(learn.dls.bs, n), 'image')}, "
             f"{plural(n_valid, 'step')} of validation\n"
-            f"about {_duration(seconds)} for {plural(recipe.epochs, 'epoch')} on {learn.dls.device}: an estimate, by "
+            f"about {duration_text(seconds)} for {plural(recipe.epochs, 'epoch')} on {learn.dls.device}: an estimate, by "
             "the time of a few steps of each phase and size")

@@ -34,7 +34,7 @@ def _patient_of(key):
 def _kind_of(key): return key.split('-')[0]
 
 # %% ../../nbs/20_data.phantom.ipynb #72119f46
-_NOISE = .3                                                   # sigma, where scores have a standard deviation of 1
+_NOISE = .2                                                   # sigma, where scores have a standard deviation of 1
 _MEANS = dict(binary=dict(malignant=-.2), multiclass=dict(mass=.5, malignant=-.2),
               multilabel=dict(mass=0., calcification=-.4, shadow=-.4))  # they set how common a finding is
 
@@ -72,12 +72,11 @@ def phantom_oracle(
     return np.array(_classes(patient, p))
 
 # %% ../../nbs/20_data.phantom.ipynb #0a54eb18
-_DEAL = ['train', 'test', 'train', 'valid', 'train']*4
-_DEAL[13] = 'train'                                           # of 20 patients 13 train, 3 validate, 4 test
+_DEAL = ['train', 'test', 'train', 'valid', 'train']          # three fifths train
 
 def phantom_table(
     kind:Literal['binary','multiclass','multilabel']='binary', # What is to be told apart
-    n_patients:int=300, # Number of patients
+    n_patients:int=540, # Number of patients
     seed:int=0, # Another seed is another set of patients
 )->pd.DataFrame: # Columns `image`, `label` (multi-label: a 0/1 column for each class), `patient`, `split`
     "A data set of phantom images"
@@ -88,7 +87,7 @@ def phantom_table(
     targets = CLASSES[kind] if kind=='multilabel' else ['label']
     def drawn(patient):
         luck = _rng(patient, 'split').random()
-        n = _rng(patient, 'images').integers(1, 5)
+        n = _rng(patient, 'images').integers(1, 3)
         return patient,luck,range(n),*_labels(patient)
     patients = [f'{kind}-{seed}-{i:05d}' for i in range(n_patients)]
     df = pd.DataFrame(map(drawn, patients), columns=['patient', 'luck', 'number', *targets])
@@ -119,29 +118,29 @@ def _smooth(noise, size):
 
 # %% ../../nbs/20_data.phantom.ipynb #b3881c0e
 def _tissue(patient, x, z):
-    "Skin, fat, gland and muscle between wavy borders, mottled, fading with depth; in dB"
+    "Skin, fat, gland and muscle between wavy borders, mottled, crossed by septa, fading with depth; in dB"
     rng = _rng(patient, 'tissue')
-    echo = rng.normal((-6, -19, -12, -19), 2)
-    db = (echo[0] + rng.normal(0, 1.5)
-          - rng.uniform(3, 8)*z
-          + 2*_smooth(rng.normal(size=(10, 8)), len(z)))
-    borders = rng.normal((.05, .22, .8), (.01, .04, .04))
-    waves = rng.uniform((.5, 0, .005), (2, 1, .035), (3, 3))
+    echo = rng.normal((-5, -18, -12, -19), 1)
+    db = (echo[0] - rng.uniform(2, 7)*z
+          + 1.5*_smooth(rng.normal(size=(10, 8)), len(z)))
+    borders = rng.normal((.05, .2, .85), (.01, .05, .03))
+    waves = rng.uniform((.5, 0, .005), (2, 1, .03), (3, 3))
     for change,depth,(cycles,phase,height) in zip(np.diff(echo), borders, waves):
         turns = cycles*x+phase
         wave = height*np.sin(2*np.pi*turns)
         db += change*_step(z-depth-wave, .012)
-    return db
+    septa = _bump(_smooth(rng.normal(size=(9, 5)), len(z))/.13)
+    return db + rng.uniform(2, 5)*septa*_step(z-borders[0]-.02, .01)
 
 def _distractors(patient, x, z):
     "Cysts, which are dark and echo behind, and columns of poor contact; in dB"
     rng = _rng(patient, 'distractors')
     db = 0
-    for cx,cz,r in rng.uniform((.08, .3, .03), (.92, .85, .065), (rng.integers(3), 3)):
+    for cx,cz,r in rng.uniform((.08, .3, .025), (.92, .85, .055), (rng.integers(3), 3)):
         dist = np.hypot(x-cx, z-cz)/r
         behind = _column(x-cx, z-cz-r, r, .01)
-        db = db - 14*_step(1-dist, .1) + 5*behind
-    for cx,half,depth in rng.uniform((0, .02, 2), (1, .05, 7), (rng.integers(2), 3)):
+        db = db - 13*_step(1-dist, .1) + 4*behind
+    for cx,half,depth in rng.uniform((0, .02, 2), (1, .05, 6), (rng.integers(2), 3)):
         column = _column(x-cx, z-.05, half, .02)
         db = db - depth*column
     return db
@@ -151,43 +150,49 @@ def _rngs(key, what):
     "The generators of a patient and of one image: for what stays, and for the view"
     return _rng(_patient_of(key), what),_rng(key, what)
 
+def _outline(rng, grade):
+    "A margin of mean square radius 1, as a function of the angle: gentle lobes, and spikes of a height by the grade"
+    turns,heights = rng.uniform(0, 2*np.pi, 3),rng.normal(0, .05, 3)
+    n = rng.integers(7, 11)
+    at = 2*np.pi*(np.arange(n)+rng.uniform(-.3, .3, n)+rng.random())/n
+    height,width = rng.uniform((.3, .13), (.75, .22), (n, 2)).T
+    def radius(angle):
+        angle = angle[...,None]
+        lobes = np.cos(angle*[2, 3, 4]+turns)@heights
+        spikes = _bump(2*np.sin((angle-at)/2)/width)@height
+        return 1+lobes+grade*spikes
+    size = np.mean(radius(np.linspace(0, 2*np.pi, 360))**2)**.5
+    return lambda angle: radius(angle)/size
+
+# %% ../../nbs/20_data.phantom.ipynb #89d3a5cc
 def _lesion(key, score, x, z):
-    """The lesion of image `key`: distance from its centre (1 at the margin), rays, 1 in the column below, and grade.
+    """The lesion of image `key`: distance from its centre (1 at the margin), 1 in the column below, and grade.
     The patient's shape `p`, seen in the view `v`"""
     p,v = _rngs(key, 'lesion')
-    grade = _step(score+v.normal(0, .2), .2)
-    cx,cz = (p.uniform((.2, .28), (.8, .68))
-             + v.normal(0, .03, 2))
-    r = p.uniform(.14, .21)*v.normal(1, .07)
-    tall = p.normal(-.35+.5*grade, .12)                       # log of how much taller than wide it is
+    grade = _step(score+v.normal(0, .15), .2)
+    cx,cz = p.uniform((.3, .38), (.7, .62)) + v.normal(0, .03, 2)
+    r = p.uniform(.22, .28)*v.normal(1, .05)
+    tall = p.normal(-.43+.65*grade, .1) + v.normal(0, .04)    # log of how much taller than wide it is
     w,h = r*np.exp([-tall/2, tall/2])
-    dx = (x-cx)/w
-    dz = (z-cz)/h
-    dist = np.hypot(dx, dz)
-    def waves(cycles):
-        turns = np.arctan2(dz, dx)[...,None]*cycles
-        return np.cos(turns+p.uniform(0, 2*np.pi, 3))
-    lobes = (waves((2, 3, 5))
-             @ p.normal(0, .02+.05*grade, 3))
-    ragged = waves(p.integers(7, 14, 3)).sum(-1)
-    spikes = waves(p.integers(9, 16, 3)).sum(-1)
-    margin = 1 + lobes + .09*grade*ragged
-    rays = grade*np.exp(-dist/4)*spikes
-    below = _column(x-cx, z-cz-.6*h, w, .015, fade=.03)
-    return dist/margin,rays,below,grade
+    tilt = p.normal(0, .2) + v.normal(0, .1)
+    dx,dz = x-cx,z-cz
+    along = dx*np.cos(tilt)+dz*np.sin(tilt)
+    across = dz*np.cos(tilt)-dx*np.sin(tilt)
+    angle = np.arctan2(across/h, along/w)
+    dist = np.hypot(across/h, along/w)/_outline(p, grade)(angle)
+    return dist,_column(dx, dz-.6*h, w, .03, fade=.05),grade
 
 # %% ../../nbs/20_data.phantom.ipynb #57476c2f
 def _lesion_db(key, score, x, z):
     "What the lesion of image `key` adds to the echo, in dB"
-    rng = _rng(key, 'echo')
-    dist,rays,below,grade = _lesion(key, score, x, z)
-    inside = _step(1-dist, .05+.08*grade)
-    noise = _smooth(rng.normal(size=(24, 20)), len(z))
-    texture = -10 - 3*grade + (1+8*grade)*noise
-    rim = 7*(1-grade)*_bump((dist-1.12)/.08)
-    behind = rng.normal(4, 2) - 11*grade
-    return (rim + inside*texture
-            + (1-inside)*(14*rays + behind*below))
+    p,v = _rngs(key, 'echo')
+    dist,below,_ = _lesion(key, score, x, z)
+    inside = _step(1-dist, p.uniform(.03, .07))
+    noise = _smooth(v.normal(size=(24, 20)), len(z))
+    texture = p.normal(-16, 1) + p.uniform(1, 2)*noise
+    rim = p.uniform(1, 3)*_bump((dist-1.15)/.1)
+    behind = p.normal(0, 2) + v.normal(0, 1)
+    return inside*texture + (1-inside)*(rim + behind*below)
 
 # %% ../../nbs/20_data.phantom.ipynb #eb7286fa
 def _specks(key, x, z):
@@ -214,7 +219,7 @@ _ALWAYS = dict(mass=9., malignant=0., calcification=-9., shadow=-9.)  # scores o
 
 def phantom_image(
     key:str, # Image key, as in `phantom_table`
-    size:int=64, # Side in pixels, 32 or more
+    size:int=96, # Side in pixels, 32 or more
 )->Image.Image: # RGB, 8 bits
     "Draw image `key`"
     patient = _patient_of(key)
@@ -228,17 +233,17 @@ def phantom_image(
     shown = sum(
         _step(score[k], .35)*db
         for k,db in signs.items())
-    speckle = _smooth(_rng(key, 'speckle').rayleigh(size=(80, 56)), size)
+    speckle = _smooth(_rng(key, 'speckle').gamma(3, 1/3, size=(42, 30)), size)
     db = (_tissue(patient, x, z) + _distractors(patient, x, z)
           + shown
-          + 20*np.log10(np.maximum(speckle, .1)))
+          + 10*np.log10(np.maximum(speckle, .01)))
     grey = 255*np.clip(db/42 + .9, 0, 1)
     return Image.fromarray(grey.astype(np.uint8)).convert('RGB')
 
 # %% ../../nbs/20_data.phantom.ipynb #ae7d7e28
 def phantom_mask(
     key:str, # Image key
-    size:int=64, # Side in pixels
+    size:int=96, # Side in pixels
 )->np.ndarray: # True on the lesion; nowhere if the label says that there is none
     "The pixels of the lesion (multi-label: of the mass) in image `key`"
     scores,found = _findings(_patient_of(key))

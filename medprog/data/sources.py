@@ -112,7 +112,7 @@ def _phantom(kind):
     df = phantom_table(kind or 'binary')
     name = 'phantom-'+kind if kind not in ('', 'binary') else 'phantom'
     return ImageTable(df, CLASSES[kind or 'binary'], 'label' not in df, PhantomOpener(),
-                      size=64, name=name)
+                      size=96, name=name)
 
 # %% ../../nbs/23_data.sources.ipynb #a5d4696e
 _SPLITS = dict(train='train training trn tr trainval',

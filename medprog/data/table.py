@@ -367,7 +367,7 @@ def _tested_on(t, n, fold):
 def read_table(
     data:str|Path, # phantom, phantom:multiclass, phantom:multilabel, a folder, CSV or .npz file, medmnist:NAME[@SIZE]
     label_cols:tuple[str,...]=(), # The 0/1 columns of a CSV that has one for each label
-    size:int|None=None, # Side of the images; by default 224 for files, 64 for phantom, npz its own between 64 and 224
+    size:int|None=None, # Side of the images; by default 224 for files, 96 for phantom, npz its own between 64 and 224
     seed:int=0, # Decides who goes to `valid` and `test` where the source doesn't say
     valid_pct:float=.15, # Share of the patients of train who go to a missing `valid`
     test_pct:float=.15, # Share of the patients of train who go to a missing `test`

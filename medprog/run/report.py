@@ -114,6 +114,31 @@ def read_run(
         subgroups=_csv(run.subgroups, 'column', 'group', 'images', 'patients', **as_text),
         folds=_csv(run.folds, 'fold', **as_text))
 
+# %% ../../nbs/65_run.report.ipynb #b28cfeca
+def duration_text(
+    seconds:float,
+) -> str:
+    "A duration for a reader"
+    if seconds<90: return f'{max(1, seconds):.0f} s'
+    return f'{seconds/60:.0f} min' if seconds<5400 else f'{seconds/3600:.1f} h'
+
+# %% ../../nbs/65_run.report.ipynb #6a5107e9
+@patch
+def phase_lines(self:RunFiles) -> list[str]:
+    "What each phase brought, what all stages would have cost from the first epoch on, and what to type next"
+    df,monitor,lines = self.history,self.knobs['monitor'],[]
+    ends = df[df.phase!=df.phase.shift(-1)]
+    full = df.seconds[(df.phase=='all') & (df['size']==df['size'].max())].median()*len(df)
+    if len(ends)>1:
+        by_phase = ', '.join(f'{k} {v:.3f}' for k,v in zip(ends.phase, ends[monitor]))
+        lines.append(f"  {'phases':<16} ended with a validation {monitor} of: {by_phase}")
+    if len(ends)>1 and full>0:
+        share = f"{df.seconds.sum()/full:.0%} of the {duration_text(full)}"
+        lines.append(f"  {'cost':<16} {share} that {len(df)} epochs of all stages would have taken")
+    todo = f"medprog_predict --run {self.folder} --data path/to/new/images"
+    if self.knobs['data'].startswith('phantom'): todo = "medprog_train --data path/to/your/images"
+    return [*lines, f"  {'next':<16} {todo}"]
+
 # %% ../../nbs/65_run.report.ipynb #0d54061c
 @patch
 def mistakes(self:RunFiles) -> pd.DataFrame: # `image,truth,prediction,probability`
