@@ -34,7 +34,7 @@ def _patient_of(key):
 def _kind_of(key): return key.split('-')[0]
 
 # %% ../../nbs/20_data.phantom.ipynb #72119f46
-_NOISE = .2                                                   # sigma, where scores have a standard deviation of 1
+_NOISE = .3                                                   # sigma, where scores have a standard deviation of 1
 _MEANS = dict(binary=dict(malignant=-.2), multiclass=dict(mass=.5, malignant=-.2),
               multilabel=dict(mass=0., calcification=-.4, shadow=-.4))  # they set how common a finding is
 
@@ -76,7 +76,7 @@ _DEAL = ['train', 'test', 'train', 'valid', 'train']          # three fifths tra
 
 def phantom_table(
     kind:Literal['binary','multiclass','multilabel']='binary', # What is to be told apart
-    n_patients:int=540, # Number of patients
+    n_patients:int=500, # Number of patients
     seed:int=0, # Another seed is another set of patients
 )->pd.DataFrame: # Columns `image`, `label` (multi-label: a 0/1 column for each class), `patient`, `split`
     "A data set of phantom images"
@@ -120,9 +120,9 @@ def _smooth(noise, size):
 def _tissue(patient, x, z):
     "Skin, fat, gland and muscle between wavy borders, mottled, crossed by septa, fading with depth; in dB"
     rng = _rng(patient, 'tissue')
-    echo = rng.normal((-5, -18, -12, -19), 1)
-    db = (echo[0] - rng.uniform(2, 7)*z
-          + 1.5*_smooth(rng.normal(size=(10, 8)), len(z)))
+    echo = rng.normal((-5, -18, -12, -19), .3)
+    db = (echo[0] - rng.uniform(4, 5)*z
+          + .5*_smooth(rng.normal(size=(10, 8)), len(z)))
     borders = rng.normal((.05, .2, .85), (.01, .05, .03))
     waves = rng.uniform((.5, 0, .005), (2, 1, .03), (3, 3))
     for change,depth,(cycles,phase,height) in zip(np.diff(echo), borders, waves):
@@ -133,17 +133,12 @@ def _tissue(patient, x, z):
     return db + rng.uniform(2, 5)*septa*_step(z-borders[0]-.02, .01)
 
 def _distractors(patient, x, z):
-    "Cysts, which are dark and echo behind, and columns of poor contact; in dB"
+    "A cyst, which is dark and echoes behind, in every other patient; in dB"
     rng = _rng(patient, 'distractors')
-    db = 0
-    for cx,cz,r in rng.uniform((.08, .3, .025), (.92, .85, .055), (rng.integers(3), 3)):
-        dist = np.hypot(x-cx, z-cz)/r
-        behind = _column(x-cx, z-cz-r, r, .01)
-        db = db - 13*_step(1-dist, .1) + 4*behind
-    for cx,half,depth in rng.uniform((0, .02, 2), (1, .05, 6), (rng.integers(2), 3)):
-        column = _column(x-cx, z-.05, half, .02)
-        db = db - depth*column
-    return db
+    cx,cz,r = rng.uniform((.08, .3, .025), (.92, .85, .055))
+    dist = np.hypot(x-cx, z-cz)/r
+    behind = _column(x-cx, z-cz-r, r, .01)
+    return rng.integers(2)*(4*behind-13*_step(1-dist, .1))
 
 # %% ../../nbs/20_data.phantom.ipynb #72b7d27c
 def _rngs(key, what):
@@ -189,9 +184,9 @@ def _lesion_db(key, score, x, z):
     dist,below,_ = _lesion(key, score, x, z)
     inside = _step(1-dist, p.uniform(.03, .07))
     noise = _smooth(v.normal(size=(24, 20)), len(z))
-    texture = p.normal(-16, 1) + p.uniform(1, 2)*noise
+    texture = p.normal(-16, .3) + p.uniform(1.3, 1.7)*noise
     rim = p.uniform(1, 3)*_bump((dist-1.15)/.1)
-    behind = p.normal(0, 2) + v.normal(0, 1)
+    behind = p.normal(0, .6) + v.normal(0, .3)
     return inside*texture + (1-inside)*(rim + behind*below)
 
 # %% ../../nbs/20_data.phantom.ipynb #eb7286fa
