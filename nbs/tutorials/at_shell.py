@@ -3,7 +3,7 @@ import os,re,shlex,tempfile
 from IPython.utils.capture import capture_output
 from medprog.cli import main
 
-SMALL = dict(arch='resnet18', size=32, weights='none', epochs=5, schedule_fit='scale', precision='fp32')
+SMALL = dict(arch='resnet18', size=32, weights='none', epochs=5, schedule_fit='scale', precision='fp32', batch_size=8)
 
 def begin():
     "Go to a new folder, which is returned, with `small.toml`; `cleanup` it in the end"
