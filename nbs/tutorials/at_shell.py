@@ -26,7 +26,7 @@ def _alike(text):
 
 def shell(flags, lines):
     "Each line begins with a command of medprog, and may end with `| head -N` or `| grep WORD`"
-    for line in lines.strip().splitlines():
+    for line in lines.strip().replace('\\\n', ' ').splitlines():
         line,_,pipe = line.partition(' | ')
         command,*flags = shlex.split(line)
         with capture_output() as said: main(flags, command.removeprefix('medprog_'))
