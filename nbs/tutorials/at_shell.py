@@ -1,5 +1,6 @@
 "`%%shell` of the tutorials: what is typed at a shell, carried out in this process, in a folder of its own."
 import os,re,shlex,tempfile
+from textwrap import fill
 from IPython.utils.capture import capture_output
 from medprog.cli import main
 
@@ -34,6 +35,6 @@ def shell(flags, lines):
         tool,_,arg = pipe.partition(' ')
         if tool=='head': shown = shown[:int(arg[1:])]
         if tool=='grep': shown = [o for o in shown if arg in o]
-        print(*shown, '', sep='\n')
+        print(*(o if len(o)<=120 else fill(o, 110, break_on_hyphens=False) for o in shown), '', sep='\n')
 
 def load_ipython_extension(ipython): ipython.register_magic_function(shell, 'cell')
