@@ -1,6 +1,7 @@
 "`%%shell` of the tutorials: what is typed at a shell, carried out in this process, in a folder of its own."
 import os,re,shlex,tempfile
 from textwrap import fill
+import torch
 from IPython.utils.capture import capture_output
 from medprog.cli import main
 
@@ -11,6 +12,7 @@ def begin():
     tmp = tempfile.TemporaryDirectory()
     os.environ['MEDPROG_CACHE'] = os.path.join(tmp.name, 'cache')
     os.chdir(tmp.name)
+    torch.set_num_threads(1)                           # more threads add in another order
     with open('small.toml', 'w') as f: f.writelines(f"{k} = {v!r}\n" for k,v in SMALL.items())
     return tmp
 
@@ -19,7 +21,7 @@ def _alike(text):
     here = os.getcwd()
     for o in (os.path.realpath(here), here): text = text.replace(o+os.sep, '')
     text = re.sub(r'(?m)^about .* for \d+ epochs on \w+: .*\n', '', text)
-    text = re.sub(r' in \d+ s(?=,)|\d+ s (?=from weights)', '', text)
+    text = re.sub(r' in \d+ (s|min)(?=,)|\d+ (s|min) (?=from weights)', '', text)
     head,begun,table = text.partition('epoch   phase')
     if not begun: return text
     table,gap,rest = (begun+table).partition('\n\n')
@@ -27,6 +29,7 @@ def _alike(text):
 
 def shell(flags, lines):
     "Each line begins with a command of medprog, and may end with `| head -N` or `| grep WORD`"
+    told = []
     for line in lines.strip().replace('\\\n', ' ').splitlines():
         line,_,pipe = line.partition(' | ')
         command,*flags = shlex.split(line)
@@ -35,6 +38,7 @@ def shell(flags, lines):
         tool,_,arg = pipe.partition(' ')
         if tool=='head': shown = shown[:int(arg[1:])]
         if tool=='grep': shown = [o for o in shown if arg in o]
-        print(*(o if len(o)<=120 else fill(o, 110, break_on_hyphens=False) for o in shown), '', sep='\n')
+        told += [*(o if len(o)<=120 else fill(o, 110, break_on_hyphens=False) for o in shown), '']
+    print(*told[:-1], sep='\n')
 
 def load_ipython_extension(ipython): ipython.register_magic_function(shell, 'cell')
