@@ -39,6 +39,6 @@ def shell(flags, lines):
         if tool=='head': shown = shown[:int(arg[1:])]
         if tool=='grep': shown = [o for o in shown if arg in o]
         told += [*(o if len(o)<=120 else fill(o, 110, break_on_hyphens=False) for o in shown), '']
-    print(*told[:-1], sep='\n')
+    print('\n'.join(told), end='')                     # in one piece
 
 def load_ipython_extension(ipython): ipython.register_magic_function(shell, 'cell')
