@@ -20,7 +20,7 @@ def _alike(text):
     "What was printed, without what is another each time: times, and the folder"
     here = os.getcwd()
     for o in (os.path.realpath(here), here): text = text.replace(o+os.sep, '')
-    text = re.sub(r'(?m)^about .* for \d+ epochs on \w+: .*\n', '', text)
+    text = re.sub(r'(?m)^(about .* for \d+ epochs on \w+: .*|  cost .*)\n', '', text)
     text = re.sub(r' in \d+ (s|min)(?=,)|\d+ (s|min) (?=from weights)', '', text)
     head,begun,table = text.partition('epoch   phase')
     if not begun: return text
