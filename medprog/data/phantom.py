@@ -34,7 +34,7 @@ def _patient_of(key):
 def _kind_of(key): return key.split('-')[0]
 
 # %% ../../nbs/20_data.phantom.ipynb #72119f46
-_NOISE = .3                                                   # sigma, where scores have a standard deviation of 1
+_NOISE = .2                                                   # sigma, where scores have a standard deviation of 1
 _MEANS = dict(binary=dict(malignant=-.2), multiclass=dict(mass=.5, malignant=-.2),
               multilabel=dict(mass=0., calcification=-.4, shadow=-.4))  # they set how common a finding is
 
@@ -120,9 +120,9 @@ def _smooth(noise, size):
 def _tissue(patient, x, z):
     "Skin, fat, gland and muscle between wavy borders, mottled, crossed by septa, fading with depth; in dB"
     rng = _rng(patient, 'tissue')
-    echo = rng.normal((-5, -18, -12, -19), .3)
-    db = (echo[0] - rng.uniform(4, 5)*z
-          + .5*_smooth(rng.normal(size=(10, 8)), len(z)))
+    echo = rng.normal((-5, -18, -12, -19), .4)
+    db = (echo[0] - rng.uniform(3.5, 5.5)*z
+          + .6*_smooth(rng.normal(size=(10, 8)), len(z)))
     borders = rng.normal((.05, .2, .85), (.01, .05, .03))
     waves = rng.uniform((.5, 0, .005), (2, 1, .03), (3, 3))
     for change,depth,(cycles,phase,height) in zip(np.diff(echo), borders, waves):
@@ -150,7 +150,7 @@ def _outline(rng, grade):
     turns,heights = rng.uniform(0, 2*np.pi, 3),rng.normal(0, .05, 3)
     n = rng.integers(7, 11)
     at = 2*np.pi*(np.arange(n)+rng.uniform(-.3, .3, n)+rng.random())/n
-    height,width = rng.uniform((.3, .13), (.75, .22), (n, 2)).T
+    height,width = rng.uniform((.27, .13), (.7, .22), (n, 2)).T
     def radius(angle):
         angle = angle[...,None]
         lobes = np.cos(angle*[2, 3, 4]+turns)@heights
@@ -164,7 +164,7 @@ def _lesion(key, score, x, z):
     """The lesion of image `key`: distance from its centre (1 at the margin), 1 in the column below, and grade.
     The patient's shape `p`, seen in the view `v`"""
     p,v = _rngs(key, 'lesion')
-    grade = _step(score+v.normal(0, .15), .2)
+    grade = _step(score+v.normal(0, .1), .1)
     cx,cz = p.uniform((.3, .38), (.7, .62)) + v.normal(0, .03, 2)
     r = p.uniform(.22, .28)*v.normal(1, .05)
     tall = p.normal(-.43+.65*grade, .1) + v.normal(0, .04)    # log of how much taller than wide it is
@@ -184,9 +184,9 @@ def _lesion_db(key, score, x, z):
     dist,below,_ = _lesion(key, score, x, z)
     inside = _step(1-dist, p.uniform(.03, .07))
     noise = _smooth(v.normal(size=(24, 20)), len(z))
-    texture = p.normal(-16, .3) + p.uniform(1.3, 1.7)*noise
+    texture = p.normal(-16, .4) + p.uniform(1.3, 1.7)*noise
     rim = p.uniform(1, 3)*_bump((dist-1.15)/.1)
-    behind = p.normal(0, .6) + v.normal(0, .3)
+    behind = p.normal(0, .8) + v.normal(0, .4)
     return inside*texture + (1-inside)*(rim + behind*below)
 
 # %% ../../nbs/20_data.phantom.ipynb #eb7286fa
@@ -228,7 +228,7 @@ def phantom_image(
     shown = sum(
         _step(score[k], .35)*db
         for k,db in signs.items())
-    speckle = _smooth(_rng(key, 'speckle').gamma(3, 1/3, size=(42, 30)), size)
+    speckle = _smooth(_rng(key, 'speckle').gamma(10, 1/10, size=(42, 30)), size)
     db = (_tissue(patient, x, z) + _distractors(patient, x, z)
           + shown
           + 10*np.log10(np.maximum(speckle, .01)))
