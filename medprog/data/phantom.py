@@ -150,7 +150,7 @@ def _outline(rng, grade):
     turns,heights = rng.uniform(0, 2*np.pi, 3),rng.normal(0, .05, 3)
     n = rng.integers(7, 11)
     at = 2*np.pi*(np.arange(n)+rng.uniform(-.3, .3, n)+rng.random())/n
-    height,width = rng.uniform((.27, .13), (.7, .22), (n, 2)).T
+    height,width = rng.uniform((.25, .13), (.65, .22), (n, 2)).T
     def radius(angle):
         angle = angle[...,None]
         lobes = np.cos(angle*[2, 3, 4]+turns)@heights

@@ -2,11 +2,12 @@
 JOBS at a time (2), one thread each, and goes on where it was stopped, inside a run, too; with `collect` for JOBS it
 makes `phantom_runs.npz` of them.
 
-Question (never changed; the phantom was, before these runs): does the README's first command show what phases are for? It is `train(Recipe())`: ResNet50, random weights,
-the phantom, 30 epochs of `balanced`. Five seeds, by which weights, batches and augmentation go; the patients are the
-same. Wanted, in the mean of the seeds: a validation AUROC of .65 to .75 at the end of phase head and of .85 to .93 at
-the end of phase all, more at the end of each phase than at that of the one before, and at most 600 processor seconds a
-run. And with ImageNet's weights (EfficientNet-Lite0, the same recipe and seeds) at least as much at the end.
+Question (never changed; the phantom was, before these runs): does the README's first command show what phases are
+for? It is `train(Recipe())`: ResNet50, random weights, the phantom, 30 epochs of `balanced`. Five seeds, by which
+weights, batches and augmentation go; the patients are the same. Wanted, in the mean of the seeds: a validation AUROC
+of .65 to .75 at the end of phase head and of .85 to .93 at the end of phase all, more at the end of each phase than
+at that of the one before, and at most 600 processor seconds a run. And with ImageNet's weights (EfficientNet-Lite0,
+the same recipe and seeds) at least as much at the end.
 """
 import json,os,sys,time
 for o in ('OMP_NUM_THREADS', 'MKL_NUM_THREADS'): os.environ[o] = '1'
