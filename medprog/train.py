@@ -456,5 +456,5 @@ def preview(
     seconds = _estimated(s, timer.times, n_train, n_valid)
     run.say(f"{plural(n_train, 'step')} an epoch of {plural(min(learn.dls.bs, n), 'image')}, "
             f"{plural(n_valid, 'step')} of validation\n"
-            f"about {duration_text(seconds)} for {plural(recipe.epochs, 'epoch')} on {learn.dls.device}: an estimate, by "
-            "the time of a few steps of each phase and size")
+            f"about {duration_text(seconds)} for {plural(recipe.epochs, 'epoch')} on {learn.dls.device}: "
+            "an estimate, by the time of a few steps of each phase and size")

@@ -129,16 +129,18 @@ def _tissue(patient, x, z):
         turns = cycles*x+phase
         wave = height*np.sin(2*np.pi*turns)
         db += change*_step(z-depth-wave, .012)
-    septa = _bump(_smooth(rng.normal(size=(9, 5)), len(z))/.13)
-    return db + rng.uniform(2, 5)*septa*_step(z-borders[0]-.02, .01)
+    noise = _smooth(rng.normal(size=(9, 5)), len(z))
+    septa = _bump(noise/.13)*_step(z-borders[0]-.02, .01)
+    return db + rng.uniform(2, 5)*septa
 
 def _distractors(patient, x, z):
     "A cyst, which is dark and echoes behind, in every other patient; in dB"
     rng = _rng(patient, 'distractors')
     cx,cz,r = rng.uniform((.08, .3, .025), (.92, .85, .055))
-    dist = np.hypot(x-cx, z-cz)/r
-    behind = _column(x-cx, z-cz-r, r, .01)
-    return rng.integers(2)*(4*behind-13*_step(1-dist, .1))
+    dx,dz = x-cx,z-cz
+    inside = _step(1-np.hypot(dx, dz)/r, .1)
+    behind = _column(dx, dz-r, r, .01)
+    return rng.integers(2)*(4*behind-13*inside)
 
 # %% ../../nbs/20_data.phantom.ipynb #72b7d27c
 def _rngs(key, what):
@@ -147,16 +149,21 @@ def _rngs(key, what):
 
 def _outline(rng, grade):
     "A margin of mean square radius 1, as a function of the angle: gentle lobes, and spikes of a height by the grade"
-    turns,heights = rng.uniform(0, 2*np.pi, 3),rng.normal(0, .05, 3)
-    n = rng.integers(7, 11)
-    at = 2*np.pi*(np.arange(n)+rng.uniform(-.3, .3, n)+rng.random())/n
-    height,width = rng.uniform((.25, .13), (.65, .22), (n, 2)).T
+    circle = 2*np.pi
+    turns = rng.uniform(0, circle, 3)
+    heights = rng.normal(0, .05, 3)
+    n = rng.integers(7, 11)                                   # spikes
+    nth = np.arange(n)+rng.uniform(-.3, .3, n)
+    at = circle*(nth+rng.random())/n
+    least,most = (.25, .13),(.65, .22)
+    height,width = rng.uniform(least, most, (n, 2)).T
     def radius(angle):
         angle = angle[...,None]
         lobes = np.cos(angle*[2, 3, 4]+turns)@heights
-        spikes = _bump(2*np.sin((angle-at)/2)/width)@height
-        return 1+lobes+grade*spikes
-    size = np.mean(radius(np.linspace(0, 2*np.pi, 360))**2)**.5
+        away = 2*np.sin((angle-at)/2)
+        return 1+lobes+grade*(_bump(away/width)@height)
+    around = radius(np.linspace(0, circle, 360))
+    size = np.mean(around**2)**.5
     return lambda angle: radius(angle)/size
 
 # %% ../../nbs/20_data.phantom.ipynb #89d3a5cc
@@ -165,17 +172,20 @@ def _lesion(key, score, x, z):
     The patient's shape `p`, seen in the view `v`"""
     p,v = _rngs(key, 'lesion')
     grade = _step(score+v.normal(0, .1), .1)
-    cx,cz = p.uniform((.3, .38), (.7, .62)) + v.normal(0, .03, 2)
+    centre = p.uniform((.3, .38), (.7, .62))
+    cx,cz = centre + v.normal(0, .03, 2)
     r = p.uniform(.22, .28)*v.normal(1, .05)
-    tall = p.normal(-.43+.65*grade, .1) + v.normal(0, .04)    # log of how much taller than wide it is
+    tall = p.normal(-.43+.65*grade, .1)                       # log of how much taller than wide it is
+    tall += v.normal(0, .04)
     w,h = r*np.exp([-tall/2, tall/2])
     tilt = p.normal(0, .2) + v.normal(0, .1)
     dx,dz = x-cx,z-cz
-    along = dx*np.cos(tilt)+dz*np.sin(tilt)
-    across = dz*np.cos(tilt)-dx*np.sin(tilt)
-    angle = np.arctan2(across/h, along/w)
-    dist = np.hypot(across/h, along/w)/_outline(p, grade)(angle)
-    return dist,_column(dx, dz-.6*h, w, .03, fade=.05),grade
+    c,s = np.cos(tilt),np.sin(tilt)
+    along = (dx*c+dz*s)/w
+    across = (dz*c-dx*s)/h
+    margin = _outline(p, grade)(np.arctan2(across, along))
+    below = _column(dx, dz-.6*h, w, .03, fade=.05)
+    return np.hypot(across, along)/margin,below,grade
 
 # %% ../../nbs/20_data.phantom.ipynb #57476c2f
 def _lesion_db(key, score, x, z):
@@ -184,10 +194,12 @@ def _lesion_db(key, score, x, z):
     dist,below,_ = _lesion(key, score, x, z)
     inside = _step(1-dist, p.uniform(.03, .07))
     noise = _smooth(v.normal(size=(24, 20)), len(z))
-    texture = p.normal(-16, .4) + p.uniform(1.3, 1.7)*noise
+    dark = p.normal(-16, .4)
+    texture = dark + p.uniform(1.3, 1.7)*noise
     rim = p.uniform(1, 3)*_bump((dist-1.15)/.1)
     behind = p.normal(0, .8) + v.normal(0, .4)
-    return inside*texture + (1-inside)*(rim + behind*below)
+    outside = rim + behind*below
+    return inside*texture + (1-inside)*outside
 
 # %% ../../nbs/20_data.phantom.ipynb #eb7286fa
 def _specks(key, x, z):
@@ -228,7 +240,8 @@ def phantom_image(
     shown = sum(
         _step(score[k], .35)*db
         for k,db in signs.items())
-    speckle = _smooth(_rng(key, 'speckle').gamma(10, 1/10, size=(42, 30)), size)
+    looks = _rng(key, 'speckle').gamma(10, 1/10, size=(42, 30))
+    speckle = _smooth(looks, size)
     db = (_tissue(patient, x, z) + _distractors(patient, x, z)
           + shown
           + 10*np.log10(np.maximum(speckle, .01)))

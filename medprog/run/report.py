@@ -128,9 +128,11 @@ def phase_lines(self:RunFiles) -> list[str]:
     "What each phase brought, what all stages would have cost from the first epoch on, and what to type next"
     df,monitor,lines = self.history,self.knobs['monitor'],[]
     ends = df[df.phase!=df.phase.shift(-1)]
-    full = df.seconds[(df.phase=='all') & (df['size']==df['size'].max())].median()*len(df)
+    whole = (df.phase=='all') & (df['size']==df['size'].max())
+    full = df.seconds[whole].median()*len(df)
     if len(ends)>1:
-        by_phase = ', '.join(f'{k} {v:.3f}' for k,v in zip(ends.phase, ends[monitor]))
+        pairs = zip(ends.phase, ends[monitor])
+        by_phase = ', '.join(f'{k} {v:.3f}' for k,v in pairs)
         lines.append(f"  {'phases':<16} ended with a validation {monitor} of: {by_phase}")
     if len(ends)>1 and full>0:
         share = f"{df.seconds.sum()/full:.0%} of the {duration_text(full)}"
