@@ -1401,6 +1401,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'medprog.run.page.with_interval': ('run.page.html#with_interval', 'medprog/run/page.py')},
             'medprog.run.report': { 'medprog.run.report.RunFiles': ('run.report.html#runfiles', 'medprog/run/report.py'),
                                     'medprog.run.report.RunFiles.command': ('run.report.html#runfiles.command', 'medprog/run/report.py'),
+                                    'medprog.run.report.RunFiles.is_phantom': ( 'run.report.html#runfiles.is_phantom',
+                                                                                'medprog/run/report.py'),
                                     'medprog.run.report.RunFiles.mistakes': ('run.report.html#runfiles.mistakes', 'medprog/run/report.py'),
                                     'medprog.run.report.RunFiles.never_reached': ( 'run.report.html#runfiles.never_reached',
                                                                                    'medprog/run/report.py'),

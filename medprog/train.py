@@ -171,9 +171,9 @@ _FILES = dict(
     plan='what was planned; as a picture: {plan_picture}',
     recipe='how to repeat it (--recipe), with versions')
 
-def _summary(run, metrics, closing):
+def _summary(run, metrics, done):
     "What came out and where it is, as lines"
-    seconds,average = pd.read_csv(run.files.history).seconds.sum(),run.recipe.average
+    seconds,average = done.history.seconds.sum(),run.recipe.average
     kept,epoch = 'of the last epoch',metrics['weights_of_epoch']
     if epoch is not None:
         kept = f'of epoch {epoch} (the first is 0), the best on the validation split by {run.recipe.monitor}'
@@ -181,7 +181,7 @@ def _summary(run, metrics, closing):
         '', *evaluation_lines(metrics), *(f"  ({o})" for o in run.table.notes if '--positive' in o),
         f"  {'training':<16} {duration_text(seconds)} from weights: {run.learn.weights}",
         f"  {'weights':<16} {kept}", *([] if average=='none' else [f"  {'average':<16} {average} of the weights"]),
-        *closing,
+        *done.phase_lines(),
         f"\n{run.folder}",
         *(f"  {RUN_FILES[k]:<16} {text.format(**RUN_FILES)}" for k,text in _FILES.items()),
         f"\ntensorboard --logdir {run.folder.parent} shows this run beside the others there"])
@@ -205,7 +205,7 @@ def _finish(run, epoch):
     write_report(run.folder)
     write_test_metrics(run.folder, metric_values(metrics))
     drop_states(run.folder)
-    run.say(_summary(run, metrics, done.phase_lines()))
+    run.say(_summary(run, metrics, done))
     run.track.finish(files.report, metric_values(metrics))
 
 # %% ../nbs/67_train.ipynb #97ff59f6

@@ -17,6 +17,7 @@ from ..recipe import Recipe
 from ..data.sources import ImageTable
 from ..data.table import recipe_table
 from ..run.folder import check_recipe,differing,is_finished,RunFolder
+from ..run.report import duration_text
 from ..train import train
 from .sweep import ADD_ONS,arm_recipe,ARMS,BASELINE,Job,Sweep,Workers
 from .engines import Failed,locked,run_all
@@ -95,9 +96,7 @@ def _time_left(seconds, done, of):
     "About how long the other epochs take; empty if there are none"
     if done==of: return ''
     seconds *= (of-done)/done
-    told = f'{seconds/60:.0f} min' if seconds>90 else f'{seconds:.0f} s'
-    if seconds>5400: told = f'{seconds/3600:.1f} h'
-    return f"; about {told} left"
+    return f"; about {duration_text(seconds)} left"
 
 # %% ../../nbs/86_compare.run.ipynb #1ee2f6f7
 def _test_error(table, auc, all_are):

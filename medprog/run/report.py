@@ -53,6 +53,11 @@ class RunFiles:
         return names.get(self.split, f'the {self.split} split')
 
     @property
+    def is_phantom(self) -> bool:
+        "Are the images made up?"
+        return self.knobs['data'].split(':')[0]=='phantom'
+
+    @property
     def never_reached(self) -> list[str]:
         "Phases that the epochs didn't suffice for"
         return list(self.plan.phase[self.plan.learns=='never reached'])
@@ -137,8 +142,8 @@ def phase_lines(self:RunFiles) -> list[str]:
     if len(ends)>1 and full>0:
         share = f"{df.seconds.sum()/full:.0%} of the {duration_text(full)}"
         lines.append(f"  {'cost':<16} {share} that {len(df)} epochs of all stages would have taken")
-    todo = f"medprog_predict --run {self.folder} --data path/to/new/images"
-    if self.knobs['data'].startswith('phantom'): todo = "medprog_train --data path/to/your/images"
+    todo = shlex.join(['medprog_predict', '--run', str(self.folder), '--data', 'path/to/new/images'])
+    if self.is_phantom: todo = 'medprog_train --data path/to/your/images'
     return [*lines, f"  {'next':<16} {todo}"]
 
 # %% ../../nbs/65_run.report.ipynb #0d54061c
